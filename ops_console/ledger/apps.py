@@ -1,0 +1,9 @@
+from __future__ import annotations
+
+from django.apps import AppConfig
+
+
+class LedgerConfig(AppConfig):
+    name = "ops_console.ledger"
+    label = "ledger"
+    default_auto_field = "django.db.models.BigAutoField"

@@ -1,0 +1,186 @@
+"""Double-entry bookkeeping: accounts, journal entries with their postings, charges and refunds."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from django.conf import settings
+from django.core.validators import RegexValidator
+from django.db import models
+from django.db.models import F, Q
+from uuid6 import uuid7
+
+from ops_console.regions import Region
+from ops_console.state_machine import TransitionEvent
+
+
+class AccountKind(models.TextChoices):
+    CUSTOMER = "customer", "Customer"
+    COURIER = "courier", "Courier payable"
+    HOUSE = "house", "House"
+
+
+class Account(models.Model):
+    """A ledger account; one of kind customer is what an API client is billed on.
+
+    ``balance`` is in US dollars, below zero when money is owed to the house. It is kept for customers and couriers
+    under the row's lock; the few house accounts take part in every entry, so theirs is only ever summed.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    kind = models.CharField(max_length=8, choices=AccountKind.choices, default=AccountKind.CUSTOMER)
+    # Customers: 3 to 32 of a-z, 0-9, "-" and "_". Others hold a colon: "courier:CPL593H", "house:revenue".
+    username = models.CharField(
+        max_length=40,
+        unique=True,
+        validators=[RegexValidator(r"^[a-z0-9][a-z0-9_-]{2,31}\Z")],
+    )
+    organization = models.ForeignKey(
+        "organizations.Organization", models.PROTECT, null=True, blank=True, related_name="accounts"
+    )
+    region = models.CharField(max_length=12, choices=Region.choices, blank=True)
+    credit_limit = models.DecimalField(max_digits=12, decimal_places=2, default=0)
+    balance = models.DecimalField(max_digits=14, decimal_places=2, default=0)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        indexes: ClassVar = [
+            # An organization's accounts, and the console's list.
+            models.Index(fields=["organization", "created_at"], name="account_organization"),
+            models.Index(fields=["kind", "created_at", "id"], name="account_kind_created"),
+        ]
+        constraints: ClassVar = [
+            models.CheckConstraint(
+                name="account_customer_has_organization",
+                condition=Q(kind="customer", organization__isnull=False) & ~Q(region="")
+                | ~Q(kind="customer") & Q(organization__isnull=True),
+            ),
+            models.CheckConstraint(name="account_credit_limit", condition=Q(credit_limit__gte=0)),
+        ]
+
+    def __str__(self) -> str:
+        return self.username
+
+
+class EntryKind(models.TextChoices):
+    CHARGE = "charge", "Charge"
+    ADJUSTMENT = "adjustment", "Adjustment"
+    TIP = "tip", "Tip"
+    REFUND = "refund", "Refund"
+    PAYMENT = "payment", "Payment"
+
+
+class Entry(models.Model):
+    """A journal entry. Insert-only; its postings sum to zero, held by a trigger."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    kind = models.CharField(max_length=12, choices=EntryKind.choices)
+    # What it is about: a msgId, a pgnId.
+    reference = models.CharField(max_length=40, blank=True)
+    memo = models.CharField(max_length=200, blank=True)
+    actor = models.CharField(max_length=200)
+    posted_at = models.DateTimeField()
+
+    class Meta:
+        verbose_name_plural = "entries"
+        indexes: ClassVar = [
+            # The ledger list, newest first.
+            models.Index(fields=["posted_at", "id"], name="entry_posted"),
+            # The entries of one message or courier.
+            models.Index(fields=["reference"], name="entry_reference"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.reference}"
+
+
+class Posting(models.Model):
+    """One side of an entry, in US dollars: below zero debits the account. Insert-only."""
+
+    id = models.BigAutoField(primary_key=True)
+    entry = models.ForeignKey(Entry, models.PROTECT, related_name="postings")
+    account = models.ForeignKey(Account, models.PROTECT, related_name="postings")
+    amount = models.DecimalField(max_digits=14, decimal_places=2)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.CheckConstraint(name="posting_not_zero", condition=~Q(amount=0)),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.account_id} {self.amount}"
+
+
+class Charge(models.Model):
+    """What a customer pays for one thing, and how much of it has come back."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    account = models.ForeignKey(Account, models.PROTECT, related_name="charges")
+    reference = models.CharField(max_length=40, unique=True)
+    amount = models.DecimalField(max_digits=12, decimal_places=2)
+    refunded = models.DecimalField(max_digits=12, decimal_places=2, default=0)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.CheckConstraint(name="charge_amount", condition=Q(amount__gte=0)),
+            models.CheckConstraint(
+                name="charge_never_over_refunded",
+                condition=Q(refunded__gte=0, refunded__lte=F("amount")),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.reference
+
+
+class RefundStatus(models.TextChoices):
+    REQUESTED = "requested", "Requested"
+    APPROVED = "approved", "Approved"
+    POSTED = "posted", "Posted"
+    REJECTED = "rejected", "Rejected"
+
+
+class RefundOrigin(models.TextChoices):
+    SYSTEM = "system", "Cancelled, missed or lost"
+    STAFF = "staff", "Staff"
+
+
+class Refund(models.Model):
+    """Money given back on a charge, in US dollars, all of it or a part."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    charge = models.ForeignKey(Charge, models.PROTECT, related_name="refunds")
+    entry = models.OneToOneField(Entry, models.PROTECT, null=True, blank=True)
+    origin = models.CharField(max_length=8, choices=RefundOrigin.choices)
+    amount = models.DecimalField(max_digits=12, decimal_places=2)
+    reason = models.CharField(max_length=200)
+    status = models.CharField(max_length=12, choices=RefundStatus.choices, default=RefundStatus.REQUESTED)
+    requested_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, null=True, blank=True, related_name="+")
+    decided_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, null=True, blank=True, related_name="+")
+    created_at = models.DateTimeField()
+    decided_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        indexes: ClassVar = [
+            # The refund list, newest first, and those waiting for a second member of staff.
+            models.Index(fields=["created_at", "id"], name="refund_created"),
+            models.Index(fields=["created_at"], condition=Q(status="requested"), name="refund_waiting"),
+        ]
+        constraints: ClassVar = [
+            models.CheckConstraint(name="refund_amount", condition=Q(amount__gt=0)),
+            models.CheckConstraint(
+                name="refund_four_eyes",
+                condition=Q(decided_by__isnull=True)
+                | ~Q(status__in=["approved", "posted"])
+                | ~Q(decided_by=F("requested_by")),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.amount} of {self.charge_id}"
+
+
+class RefundEvent(TransitionEvent):
+    """A step of a refund's life."""
+
+    subject = models.ForeignKey(Refund, models.CASCADE, related_name="events")

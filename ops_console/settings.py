@@ -1,0 +1,150 @@
+"""All settings, read from the environment. Reading them has no side effects.
+
+``docs/operations.md`` lists every variable. ``make run`` and ``manage.py`` set those a machine without servers lacks.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import dj_database_url
+from django.core.exceptions import ImproperlyConfigured
+from environs import Env
+
+env = Env()
+BASE_DIR = Path(__file__).resolve().parent.parent
+
+
+def required(name: str, meaning: str) -> str:
+    """The variable's value, which production must set; ``NAME_FILE`` may name a file that holds it."""
+    path = env.str(f"{name}_FILE", "")
+    value = Path(path).read_text().strip() if path else env.str(name, "")
+    if not value:
+        raise ImproperlyConfigured(
+            f"{name} is not set: set it to {meaning}, or start the embedded servers with 'make run'."
+        )
+    return value
+
+
+# --- Process -------------------------------------------------------------------------------------------------------
+
+DEBUG = env.bool("DEBUG", False)
+HOST = env.str("HOST", "127.0.0.1")
+PORT = env.int("PORT", 8000)
+VAR_DIR = Path(env.str("VAR_DIR", str(BASE_DIR / "var"))).resolve()
+PUBLIC_URL = env.str("PUBLIC_URL", f"http://localhost:{PORT}").rstrip("/")
+SECRET_KEY = required("SECRET_KEY", "a long random text")
+SECRET_KEY_FALLBACKS: list[str] = env.list("SECRET_KEY_FALLBACKS", [])
+# Links and identifiers come from PUBLIC_URL, never from the Host header, so any name may reach us.
+ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", ["*"])
+TRUSTED_PROXIES: list[str] = env.list("TRUSTED_PROXIES", [])
+METRICS_TOKEN = env.str("METRICS_TOKEN", "")
+DEMO = env.bool("DEMO", False)
+
+# --- The product ---------------------------------------------------------------------------------------------------
+
+# Flight and rest take 1/N of their time.
+FLIGHT_SPEEDUP = env.float("FLIGHT_SPEEDUP", 3600.0 if DEMO else 1.0)
+# US dollars of staff refunds on one message above which a second member of staff approves.
+REFUND_FOUR_EYES_LIMIT = env.decimal("REFUND_FOUR_EYES_LIMIT", Decimal("5.00"))
+# US dollars a new account may owe.
+DEFAULT_CREDIT_LIMIT = env.decimal("DEFAULT_CREDIT_LIMIT", Decimal("100.00"))
+# Requests per second and burst of an organization without its own.
+RATE_PER_S = env.int("RATE_PER_S", 100)
+RATE_BURST = env.int("RATE_BURST", 200)
+# Failed sign-ins a minute from one address before further failures answer 429.
+FAILED_AUTH_PER_MINUTE = env.int("FAILED_AUTH_PER_MINUTE", 100)
+# Opens webhooks to loopback and to plain HTTP: for tests and the demo only.
+WEBHOOK_ALLOW_LOOPBACK = env.bool("WEBHOOK_ALLOW_LOOPBACK", DEMO)
+
+# --- Django --------------------------------------------------------------------------------------------------------
+
+INSTALLED_APPS = [
+    "unfold",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "django.contrib.postgres",
+    "rest_framework",
+    "django_filters",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
+    "ops_console.observability",
+    "ops_console.organizations",
+    "ops_console.access",
+    "ops_console.ledger",
+    "ops_console.audit",
+    "ops_console.outbox",
+    "couriers",
+    "messages",
+]
+
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+
+ROOT_URLCONF = "ops_console.urls"
+WSGI_APPLICATION = "ops_console.wsgi.application"
+AUTH_USER_MODEL = "organizations.Person"
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+APPEND_SLASH = False
+
+TEMPLATES: list[dict[str, Any]] = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ],
+        },
+    },
+]
+
+LANGUAGE_CODE = "en"
+TIME_ZONE = "UTC"
+USE_TZ = True
+STATIC_URL = "/static/"
+STATIC_ROOT = VAR_DIR / "static"
+
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"django.contrib.auth.password_validation.{name}"}
+    for name in ("UserAttributeSimilarityValidator", "MinimumLengthValidator", "CommonPasswordValidator")
+]
+
+# --- Database and Valkey -------------------------------------------------------------------------------------------
+
+DATABASES: dict[str, Any] = {
+    "default": {
+        **dj_database_url.parse(required("DATABASE_URL", "the URL of a PostgreSQL database")),
+        "CONN_HEALTH_CHECKS": True,
+        "CONN_MAX_AGE": 0,
+    }
+}
+# Connections a process keeps; processes times pool stays below PostgreSQL's max_connections.
+DATABASES["default"].setdefault("OPTIONS", {})["pool"] = {
+    "min_size": 1,
+    "max_size": env.int("DATABASE_POOL_SIZE", 10),
+    "timeout": 10,
+}
+
+REDIS_URL = required("REDIS_URL", "the URL of a Valkey or Redis server")
+
+# --- Celery --------------------------------------------------------------------------------------------------------
+
+CELERY_BROKER_URL = REDIS_URL
