@@ -148,3 +148,27 @@ REDIS_URL = required("REDIS_URL", "the URL of a Valkey or Redis server")
 # --- Celery --------------------------------------------------------------------------------------------------------
 
 CELERY_BROKER_URL = REDIS_URL
+CELERY_TASK_IGNORE_RESULT = True
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_BROKER_TRANSPORT_OPTIONS = {"socket_connect_timeout": 2, "socket_timeout": 5}
+CELERY_TIMEZONE = "UTC"
+
+
+def every(seconds: float, task: str) -> dict[str, Any]:
+    """A beat entry; a tick nobody took in time is dropped, for the next one does its work."""
+    return {"task": task, "schedule": seconds, "options": {"expires": max(10, seconds)}}
+
+
+CELERY_BEAT_SCHEDULE = {
+    "dispatch": every(1, "messages.tasks.dispatch"),
+    "land": every(1, "messages.tasks.land"),
+    "wake-couriers": every(1, "messages.tasks.wake_couriers"),
+    "refund-missed": every(5, "messages.tasks.refund_missed"),
+    "fold-flow": every(10, "messages.tasks.fold_flow"),
+    "deliver-webhooks": every(1, "ops_console.outbox.tasks.deliver_webhooks"),
+    "heartbeat": every(5, "ops_console.observability.tasks.heartbeat"),
+    "purge-idempotency": every(3600, "ops_console.access.tasks.purge_idempotency"),
+    "purge-webhooks": every(3600, "ops_console.outbox.tasks.purge_webhooks"),
+}

@@ -1,7 +1,7 @@
 """Moving rows from state to state: the only code that assigns a status.
 
 A transition is an UPDATE filtered on the allowed old states, so of two racing movers one wins; the event rows are
-written in the same transaction.
+written by the same statement.
 """
 
 from __future__ import annotations
@@ -10,7 +10,8 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Generic, TypeVar
 
-from django.db import models, transaction
+from django.db import connection, models
+from psycopg import sql
 
 from ops_console.errors import InvalidTransition, NotFound
 
@@ -31,10 +32,27 @@ class TransitionEvent(models.Model):
         abstract = True
 
 
+MOVE = """
+WITH wanted AS (
+    SELECT * FROM unnest({arrays}) AS w ({columns})
+), old AS MATERIALIZED (
+    SELECT t.{pk} AS id, t.status FROM {table} t JOIN wanted ON wanted.id = t.{pk}
+    WHERE t.status = ANY(%(sources)s) ORDER BY t.{pk} FOR UPDATE OF t
+), moved AS (
+    UPDATE {table} t SET status = %(to)s{assignments}
+    FROM old JOIN wanted USING (id) WHERE t.{pk} = old.id RETURNING old.id, old.status
+)
+INSERT INTO {events} (subject_id, from_status, to_status, actor, reason, at)
+SELECT id, status, %(to)s, %(actor)s, %(reason)s, %(at)s FROM moved
+RETURNING subject_id, from_status
+"""
+
+
 class StateMachine(Generic[M]):
     """One table of allowed moves over one model's ``status``, with its event model.
 
-    ``allowed`` maps a target state to the states it may be reached from.
+    ``allowed`` maps a target state to the states it may be reached from. A model with a ``version`` column has it
+    raised by each move.
     """
 
     def __init__(self, model: type[M], events: type[TransitionEvent], allowed: Mapping[str, frozenset[str]]) -> None:
@@ -50,29 +68,28 @@ class StateMachine(Generic[M]):
         actor: str,
         reason: str = "",
         at: datetime,
+        columns: Mapping[str, Sequence[Any]] | None = None,
         **changes: Any,
     ) -> dict[Any, str]:
-        """Move the rows that may move, write their events, return each moved id with its old state.
+        """Move the rows that may move, in one statement, and return each moved id with its old state.
 
-        Must run inside a transaction. Two queries to lock and move, one for the events, whatever the number.
+        ``changes`` are set on every row; ``columns`` holds per field a value for each of ``ids``, in their order.
         """
-        with transaction.atomic():
-            old: dict[Any, str] = dict(
-                self.model._default_manager.select_for_update(of=("self",))
-                .filter(pk__in=ids, status__in=self.allowed[to])
-                .order_by("pk")
-                .values_list("pk", "status")
-            )
-            if not old:
-                return old
-            self.model._default_manager.filter(pk__in=list(old)).update(status=to, **changes)
-            self.events._default_manager.bulk_create(
-                self.events(**{"subject_id": pk}, from_status=status, to_status=to, actor=actor, reason=reason, at=at)
-                for pk, status in old.items()
-            )
-        return old
+        if not ids:
+            return {}
+        columns = columns or {}
+        statement = self._statement(list(columns), list(changes))
+        values: dict[str, Any] = {f"set_{name}": value for name, value in changes.items()}
+        values |= {f"col_{name}": list(column) for name, column in columns.items()}
+        values |= {"ids": list(ids), "to": to, "sources": sorted(self.allowed[to])}
+        values |= {"actor": actor, "reason": reason, "at": at}
+        with connection.cursor() as cursor:
+            cursor.execute(statement, values)
+            return dict(cursor.fetchall())
 
-    def move_one(self, pk: Any, to: str, *, actor: str, reason: str = "", at: datetime, **changes: Any) -> str:
+    def move_one(
+        self, pk: Any, to: str, *, actor: str, reason: str = "", at: datetime, **changes: Any
+    ) -> str:
         """Move one row and return its old state.
 
         Raises:
@@ -86,3 +103,34 @@ class StateMachine(Generic[M]):
         if current is None:
             raise NotFound()
         raise InvalidTransition(current=str(current), wanted=to)
+
+    def _statement(self, columns: list[str], changes: list[str]) -> sql.Composed:
+        fields = {field.name: field for field in self.model._meta.concrete_fields}
+        pk = self.model._meta.pk
+        arrays = [sql.SQL("%(ids)s::{}[]").format(sql.SQL(pk.rel_db_type(connection)))]
+        arrays += [
+            sql.SQL("{}::{}[]").format(sql.Placeholder(f"col_{name}"), sql.SQL(_array_type(fields[name])))
+            for name in columns
+        ]
+        assignments = [
+            sql.SQL(", {} = wanted.{}").format(sql.Identifier(fields[name].column), sql.Identifier(fields[name].column))
+            for name in columns
+        ]
+        assignments += [
+            sql.SQL(", {} = {}").format(sql.Identifier(fields[name].column), sql.Placeholder(f"set_{name}"))
+            for name in changes
+        ]
+        if "version" in fields:
+            assignments.append(sql.SQL(", version = t.version + 1"))
+        return sql.SQL(MOVE).format(
+            arrays=sql.SQL(", ").join(arrays),
+            columns=sql.SQL(", ").join([sql.Identifier("id"), *(sql.Identifier(fields[n].column) for n in columns)]),
+            assignments=sql.SQL("").join(assignments),
+            table=sql.Identifier(self.model._meta.db_table),
+            pk=sql.Identifier(pk.column),
+            events=sql.Identifier(self.events._meta.db_table),
+        )
+
+
+def _array_type(field: models.Field[Any, Any]) -> str:
+    return field.rel_db_type(connection) if field.primary_key else str(field.db_type(connection))

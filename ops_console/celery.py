@@ -1,0 +1,13 @@
+"""The Celery application: beat rings, workers claim rows."""
+
+from __future__ import annotations
+
+import os
+
+from celery import Celery
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "ops_console.settings")
+
+app = Celery("ops_console")
+app.config_from_object("django.conf:settings", namespace="CELERY")
+app.autodiscover_tasks()
