@@ -21,6 +21,12 @@ class AccountCredential(models.Model):
     last_used_at = models.DateTimeField(null=True, blank=True)
     revoked_at = models.DateTimeField(null=True, blank=True)
 
+    class Meta:
+        permissions: ClassVar = [
+            ("create_credential", "Can open a credential on an account"),
+            ("revoke_credential", "Can revoke a credential"),
+        ]
+
     def __str__(self) -> str:
         return self.auth_id
 

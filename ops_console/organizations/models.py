@@ -45,6 +45,7 @@ class Person(AbstractBaseUser, PermissionsMixin):
 
     class Meta:
         verbose_name_plural = "people"
+        permissions: ClassVar = [("manage_staff", "Can say who uses the console, and in which groups")]
         constraints: ClassVar = [
             models.CheckConstraint(name="person_email_lower", condition=models.Q(email=Lower("email"))),
         ]
@@ -66,6 +67,10 @@ class Organization(models.Model):
     class Meta:
         # The console's list and /api/v1/organizations, by age.
         indexes: ClassVar = [models.Index(fields=["created_at", "id"], name="organization_created")]
+        permissions: ClassVar = [
+            ("create_organization", "Can open an organization with its first administrator and account"),
+            ("set_rate", "Can set an organization's request rate"),
+        ]
 
     def __str__(self) -> str:
         return self.name
