@@ -1,0 +1,114 @@
+"""Who runs the embedded servers: the console, or a management command for its own length."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+from ops_console.embedded.postgres import Postgres
+from ops_console.embedded.valkey import Valkey
+from ops_console.var_dir import CannotStart, Running, VarDir, is_set, var_dir, write_private
+
+# How long another process may take from claiming VAR_DIR to running its servers, initdb included.
+PATIENCE_S = 60.0
+SECRETS = "secrets.json"
+# Commands that ask the database nothing; the settings want these variables all the same.
+WITHOUT_SERVERS = frozenset({"", "help", "version", "--help", "-h", "--version", "check", "collectstatic"})
+PLACEHOLDERS = {"DATABASE_URL": "postgres:///none", "REDIS_URL": "redis://127.0.0.1:1", "SECRET_KEY": "unused"}
+
+
+@contextmanager
+def embedded_servers(folder: Path, report: Callable[[str], None]) -> Iterator[tuple[dict[str, str], Path]]:
+    """Run the servers that no variable names; give the variables to set and the folder of the database's files."""
+    variables = {**_secrets(folder), "VAR_DIR": str(folder)}
+    data = folder
+    with ExitStack() as stack:
+        if not is_set("DATABASE_URL"):
+            report("PostgreSQL")
+            postgres = Postgres(folder)
+            stack.callback(postgres.stop)
+            variables["DATABASE_URL"] = postgres.start()
+            variables["DEMO"] = os.environ.get("DEMO", "1")
+            data = postgres.place.folder
+        if not is_set("REDIS_URL"):
+            report("Valkey")
+            valkey = Valkey(folder)
+            stack.callback(valkey.stop)
+            variables["REDIS_URL"] = valkey.start()
+        yield variables, data
+
+
+@contextmanager
+def servers_for_command(arguments: Sequence[str]) -> Iterator[None]:
+    """Attach a management command to the servers that run, or run them until it ends. Raises: CannotStart."""
+    if _needs_no_servers(arguments):
+        for name, value in PLACEHOLDERS.items():
+            os.environ.setdefault(name, value)
+        yield
+        return
+    home = var_dir()
+    home.make()
+    deadline = time.monotonic() + PATIENCE_S
+    while True:
+        if home.claim():
+            with _own_servers(home):
+                yield
+            return
+        with home.guests(is_owner=False):
+            running = home.running()
+            if running is not None:
+                _join(running)
+                yield
+                return
+        if time.monotonic() > deadline:
+            raise CannotStart(f"Another process has been starting on {home.path} for {PATIENCE_S:.0f} s: end it first.")
+        time.sleep(0.1)
+
+
+@contextmanager
+def _own_servers(home: VarDir) -> Iterator[None]:
+    with ExitStack() as stack:
+        stack.callback(home.release)
+        variables, data = stack.enter_context(embedded_servers(home.path, lambda name: None))
+        running = Running(pid=os.getpid(), is_console=False, environment=variables, data=str(data))
+        home.publish(running)
+        _join(running)
+        # Other commands may have joined in the meantime: the servers stay until those have ended.
+        stack.enter_context(_last_to_leave(home))
+        yield
+
+
+@contextmanager
+def _last_to_leave(home: VarDir) -> Iterator[None]:
+    try:
+        yield
+    finally:
+        with home.guests(is_owner=True):
+            home.withdraw()
+
+
+def _join(running: Running) -> None:
+    for name, value in running.environment.items():
+        if not is_set(name):
+            os.environ[name] = value
+
+
+def _needs_no_servers(arguments: Sequence[str]) -> bool:
+    command = arguments[1] if len(arguments) > 1 else ""
+    return command in WITHOUT_SERVERS or not {"--help", "-h"}.isdisjoint(arguments)
+
+
+def _secrets(folder: Path) -> dict[str, str]:
+    """The secrets of this installation, made once; those the environment sets are left out."""
+    file = folder / SECRETS
+    known: dict[str, str] = json.loads(file.read_text()) if file.exists() else {}
+    wanted = {"SECRET_KEY": secrets.token_urlsafe(48), "METRICS_TOKEN": secrets.token_urlsafe(24)}
+    if not wanted.keys() <= known.keys():
+        known = {**wanted, **known}
+        write_private(file, json.dumps(known, indent=1) + "\n")
+    return {name: known[name] for name in wanted if not is_set(name)}
