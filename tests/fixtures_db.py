@@ -1,0 +1,68 @@
+"""Databases whose transactions really commit, for tests with several connections."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from django.conf import settings
+from django.db import connection, connections
+from pytest_django import DjangoDbBlocker
+
+# Written by migrations and by nothing else.
+REFERENCE_TABLES = frozenset({"auth_permission", "couriers_place", "django_content_type", "django_migrations"})
+# Connections one process may open: as many threads as a race test runs, and some.
+POOL_SIZE = 64
+
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings(django_db_modify_db_settings_parallel_suffix: None) -> None:
+    options: dict[str, Any] = settings.DATABASES["default"]["OPTIONS"]
+    options["pool"]["max_size"] = max(options["pool"]["max_size"], POOL_SIZE)
+
+
+@pytest.fixture(scope="session")
+def pristine_tables(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> list[str]:
+    """Keep a copy of what the migrations wrote; return the tables that have one."""
+    with django_db_blocker.unblock(), connection.cursor() as cursor:
+        cursor.execute("DROP SCHEMA IF EXISTS pristine CASCADE")
+        cursor.execute("CREATE SCHEMA pristine")
+        kept = []
+        for table in changing_tables():
+            cursor.execute(f"SELECT EXISTS (SELECT FROM {table})")
+            if cursor.fetchone() == (True,):
+                cursor.execute(f"CREATE TABLE pristine.{table} AS TABLE public.{table}")
+                kept.append(table)
+    return kept
+
+
+@pytest.fixture
+def committed_db(pristine_tables: list[str], django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
+    """Let the test commit, from any thread; afterwards the tables are as the migrations left them.
+
+    Django's own flush cannot do it: the audit trail and the journal refuse to be emptied.
+    """
+    with django_db_blocker.unblock():
+        try:
+            yield
+        finally:
+            restore(pristine_tables)
+            connections.close_all()
+
+
+def changing_tables() -> list[str]:
+    with connection.cursor() as cursor:
+        return sorted(set(connection.introspection.table_names(cursor)) - REFERENCE_TABLES)
+
+
+def restore(pristine_tables: list[str]) -> None:
+    with connection.cursor() as cursor:
+        # Puts triggers and foreign keys to sleep.
+        cursor.execute("SET session_replication_role = replica")
+        try:
+            cursor.execute(f"TRUNCATE {', '.join(changing_tables())}")
+            for table in pristine_tables:
+                cursor.execute(f"INSERT INTO {table} SELECT * FROM pristine.{table}")
+        finally:
+            cursor.execute("SET session_replication_role = origin")
