@@ -5,13 +5,17 @@ from __future__ import annotations
 from typing import ClassVar
 
 from django.conf import settings
-from django.core.validators import RegexValidator
 from django.db import models
 from django.db.models import F, Q
+from django.utils import timezone
 from uuid6 import uuid7
 
+from ops_console.ledger.querysets import AccountQuerySet, EntryQuerySet, RefundQuerySet
 from ops_console.regions import Region
 from ops_console.state_machine import TransitionEvent
+
+# A customer's; other accounts hold a colon: "courier:CPL593H", "house:revenue".
+USERNAME = r"^[a-z0-9][a-z0-9_-]{2,31}$"
 
 
 class AccountKind(models.TextChoices):
@@ -29,21 +33,22 @@ class Account(models.Model):
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     kind = models.CharField(max_length=8, choices=AccountKind.choices, default=AccountKind.CUSTOMER)
-    # Customers: 3 to 32 of a-z, 0-9, "-" and "_". Others hold a colon: "courier:CPL593H", "house:revenue".
-    username = models.CharField(
-        max_length=40,
-        unique=True,
-        validators=[RegexValidator(r"^[a-z0-9][a-z0-9_-]{2,31}\Z")],
-    )
+    username = models.CharField(max_length=40, unique=True)
     organization = models.ForeignKey(
         "organizations.Organization", models.PROTECT, null=True, blank=True, related_name="accounts"
     )
     region = models.CharField(max_length=12, choices=Region.choices, blank=True)
     credit_limit = models.DecimalField(max_digits=12, decimal_places=2, default=0)
     balance = models.DecimalField(max_digits=14, decimal_places=2, default=0)
-    created_at = models.DateTimeField(auto_now_add=True)
+    created_at = models.DateTimeField(default=timezone.now)
+
+    objects = AccountQuerySet.as_manager()
 
     class Meta:
+        permissions: ClassVar = [
+            ("adjust_account", "Can record payments and adjust balances"),
+            ("set_limit", "Can set credit limits"),
+        ]
         indexes: ClassVar = [
             # An organization's accounts, and the console's list.
             models.Index(fields=["organization", "created_at"], name="account_organization"),
@@ -56,6 +61,11 @@ class Account(models.Model):
                 | ~Q(kind="customer") & Q(organization__isnull=True),
             ),
             models.CheckConstraint(name="account_credit_limit", condition=Q(credit_limit__gte=0)),
+            models.CheckConstraint(
+                name="account_username",
+                condition=Q(kind="customer", username__regex=USERNAME)
+                | ~Q(kind="customer") & Q(username__contains=":"),
+            ),
         ]
 
     def __str__(self) -> str:
@@ -71,15 +81,17 @@ class EntryKind(models.TextChoices):
 
 
 class Entry(models.Model):
-    """A journal entry. Insert-only; its postings sum to zero, held by a trigger."""
+    """A journal entry. Insert-only; its postings arrive in one statement and sum to zero, both held by triggers."""
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     kind = models.CharField(max_length=12, choices=EntryKind.choices)
-    # What it is about: a msgId, a pgnId.
+    # What it is about: a msgId, a pgnId, a payment's own number.
     reference = models.CharField(max_length=40, blank=True)
     memo = models.CharField(max_length=200, blank=True)
     actor = models.CharField(max_length=200)
     posted_at = models.DateTimeField()
+
+    objects = EntryQuerySet.as_manager()
 
     class Meta:
         verbose_name_plural = "entries"
@@ -98,13 +110,17 @@ class Posting(models.Model):
     """One side of an entry, in US dollars: below zero debits the account. Insert-only."""
 
     id = models.BigAutoField(primary_key=True)
-    entry = models.ForeignKey(Entry, models.PROTECT, related_name="postings")
-    account = models.ForeignKey(Account, models.PROTECT, related_name="postings")
+    entry = models.ForeignKey(Entry, models.PROTECT, db_index=False, related_name="postings")
+    account = models.ForeignKey(Account, models.PROTECT, db_index=False, related_name="postings")
     amount = models.DecimalField(max_digits=14, decimal_places=2)
 
     class Meta:
+        # An account's statement, in the order it was written.
+        indexes: ClassVar = [models.Index(fields=["account", "id"], name="posting_account")]
         constraints: ClassVar = [
             models.CheckConstraint(name="posting_not_zero", condition=~Q(amount=0)),
+            # Also finds the postings of an entry.
+            models.UniqueConstraint(fields=["entry", "account"], name="posting_entry_account"),
         ]
 
     def __str__(self) -> str:
@@ -132,6 +148,10 @@ class Charge(models.Model):
     def __str__(self) -> str:
         return self.reference
 
+    @property
+    def is_fully_refunded(self) -> bool:
+        return self.refunded == self.amount
+
 
 class RefundStatus(models.TextChoices):
     REQUESTED = "requested", "Requested"
@@ -146,7 +166,10 @@ class RefundOrigin(models.TextChoices):
 
 
 class Refund(models.Model):
-    """Money given back on a charge, in US dollars, all of it or a part."""
+    """Money given back on a charge, in US dollars, all of it or a part.
+
+    One of origin system, or small enough, is posted at once and has nobody in ``decided_by``.
+    """
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     charge = models.ForeignKey(Charge, models.PROTECT, related_name="refunds")
@@ -160,7 +183,13 @@ class Refund(models.Model):
     created_at = models.DateTimeField()
     decided_at = models.DateTimeField(null=True, blank=True)
 
+    objects = RefundQuerySet.as_manager()
+
     class Meta:
+        permissions: ClassVar = [
+            ("request_refund", "Can ask for refunds"),
+            ("approve_refund", "Can approve and reject refunds others asked for"),
+        ]
         indexes: ClassVar = [
             # The refund list, newest first, and those waiting for a second member of staff.
             models.Index(fields=["created_at", "id"], name="refund_created"),
