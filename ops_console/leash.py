@@ -56,7 +56,7 @@ def main() -> None:
     if user != "-":
         become(user)
     end_with_parent(signal.Signals[number], int(parent))
-    os.execv(command[0], command)
+    os.execv(command[0], command)  # noqa: S606 - the command is the caller's
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """Where an embedded server's files live, and whose they are.
 
-PostgreSQL refuses to run as root, so root runs it as user ``nobody``. When that user cannot reach a folder, its data and
-a copy of its programs live under ``/var/lib``: opening a parent folder to the world is never the answer.
+PostgreSQL refuses to run as root, so root runs it as user ``nobody``. When that user cannot reach a folder, its data
+and a copy of its programs live under ``/var/lib``: opening a parent folder to the world is never the answer.
 """
 
 from __future__ import annotations

@@ -86,7 +86,7 @@ class Postgres:
         command += ["--encoding", "UTF8", "--locale-provider", "builtin", "--locale", "C.UTF-8", "--no-instructions"]
         if self._settings.get("fsync") == "off":
             command.append("--no-sync")
-        done = subprocess.run(
+        done = subprocess.run(  # noqa: S603 - our own programs and arguments
             leashed(command, on_parent_death=signal.SIGKILL, user=self.place.user),
             capture_output=True,
             text=True,

@@ -41,7 +41,7 @@ class Server:
         return self._process.pid if self._process else None
 
     def lock(self) -> int:
-        """Wait until no earlier server uses the files, and return the lock to start the next with. Raises: CannotStart."""
+        """Wait until no earlier server uses the files; return the lock to start the next with. Raises: CannotStart."""
         descriptor = os.open(self._lock, os.O_RDWR | os.O_CREAT, 0o600)
         deadline = time.monotonic() + PATIENCE_S
         while True:
@@ -57,8 +57,8 @@ class Server:
 
     def run(self, command: list[str], *, lock: int, is_ready: Callable[[], bool]) -> None:
         """Start the server and return when it answers. Raises: CannotStart."""
-        with self.log.open("wb") as log:
-            self._process = subprocess.Popen(
+        with os.fdopen(os.open(self.log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as log:
+            self._process = subprocess.Popen(  # noqa: S603 - our own programs and arguments
                 leashed(command, on_parent_death=self._stop_signals[0], user=self.user),
                 stdin=subprocess.DEVNULL,
                 stdout=log,

@@ -1,0 +1,40 @@
+# Every target works from a fresh clone; it needs Python 3.11 or newer, and make.
+.DEFAULT_GOAL := help
+.PHONY: help run test faults bench fmt lint types check
+
+PYTHON := .venv/bin/python
+# Folders of our own code, for the tools that want to be told.
+CODE := manage.py ops_console couriers messages campaigns
+
+help: ## Say what each target does
+	@sed -n 's/^\([a-z]*\):[^#]*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 16
+
+run: .venv/run ## Run the whole console on this machine; Ctrl-C stops it
+	@exec $(PYTHON) -m ops_console.launch --stop-with-parent
+
+test: .venv/dev ## Run the tests, on servers of their own
+	@exec $(PYTHON) -m pytest -n 2 -m "not faults"
+
+faults: .venv/dev ## Run the long fault tests
+	@exec $(PYTHON) -m pytest -m faults
+
+bench: .venv/dev ## Measure the product beside plain SQL and plain Django; results go to bench/results
+	@exec $(PYTHON) -m bench
+
+fmt: .venv/dev ## Lay out the code, and mend what the linter can
+	@$(PYTHON) -m ruff check --fix-only --quiet . && exec $(PYTHON) -m ruff format .
+
+lint: .venv/dev ## Look for faults in style, and for imports that cross the floors
+	@$(PYTHON) -m ruff check . && $(PYTHON) -m ruff format --check . && exec .venv/bin/lint-imports --no-cache
+
+types: .venv/dev ## Check the types
+	@exec env DATABASE_URL=postgres:///none REDIS_URL=redis:// SECRET_KEY=none $(PYTHON) -m mypy $(CODE)
+
+check: lint types ## Everything that needs no test run: lint, types, import contracts, migrations
+	@exec $(PYTHON) manage.py makemigrations --check --dry-run
+
+.venv/run: requirements.txt
+	@sh .ci/venv requirements.txt && touch $@
+
+.venv/dev: requirements.txt requirements-dev.txt
+	@sh .ci/venv requirements-dev.txt && touch $@ .venv/run

@@ -1,0 +1,266 @@
+"""Run the whole console on this machine until it is told to stop: ``python -m ops_console.launch``, or ``make run``.
+
+Whatever the environment lacks is made: servers, secrets, database, demo. All that is started here ends with this process.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+
+import psycopg
+import redis
+from django.core.exceptions import ImproperlyConfigured
+from environs import EnvError
+from rich.console import Console
+
+from ops_console.leash import adopt_orphans, end_with_parent, leashed
+from ops_console.processes import end_descendants
+from ops_console.var_dir import PROJECT, CannotStart, Running, VarDir, is_set, var_dir
+from ops_console.welcome import welcome
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+READY_S = 60.0
+# Honcho kills what is left after 5 s.
+STOP_S = 10.0
+
+console = Console(highlight=False, soft_wrap=True)
+
+
+class Stopped(Exception):
+    """Somebody asked this process to stop."""
+
+
+def main() -> int:
+    if "--stop-with-parent" in sys.argv:
+        end_with_parent(signal.SIGTERM, os.getppid())
+    adopt_orphans()
+    for number in SIGNALS:
+        signal.signal(number, stop_once)
+    try:
+        run()
+    except Stopped:
+        console.print("Stopped.")
+        return 0
+    except CannotStart as error:
+        Console(stderr=True, highlight=False, markup=False, soft_wrap=True).print(str(error))
+        return 1
+    finally:
+        end_descendants()
+    return 1
+
+
+def stop_once(number: int, frame: FrameType | None) -> None:
+    """Stop by an exception; from then on further signals do not disturb the stopping."""
+    for other in SIGNALS:
+        signal.signal(other, signal.SIG_IGN)
+    raise Stopped
+
+
+def run() -> None:
+    """Start everything, then wait for the end. Raises: CannotStart, Stopped."""
+    address = Address.from_environment()
+    home = var_dir()
+    home.make()
+    with ExitStack() as stack:
+        claim(home)
+        stack.callback(home.release)
+        address.check_free()
+        data = stack.enter_context(servers(home))
+        set_variables(home, address)
+        check_settings()
+        check_servers()
+        publish(home, data)
+        prepare(has_own_database=data is not None)
+        keeper = stack.enter_context(processes())
+        wait_until_ready(address, keeper)
+        console.print(welcome(home.path, data))
+        keeper.wait()
+        raise CannotStart("A process has ended, so all were stopped: what it printed above tells why.")
+
+
+@dataclass(frozen=True)
+class Address:
+    """Where the web process listens."""
+
+    host: str
+    port: int
+
+    @classmethod
+    def from_environment(cls) -> Address:
+        """Read ``HOST`` and ``PORT``. Raises: CannotStart."""
+        port = os.environ.get("PORT") or "8000"
+        if not (port.isdecimal() and 0 < int(port) < 65536):
+            raise CannotStart(f"PORT is {port!r}: set it to a number from 1 to 65535.")
+        return cls(host=os.environ.get("HOST") or "127.0.0.1", port=int(port))
+
+    def check_free(self) -> None:
+        """Bind the port and let go: the web server itself would share a taken port in silence. Raises: CannotStart."""
+        family = socket.AF_INET6 if ":" in self.host else socket.AF_INET
+        with socket.socket(family, socket.SOCK_STREAM) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind((self.host, self.port))
+                probe.listen()
+            except OSError as error:
+                raise CannotStart(
+                    f"Cannot listen on {self.host}:{self.port} ({error.strerror}): "
+                    "end the program that does, or choose another port with PORT=8080."
+                ) from None
+
+    @property
+    def local_url(self) -> str:
+        """The URL this machine reaches the web process at."""
+        host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self.host, self.host)  # noqa: S104 - compared, not bound
+        return f"http://[{host}]:{self.port}" if ":" in host else f"http://{host}:{self.port}"
+
+
+def claim(home: VarDir) -> None:
+    """Become the one console on this ``VAR_DIR``. Raises: CannotStart."""
+    if home.claim():
+        return
+    running = home.running()
+    if running is None or running.is_console:
+        where = f" at {running.environment.get('PUBLIC_URL')} (process {running.pid})" if running else ""
+        raise CannotStart(
+            f"A console is already running on {home.path}{where}: stop it, or set VAR_DIR and PORT for a second one."
+        )
+    raise CannotStart(
+        f"A management command (process {running.pid}) is using {home.path}: try again when it has ended."
+    )
+
+
+@contextmanager
+def servers(home: VarDir) -> Iterator[Path | None]:
+    """Run the servers that no variable names and set their variables; give the folder of an embedded database."""
+    if is_set("DATABASE_URL") and is_set("REDIS_URL"):
+        yield None
+        return
+    from ops_console.embedded.session import embedded_servers
+
+    with embedded_servers(home.path, lambda name: console.print(f"Starting {name} ...")) as (variables, data):
+        os.environ.update(variables)
+        yield data
+        console.print("Stopping the servers ...")
+
+
+def set_variables(home: VarDir, address: Address) -> None:
+    """Set what the processes read beside the servers' variables."""
+    metrics = home.path / "metrics"
+    shutil.rmtree(metrics, ignore_errors=True)
+    metrics.mkdir()
+    programs = str(Path(sys.executable).parent)
+    os.environ.update(
+        VAR_DIR=str(home.path),
+        HOST=address.host,
+        PORT=str(address.port),
+        PROMETHEUS_MULTIPROC_DIR=str(metrics),
+        PYTHONUNBUFFERED="1",
+        PATH=os.pathsep.join([programs, os.environ.get("PATH", os.defpath)]),
+    )
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "ops_console.settings")
+
+
+def check_settings() -> None:
+    """Read all settings once. Raises: CannotStart."""
+    from django.conf import settings
+
+    try:
+        os.environ["PUBLIC_URL"] = settings.PUBLIC_URL
+    except (ImproperlyConfigured, EnvError, OSError, ValueError) as error:
+        raise CannotStart(str(error)) from None
+
+
+def check_servers() -> None:
+    """Reach database and broker once. Raises: CannotStart."""
+    from django.conf import settings
+    from django.db import connection
+
+    try:
+        psycopg.connect(**{**connection.get_connection_params(), "connect_timeout": 5}).close()
+    except psycopg.Error as error:
+        raise CannotStart(f"Cannot reach the database: check DATABASE_URL. {last_line(error)}") from None
+    try:
+        with redis.Redis.from_url(settings.REDIS_URL, socket_connect_timeout=5, socket_timeout=5) as client:
+            client.ping()
+    except (redis.RedisError, ValueError) as error:
+        raise CannotStart(f"Cannot reach Valkey or Redis: check REDIS_URL. {last_line(error)}") from None
+
+
+def last_line(error: Exception) -> str:
+    return f"It says: {(str(error).strip().splitlines() or [type(error).__name__])[-1].strip()}"
+
+
+def publish(home: VarDir, data: Path | None) -> None:
+    """Tell other processes on this ``VAR_DIR`` how to join."""
+    names = ("DATABASE_URL", "REDIS_URL", "SECRET_KEY", "METRICS_TOKEN", "DEMO", "PUBLIC_URL", "HOST", "PORT")
+    variables = {name: os.environ[name] for name in names if name in os.environ}
+    home.publish(Running(pid=os.getpid(), is_console=True, environment=variables, data=str(data or "")))
+
+
+def prepare(*, has_own_database: bool) -> None:
+    """Migrate, load what an empty database needs, make a first sign-in. Raises: CannotStart."""
+    arguments = ["--first-superuser"] if has_own_database else []
+    done = subprocess.run(python("ops_console.prepare", *arguments), cwd=PROJECT, start_new_session=True, check=False)  # noqa: S603
+    if done.returncode != 0:
+        raise CannotStart("The database could not be prepared: what was printed above tells why.")
+
+
+@contextmanager
+def processes() -> Iterator[subprocess.Popen[bytes]]:
+    """Run the processes of the Procfile, in a session of their own so that Ctrl-C reaches this process only."""
+    keeper = subprocess.Popen(python("ops_console.processes"), cwd=PROJECT, start_new_session=True)  # noqa: S603
+    try:
+        yield keeper
+    finally:
+        keeper.terminate()
+        try:
+            keeper.wait(STOP_S)
+        except subprocess.TimeoutExpired:
+            keeper.kill()
+            keeper.wait()
+
+
+def python(module: str, *arguments: str) -> list[str]:
+    return leashed([sys.executable, "-m", module, *arguments], on_parent_death=signal.SIGTERM)
+
+
+def wait_until_ready(address: Address, keeper: subprocess.Popen[bytes]) -> None:
+    """Return when everything is fine, the worker's heartbeat included. Raises: CannotStart."""
+    deadline = time.monotonic() + READY_S
+    answer = "nothing"
+    while time.monotonic() < deadline and keeper.poll() is None:
+        status, answer = ask(f"{address.local_url}/readyz?all=1")
+        if status == 200:
+            return
+        time.sleep(0.2)
+    if keeper.poll() is not None:
+        raise CannotStart("A process ended while starting: what it printed above tells why.")
+    raise CannotStart(f"Not ready after {READY_S:.0f} s: look at what was printed above; /readyz?all=1 says {answer}")
+
+
+def ask(url: str) -> tuple[int, str]:
+    """The status and body of the answer; status 0 when there is none."""
+    try:
+        with urllib.request.urlopen(url, timeout=5) as answer:  # noqa: S310 - our own http address
+            return answer.status, answer.read(2000).decode(errors="replace")
+    except urllib.error.HTTPError as error:
+        return error.code, error.read(2000).decode(errors="replace")
+    except OSError as error:
+        return 0, str(error)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,80 @@
+"""Keep the processes of the Procfile: start them, pass on what they print, and leave none of them behind.
+
+Runs as a process of its own, ``python -m ops_console.processes``. When one process ends, all are ended.
+"""
+
+from __future__ import annotations
+
+import os
+import shlex
+import signal
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from honcho.environ import parse_procfile
+from honcho.manager import Manager
+from honcho.process import Process
+
+from ops_console.leash import adopt_orphans, end_with_parent, leashed
+from ops_console.var_dir import PROJECT
+
+
+class LeashedProcess(Process):
+    """Honcho's process, except that neither it nor its command outlives this one."""
+
+    def run(self, *arguments: Any, **keywords: Any) -> None:
+        end_with_parent(signal.SIGKILL, self.keeper)
+        shell = leashed(["/bin/sh", "-c", self.cmd], on_parent_death=signal.SIGTERM)
+        self.cmd = f"exec {shlex.join(shell)}"
+        super().run(*arguments, **keywords)
+
+    keeper = 0
+
+
+def main() -> None:
+    adopt_orphans()
+    LeashedProcess.keeper = os.getpid()
+    manager = Manager()
+    manager._process_ctor = LeashedProcess
+    for name, command in parse_procfile((PROJECT / "Procfile").read_text()).processes.items():
+        manager.add_process(name, command, cwd=str(PROJECT))
+    try:
+        manager.loop()
+    finally:
+        end_descendants()
+    sys.exit(manager.returncode)
+
+
+def end_descendants() -> None:
+    """Kill every process below this one, which adopts those whose parents died, and wait for them."""
+    while children := list(_children(os.getpid())):
+        for pid in children:
+            _end(pid)
+
+
+def _end(pid: int) -> None:
+    try:
+        os.kill(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
+    except (ProcessLookupError, ChildProcessError):
+        return
+
+
+def _children(parent: int) -> Iterator[int]:
+    for folder in Path("/proc").iterdir():
+        if folder.name.isdigit() and _parent(folder) == parent:
+            yield int(folder.name)
+
+
+def _parent(folder: Path) -> int | None:
+    try:
+        # The program's name, in parentheses, may hold anything; after it come the state and the parent.
+        return int((folder / "stat").read_text().rpartition(")")[2].split()[1])
+    except (FileNotFoundError, ProcessLookupError):
+        return None
+
+
+if __name__ == "__main__":
+    main()

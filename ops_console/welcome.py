@@ -1,0 +1,46 @@
+"""What ``make run`` prints once everything is ready."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+from ops_console.prepare import SIGN_IN
+
+RULE = "─" * 100
+
+
+def welcome(var_dir: Path, data: Path | None) -> str:
+    """One block: the address, the sign-in, a request to try, and how to stop."""
+    url = os.environ["PUBLIC_URL"]
+    lines = [f"Pigeon ops console is ready at {url}", ""]
+    lines += [f"  Console    {url}/admin/", *_sign_in(var_dir), f"  REST API   {url}/api/docs/"]
+    lines += _try_it(var_dir, url)
+    if data is not None and data != var_dir:
+        lines.append(f"  Database   {data}, because user nobody may not enter {var_dir}")
+    lines += ["", "Press Ctrl-C to stop."]
+    return "\n".join([RULE, *lines, RULE])
+
+
+def _sign_in(var_dir: Path) -> list[str]:
+    file = var_dir / SIGN_IN
+    if not file.exists():
+        return ["  Sign in    as the staff you made (manage.py createsuperuser makes one)"]
+    known = json.loads(file.read_text())
+    return [f"  Sign in    {known['email']}   password {known['password']}"]
+
+
+def _try_it(var_dir: Path, url: str) -> list[str]:
+    file = var_dir / "demo.json"
+    if not file.exists():
+        return ["  Accounts   manage.py createorg NAME --admin-email E --account U --region US_SW makes one"]
+    known = json.loads(file.read_text())
+    note = {
+        "destination": {"address": {"city": "Phoenix", "region": "AZ", "country": "US"}},
+        "message": {"body": "Hello from Santa Fe"},
+    }
+    request = (
+        f"curl -u {known['auth_id']}:{known['auth_key']} -H 'Content-Type: application/json' -d '{json.dumps(note)}'"
+    )
+    return [f"  Try        {request} {url}/pigeon/v1/{known['account']}/messages"]
