@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import TYPE_CHECKING, Self
 from uuid import UUID
 
@@ -17,6 +18,9 @@ class AccountQuerySet(models.QuerySet["Account"]):
     def customers(self) -> Self:
         return self.filter(kind="customer")
 
+    def house(self) -> Self:
+        return self.filter(kind="house").order_by("username")
+
     def couriers(self) -> Self:
         return self.filter(kind="courier")
 
@@ -26,13 +30,10 @@ class AccountQuerySet(models.QuerySet["Account"]):
     def with_organization(self) -> Self:
         return self.select_related("organization")
 
-    def with_posted(self) -> Self:
-        """Add ``posted``, the sum of the account's postings: reads every one of them."""
-        return self.annotate(
-            posted=Coalesce(
-                Sum("postings__amount"), Value(0), output_field=DecimalField(max_digits=14, decimal_places=2)
-            )
-        )
+    def posted(self) -> dict[str, Decimal]:
+        """The sum of each account's postings, by username: reads every one of them."""
+        zero = Value(Decimal("0.00"), output_field=DecimalField(max_digits=14, decimal_places=2))
+        return dict(self.values_list("username").annotate(total=Coalesce(Sum("postings__amount"), zero)))
 
 
 class EntryQuerySet(models.QuerySet["Entry"]):

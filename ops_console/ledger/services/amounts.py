@@ -1,0 +1,50 @@
+"""What may be written as an amount of money, and how one is shown."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from ops_console.errors import InvalidInput
+
+CENT = Decimal("0.01")
+# US dollars: what the columns hold, less a margin for sums.
+LARGEST = Decimal("9999999999.99")
+
+
+def check_amount(amount: Decimal, *path: str, least: Decimal = CENT) -> Decimal:
+    """The amount in US dollars with exactly two places.
+
+    Raises:
+        InvalidInput: at ``path``; it is no number, too small, too large, or holds parts of a cent.
+    """
+    if not amount.is_finite():
+        raise InvalidInput.field(*path, message="This is not a number.")
+    if abs(amount) > LARGEST:
+        raise InvalidInput.field(*path, message=f"This is more than {show(LARGEST)}.", code="max_value")
+    cents = amount.quantize(CENT)
+    if cents != amount:
+        raise InvalidInput.field(*path, message="Amounts have at most two places.", code="max_decimal_places")
+    if cents < least:
+        raise InvalidInput.field(*path, message=f"This is less than {show(least)}.", code="min_value")
+    return cents
+
+
+def show(amount: Decimal) -> str:
+    """The amount as a sentence holds it: $1,234.50 or -$0.15."""
+    return f"{'-' if amount < 0 else ''}${abs(amount):,.2f}"
+
+
+def check_reason(reason: str, *, required: bool = True) -> str:
+    """The reason without spaces round it.
+
+    Raises:
+        InvalidInput: at ``reason``; it is required and empty, longer than 200 characters, or holds a NUL.
+    """
+    reason = reason.strip()
+    if required and not reason:
+        raise InvalidInput.field("reason", message="Say why.", code="required")
+    if len(reason) > 200:
+        raise InvalidInput.field("reason", message="This is longer than 200 characters.", code="max_length")
+    if "\0" in reason:
+        raise InvalidInput.field("reason", message="This holds a NUL character.")
+    return reason
