@@ -9,6 +9,7 @@ from django.db.models import F, Q
 from uuid6 import uuid7
 
 from couriers.models import Courier
+from messages.querysets import FlightQuerySet, MessageFlowQuerySet, MessageQuerySet, RecipientQuerySet
 from ops_console.regions import Region
 from ops_console.state_machine import TransitionEvent
 
@@ -80,7 +81,16 @@ class Message(models.Model):
     ended_at = models.DateTimeField(null=True, blank=True)
     end_reason = models.CharField(max_length=200, blank=True)
 
+    objects = MessageQuerySet.as_manager()
+
     class Meta:
+        permissions: ClassVar = [
+            ("dispatch_message", "Can dispatch messages now"),
+            ("hold_message", "Can hold and release messages"),
+            ("reassign_message", "Can choose who flies a message"),
+            ("lose_message", "Can declare the courier of a message lost"),
+            ("deliver_message", "Can mark messages delivered"),
+        ]
         indexes: ClassVar = [
             # GET messages of an account, and importmessages' look for what is there already.
             models.Index(fields=["account", "id"], name="message_account"),
@@ -100,6 +110,12 @@ class Message(models.Model):
             # Dispatch: whose timeframe is over, held ones too.
             models.Index(
                 fields=["deliver_max"], condition=Q(status="queued") & ~Q(deliver_max=None), name="message_deadline"
+            ),
+            # A courier that comes free wakes the messages pinned to it.
+            models.Index(
+                fields=["pinned_courier"],
+                condition=Q(status="queued") & ~Q(pinned_courier=None),
+                name="message_pinned",
             ),
             # The queue view, and the oldest of each region.
             models.Index(fields=["region", "id"], condition=Q(status="queued"), name="message_queued"),
@@ -162,6 +178,8 @@ class Flight(models.Model):
     from_latitude = models.FloatField()
     from_longitude = models.FloatField()
 
+    objects = FlightQuerySet.as_manager()
+
     class Meta:
         indexes: ClassVar = [
             # Landing.
@@ -189,10 +207,12 @@ class MessageFlow(models.Model):
 
     id = models.BigAutoField(primary_key=True)
     region = models.CharField(max_length=12)
-    # Empty when the message was created.
+    # Empty when the message was created, or came from another region's queue by an edit; to_status when it left so.
     from_status = models.CharField(max_length=12, blank=True)
-    to_status = models.CharField(max_length=12)
+    to_status = models.CharField(max_length=12, blank=True)
     n = models.BigIntegerField()
+
+    objects = MessageFlowQuerySet.as_manager()
 
     def __str__(self) -> str:
         return f"{self.region} {self.from_status} to {self.to_status}: {self.n}"
@@ -211,6 +231,8 @@ class Recipient(models.Model):
     latitude = models.FloatField()
     longitude = models.FloatField()
     created_at = models.DateTimeField(auto_now_add=True)
+
+    objects = RecipientQuerySet.as_manager()
 
     class Meta:
         indexes: ClassVar = [

@@ -87,9 +87,7 @@ class StateMachine(Generic[M]):
             cursor.execute(statement, values)
             return dict(cursor.fetchall())
 
-    def move_one(
-        self, pk: Any, to: str, *, actor: str, reason: str = "", at: datetime, **changes: Any
-    ) -> str:
+    def move_one(self, pk: Any, to: str, *, actor: str, reason: str = "", at: datetime, **changes: Any) -> str:
         """Move one row and return its old state.
 
         Raises:

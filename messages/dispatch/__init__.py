@@ -1,0 +1,1 @@
+"""Getting messages into the air: who flies what (matching), departing, landing, and timeframes that were missed."""

@@ -1,0 +1,213 @@
+"""Dispatch: claim a batch of due messages, match them with couriers, let them fly. One transaction a batch.
+
+The transaction is the lease: nothing here calls out, so a killed worker's batch rolls back whole and is due again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from couriers.transitions import MACHINE as COURIER_MACHINE
+from django.db import connection, transaction
+
+from couriers.models import CourierStatus
+from messages.dispatch.matching import CLAIMED, FIRST_LEVEL, Match, Matcher, QueuedMessage
+from messages.dispatch.timeframes import refund_unmakeable
+from messages.models import MessageStatus
+from messages.notices import notify
+from messages.transitions import move_messages
+
+ACTOR = "dispatch"
+BATCH = 1000
+# How soon a message is looked at again that only a busy courier can fly.
+RETRY = timedelta(seconds=20)
+
+# How many messages are looked at for each free courier, for some may want another.
+SPARE = 4
+COUNT_FREE = "SELECT count(*) FROM (SELECT FROM couriers_courier WHERE status = 'available' LIMIT %s) free"
+CLAIM = """
+SELECT {columns} FROM pigeon_messages_message
+WHERE status = 'queued' AND held_at IS NULL AND {condition}
+ORDER BY priority, id LIMIT %(limit)s FOR UPDATE SKIP LOCKED
+"""
+CLAIM_READY = CLAIM.format(columns=", ".join(CLAIMED), condition="wait_until IS NULL")
+CLAIM_CHOSEN = CLAIM.format(columns=", ".join(CLAIMED), condition="id = ANY(%(ids)s)")
+REQUESTED = """
+SELECT message_id, courier_id FROM pigeon_messages_requestedcourier WHERE message_id = ANY(%s) ORDER BY message_id, rank
+"""
+LOCK_COURIERS = """
+SELECT id FROM couriers_courier WHERE id = ANY(%s) AND status = 'available' ORDER BY id FOR UPDATE SKIP LOCKED
+"""
+TAKE_OFF = """
+INSERT INTO pigeon_messages_flight (message_id, courier_id, outcome, departed_at, arrives_at, distance_km, from_latitude,
+                                    from_longitude)
+SELECT message_id, courier_id, 'flying', %s, arrives_at, distance_km, latitude, longitude
+FROM unnest(%s::bigint[], %s::bigint[], %s::timestamptz[], %s::float8[], %s::float8[], %s::float8[])
+    AS f (message_id, courier_id, arrives_at, distance_km, latitude, longitude)
+"""
+POSTPONE = """
+UPDATE pigeon_messages_message SET wait_until = w.wait_until
+FROM unnest(%s::bigint[], %s::timestamptz[]) AS w (id, wait_until) WHERE pigeon_messages_message.id = w.id
+"""
+END_WAIT = """
+UPDATE pigeon_messages_message SET wait_until = NULL WHERE id IN (
+    SELECT id FROM pigeon_messages_message WHERE status = 'queued' AND wait_until <= %s
+    ORDER BY wait_until LIMIT 10000 FOR UPDATE SKIP LOCKED)
+"""
+WAKE_FOR_COURIERS = """
+UPDATE pigeon_messages_message SET wait_until = NULL WHERE id IN (
+    SELECT m.id FROM pigeon_messages_message m
+    WHERE m.status = 'queued' AND m.wait_until IS NOT NULL AND (m.deliver_min IS NULL OR m.deliver_min <= %(now)s)
+      AND (m.pinned_courier_id = ANY(%(couriers)s)
+           OR m.id IN (SELECT message_id FROM pigeon_messages_requestedcourier WHERE courier_id = ANY(%(couriers)s)))
+    ORDER BY m.id FOR UPDATE SKIP LOCKED)
+"""
+
+
+@dataclass
+class Dispatched:
+    """What became of a batch; ``level`` is where the search of the next should start."""
+
+    n_claimed: int = 0
+    n_departed: int = 0
+    n_postponed: int = 0
+    n_refunded: int = 0
+    level: int = FIRST_LEVEL
+
+
+def dispatch_batch(
+    *, now: datetime, limit: int = BATCH, level: int = FIRST_LEVEL, ids: Sequence[int] | None = None
+) -> Dispatched:
+    """Let up to ``limit`` due messages fly, express before standard and older before newer.
+
+    With ``ids`` only those messages are looked at, whatever they wait for. Messages that found nobody because nobody
+    is free stay due; those that only wait for somebody are postponed; those nobody can make in time are refunded.
+    """
+    if ids is None:
+        limit = min(limit, SPARE * n_free(limit))
+    with transaction.atomic():
+        batch = claim(now=now, limit=limit, ids=ids) if limit else []
+        if not batch:
+            return Dispatched(level=level)
+        matcher = Matcher(now=now, level=level)
+        matches = match_and_lock(matcher, batch)
+        depart(matches, now=now)
+        flown = {match.message.id for match in matches}
+        left = [message for message in batch if message.id not in flown]
+        refunded = refund_unmakeable(left, now=now)
+        postponed = postpone([m for m in left if m.id not in refunded], matcher=matcher, now=now)
+    return Dispatched(len(batch), len(matches), postponed, len(refunded), matcher.level)
+
+
+def n_free(most: int) -> int:
+    """How many couriers are available, counted up to ``most``."""
+    with connection.cursor() as cursor:
+        cursor.execute(COUNT_FREE, [most])
+        return int(cursor.fetchone()[0])
+
+
+def claim(*, now: datetime, limit: int, ids: Sequence[int] | None) -> list[QueuedMessage]:
+    """Lock due messages that no other dispatcher has, with the couriers they ask for."""
+    with connection.cursor() as cursor:
+        if ids is None:
+            cursor.execute(CLAIM_READY, {"limit": limit})
+        else:
+            cursor.execute(CLAIM_CHOSEN, {"limit": limit, "ids": list(ids)})
+        batch = [QueuedMessage(*row) for row in cursor.fetchall()]
+        waiting = {message.id: message for message in batch if message.waits_for_requested(now)}
+        if waiting:
+            cursor.execute(REQUESTED, [list(waiting)])
+            for message_id, courier_id in cursor.fetchall():
+                waiting[message_id].requested.append(courier_id)
+    return batch
+
+
+def match_and_lock(matcher: Matcher, batch: Sequence[QueuedMessage]) -> list[Match]:
+    """Match, and lock the couriers; a message whose courier another dispatcher was quicker to take is matched again."""
+    certain: list[Match] = []
+    while batch:
+        matches = matcher.match(batch)
+        if not matches:
+            break
+        with connection.cursor() as cursor:
+            cursor.execute(LOCK_COURIERS, [[match.courier.id for match in matches]])
+            locked = {row[0] for row in cursor.fetchall()}
+        certain += [match for match in matches if match.courier.id in locked]
+        batch = [match.message for match in matches if match.courier.id not in locked]
+    return certain
+
+
+def depart(matches: Sequence[Match], *, now: datetime) -> None:
+    """Let matches fly whose messages and couriers are locked. Four statements, whatever the number."""
+    if not matches:
+        return
+    take_off(matches, actor=ACTOR, now=now)
+    move_messages(
+        {match.message.id: match.message.region for match in matches},
+        MessageStatus.ENROUTE,
+        actor=ACTOR,
+        at=now,
+        columns={"eta": [match.arrives_at for match in matches]},
+    )
+    notify([match.message.id for match in matches if match.message.callback_url], now=now)
+
+
+def take_off(matches: Sequence[Match], *, actor: str, now: datetime) -> None:
+    """Make the couriers busy and write the flights, without a look at the messages."""
+    couriers = [match.courier for match in matches]
+    COURIER_MACHINE.move(
+        [courier.id for courier in couriers],
+        CourierStatus.BUSY,
+        actor=actor,
+        at=now,
+        columns={"ready_at": [match.ready_at for match in matches]},
+    )
+    with connection.cursor() as cursor:
+        cursor.execute(
+            TAKE_OFF,
+            [
+                now,
+                [match.message.id for match in matches],
+                [courier.id for courier in couriers],
+                [match.arrives_at for match in matches],
+                [match.distance_km for match in matches],
+                [courier.latitude for courier in couriers],
+                [courier.longitude for courier in couriers],
+            ],
+        )
+
+
+def postpone(messages: Sequence[QueuedMessage], *, matcher: Matcher, now: datetime) -> int:
+    """Take messages that wait for somebody out of the due ones, so that they do not stand in the others' way."""
+    anyone_free = matcher.pool.has_free()
+    waits = {
+        message.id: _next_look(message, now) for message in messages if anyone_free or message.waits_for_someone(now)
+    }
+    if waits:
+        with connection.cursor() as cursor:
+            cursor.execute(POSTPONE, [list(waits), list(waits.values())])
+    return len(waits)
+
+
+def _next_look(message: QueuedMessage, now: datetime) -> datetime:
+    if message.waits_for_requested(now) and message.requested_until is not None:
+        return min(message.requested_until, now + RETRY)
+    return now + RETRY
+
+
+def end_waits(*, now: datetime) -> int:
+    """Make due the messages whose wait is over, and return how many."""
+    with connection.cursor() as cursor:
+        cursor.execute(END_WAIT, [now])
+        return cursor.rowcount
+
+
+def wake_for_couriers(courier_ids: Sequence[int], *, now: datetime) -> int:
+    """Make due the messages that wait for one of these couriers, and return how many."""
+    if not courier_ids:
+        return 0
+    with connection.cursor() as cursor:
+        cursor.execute(WAKE_FOR_COURIERS, {"couriers": list(courier_ids), "now": now})
+        return cursor.rowcount

@@ -1,0 +1,73 @@
+"""Named reads of messages, flights and the address book."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+from django.db import connection, models
+from django.db.models import Sum
+
+if TYPE_CHECKING:
+    from messages.models import Flight, Message, MessageFlow, Recipient  # noqa: F401
+
+
+class MessageQuerySet(models.QuerySet["Message"]):
+    def of_account(self, account_id: UUID) -> MessageQuerySet:
+        return self.filter(account_id=account_id)
+
+    def queued(self) -> MessageQuerySet:
+        return self.filter(status="queued")
+
+    def with_names(self) -> MessageQuerySet:
+        """Joined with what lists show of account and organization."""
+        return self.select_related("account", "organization")
+
+
+class FlightQuerySet(models.QuerySet["Flight"]):
+    def latest_of(self, message_ids: Sequence[int]) -> dict[int, Flight]:
+        """The latest flight of each message that has one, with its courier: one query."""
+        flights = self.filter(message_id__in=message_ids).select_related("courier").order_by("id")
+        return {flight.message_id: flight for flight in flights}
+
+    def aloft(self) -> FlightQuerySet:
+        return self.filter(outcome="flying")
+
+
+class RecipientQuerySet(models.QuerySet["Recipient"]):
+    def of_account(self, account_id: UUID) -> RecipientQuerySet:
+        return self.filter(account_id=account_id)
+
+
+OLDEST = """
+SELECT region, (SELECT m.created_at FROM pigeon_messages_message m
+                WHERE m.status = 'queued' AND m.region = r.region ORDER BY m.id LIMIT 1)
+FROM unnest(%s::text[]) AS r (region)
+"""
+
+
+class MessageFlowQuerySet(models.QuerySet["MessageFlow"]):
+    def totals(self) -> list[tuple[str, str, str, int]]:
+        """(region, from status, to status, how many ever) of every move there was."""
+        rows = self.values_list("region", "from_status", "to_status").annotate(total=Sum("n"))
+        return list(rows.order_by("region", "from_status", "to_status"))
+
+    def depths(self) -> dict[tuple[str, str], int]:
+        """How many messages stand in each (region, status) now, without looking at the messages."""
+        depths: dict[tuple[str, str], int] = {}
+        for region, old, new, n in self.totals():
+            if new:
+                depths[region, new] = depths.get((region, new), 0) + n
+            if old:
+                depths[region, old] = depths.get((region, old), 0) - n
+        return depths
+
+
+def oldest_queued(regions: Sequence[str]) -> dict[str, datetime]:
+    """Since when the oldest queued message of each region waits; one index look-up a region."""
+    with connection.cursor() as cursor:
+        cursor.execute(OLDEST, [list(regions)])
+        rows: list[Any] = cursor.fetchall()
+    return {region: created_at for region, created_at in rows if created_at is not None}

@@ -1,0 +1,72 @@
+"""A message as its client sees it: the four shapes of the Pigeon Protocol document, by status."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from couriers.grid import position_along
+from messages.models import Flight, Message, MessageStatus
+from ops_console.formats import json_money, json_time
+
+
+def summary(message: Message, *, now: datetime) -> dict[str, Any]:
+    """What a queued message shows: also the answer to creating and editing."""
+    return {
+        "msgId": message.msg_id,
+        "status": message.status,
+        "eta": json_time(max(message.eta, now)),
+        "cost": json_money(message.cost),
+    }
+
+
+def enroute(message: Message, flight: Flight, *, now: datetime) -> dict[str, Any]:
+    fraction = progress(flight, now=now)
+    latitude, longitude = position_along(
+        flight.from_latitude, flight.from_longitude, message.latitude, message.longitude, fraction
+    )
+    return summary(message, now=now) | {
+        "pgnId": flight.courier.pgn_id,
+        "partner": flight.courier.partner,
+        "departedAt": json_time(flight.departed_at),
+        "progress": round(fraction, 4),
+        "position": {"latitude": round(latitude, 5), "longitude": round(longitude, 5)},
+    }
+
+
+def delivered(message: Message, flight: Flight) -> dict[str, Any]:
+    return {
+        "msgId": message.msg_id,
+        "status": message.status,
+        "deliveredAt": json_time(message.ended_at),
+        "cost": json_money(message.cost),
+        "pgnId": flight.courier.pgn_id,
+        "partner": flight.courier.partner,
+    }
+
+
+def refunded(message: Message) -> dict[str, Any]:
+    return {
+        "msgId": message.msg_id,
+        "status": message.status,
+        "cost": json_money(message.cost),
+        "refundedAt": json_time(message.ended_at),
+        "reason": message.end_reason,
+    }
+
+
+def status_document(message: Message, flight: Flight | None, *, now: datetime) -> dict[str, Any]:
+    """The shape of the message's status; ``flight`` is its latest, with the courier."""
+    if message.status == MessageStatus.ENROUTE and flight is not None:
+        return enroute(message, flight, now=now)
+    if message.status == MessageStatus.DELIVERED and flight is not None:
+        return delivered(message, flight)
+    if message.status == MessageStatus.REFUNDED:
+        return refunded(message)
+    return summary(message, now=now)
+
+
+def progress(flight: Flight, *, now: datetime) -> float:
+    """How much of the way is flown, from 0 to 1."""
+    whole = (flight.arrives_at - flight.departed_at).total_seconds()
+    return min(1.0, max(0.0, (now - flight.departed_at).total_seconds() / whole)) if whole > 0 else 1.0

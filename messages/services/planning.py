@@ -1,0 +1,261 @@
+"""What a draft comes to: where it goes, what it weighs and costs, when it may fly and arrive. Changes nothing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+from couriers.places import resolve_address
+
+from couriers import grid
+from couriers.models import Courier
+from couriers.nearest import Among, fastest_arrival, nearest_courier, nearest_place
+from messages.drafts import Address, Content, Destination, Extras, MessageDraft, Timeframe
+from messages.models import Message, Recipient
+from messages.pricing import MAX_WEIGHT_G, price, weight_g
+from ops_console.errors import FieldError, InvalidInput
+from ops_console.ledger.models import Account
+from ops_console.outbox.addresses import check_url
+from ops_console.regions import LOFTS, Region
+
+# The document's bounds on a timeframe with both ends.
+SHORTEST_TIMEFRAME = timedelta(hours=16)
+LONGEST_TIMEFRAME = timedelta(hours=168)
+# How long a message without a timeframe waits for the couriers it asks for.
+REQUESTED_WAIT = timedelta(hours=24)
+# What an ETA supposes while there is no courier at work in the whole world.
+LONGEST_WAIT = timedelta(hours=48)
+
+
+@dataclass(frozen=True)
+class Located:
+    """A destination with the place it resolved to; degrees north and east."""
+
+    recipient_id: str
+    recipient_name: str
+    address: Address
+    place_name: str
+    region: str
+    latitude: float
+    longitude: float
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """When a message is expected, before when it is not looked at, until when only requested couriers fly it."""
+
+    eta: datetime
+    wait_until: datetime | None
+    requested_until: datetime | None
+
+
+@dataclass(frozen=True)
+class Plan:
+    located: Located
+    weight_g: float
+    cost: Decimal
+    schedule: Schedule
+    # Ids of the requested couriers, best liked first.
+    requested: tuple[int, ...]
+
+
+def plan_message(*, account: Account, draft: MessageDraft, now: datetime, unchanged: Message | None = None) -> Plan:
+    """Look everything up and check every rule.
+
+    Of an ``unchanged`` message the parts the draft leaves as they are keep what they resolved to, and a timeframe that
+    was right when it was given is not judged again.
+
+    Raises:
+        InvalidInput: naming each member at fault.
+    """
+    before = draft_of(unchanged) if unchanged else None
+    located = (
+        located_of(unchanged)
+        if unchanged and before and before.destination == draft.destination
+        else locate(account, draft.destination)
+    )
+    weight = weigh(draft.content)
+    requested = find_requested(draft.requested)
+    if before is None or before.timeframe != draft.timeframe:
+        check_timeframe(draft.timeframe, now=now)
+    if draft.extras.callback_url and (before is None or before.extras.callback_url != draft.extras.callback_url):
+        check_url(draft.extras.callback_url, path=("extras", "callbackUrl"))
+    return Plan(
+        located=located,
+        weight_g=weight,
+        cost=quote_price(account, located, weight, draft.extras),
+        schedule=schedule(located, weight, draft.timeframe, is_requested=bool(requested), now=now),
+        requested=requested,
+    )
+
+
+def locate(account: Account, destination: Destination) -> Located:
+    """Where the destination is: an address wins over an entry of the account's address book.
+
+    Raises:
+        InvalidInput: the address resolves to no place, or there is neither an address nor an entry.
+    """
+    entry = None
+    if destination.recipient_id:
+        entry = Recipient.objects.of_account(account.pk).filter(recipient_id=destination.recipient_id).first()
+    if destination.address is not None:
+        name = entry.name if entry else ""
+        return _resolved(destination.recipient_id, name, destination.address)
+    if entry is None:
+        raise InvalidInput.field(
+            "destination",
+            *(["recipientId"] if destination.recipient_id else []),
+            message="There is no such entry in the address book: add it, or give an address."
+            if destination.recipient_id
+            else "Give at least one of recipientId and address.",
+            code="unknown_recipient" if destination.recipient_id else "required",
+        )
+    return Located(
+        entry.recipient_id,
+        entry.name,
+        Address(**entry.address),
+        entry.place_name,
+        entry.region,
+        entry.latitude,
+        entry.longitude,
+    )
+
+
+def _resolved(recipient_id: str, name: str, address: Address) -> Located:
+    place, latitude, longitude = resolve(address, path=("destination", "address"))
+    return Located(recipient_id, name, address, str(place), place.region, latitude, longitude)
+
+
+def resolve(address: Address, *, path: tuple[str, ...]) -> tuple[Any, float, float]:
+    """The place of an address, and the exact point: the one given, or the place's own.
+
+    Raises:
+        InvalidInput: it resolves to no place.
+    """
+    if address.latitude is not None and address.longitude is not None:
+        place = nearest_place(latitude=address.latitude, longitude=address.longitude)
+        return place, address.latitude, address.longitude
+    place = resolve_address(city=address.city, region=address.region, country=address.country, path=path)
+    return place, place.latitude, place.longitude
+
+
+def weigh(content: Content) -> float:
+    """Weight in grams.
+
+    Raises:
+        InvalidInput: it is more than any courier carries.
+    """
+    weight = weight_g(subject=content.subject, body=content.body)
+    if weight > MAX_WEIGHT_G:
+        raise InvalidInput.field(
+            "message",
+            "body",
+            message=f"On paper this weighs {weight:g} g, and no courier carries more than {MAX_WEIGHT_G:g} g: shorten it.",
+            code="too_heavy",
+        )
+    return weight
+
+
+def check_timeframe(timeframe: Timeframe, *, now: datetime) -> None:
+    """Hold the document's rules on timeframes.
+
+    Raises:
+        InvalidInput: an end is in the past, or the ends are less than 16 or more than 168 hours apart.
+    """
+    errors = [
+        FieldError(("timeframe", name), "This is in the past: give a time to come.", "in_the_past")
+        for name, at in (("min", timeframe.min), ("max", timeframe.max))
+        if at is not None and at <= now
+    ]
+    if timeframe.min and timeframe.max:
+        length = timeframe.max - timeframe.min
+        if not SHORTEST_TIMEFRAME <= length <= LONGEST_TIMEFRAME:
+            text = "max must be at least 16 and at most 168 hours after min."
+            errors.append(FieldError(("timeframe", "max"), text, "timeframe_length"))
+    if errors:
+        raise InvalidInput(errors)
+
+
+def find_requested(pgn_ids: tuple[str, ...]) -> tuple[int, ...]:
+    """The ids of the couriers, in the order given.
+
+    Raises:
+        InvalidInput: naming each that is unknown or repeated.
+    """
+    if not pgn_ids:
+        return ()
+    known = dict(Courier.objects.filter(pgn_id__in=pgn_ids).values_list("pgn_id", "id"))
+    errors = []
+    for position, pgn_id in enumerate(pgn_ids):
+        if pgn_id not in known:
+            text = f"There is no courier {pgn_id}."
+            errors.append(FieldError(("requestedCourier", position), text, "unknown_courier"))
+        elif pgn_id in pgn_ids[:position]:
+            text = f"{pgn_id} is named twice."
+            errors.append(FieldError(("requestedCourier", position), text, "repeated"))
+    if errors:
+        raise InvalidInput(errors)
+    return tuple(known[pgn_id] for pgn_id in pgn_ids)
+
+
+def quote_price(account: Account, located: Located, weight: float, extras: Extras) -> Decimal:
+    """Price in US dollars, from the loft of the account's region: it does not depend on who flies."""
+    loft = LOFTS[Region(account.region)]
+    distance = grid.great_circle_km(loft.latitude, loft.longitude, located.latitude, located.longitude)
+    return price(distance_km=distance, weight_g=weight, priority=extras.priority, insured_value=extras.insured_value)
+
+
+def schedule(located: Located, weight: float, timeframe: Timeframe, *, is_requested: bool, now: datetime) -> Schedule:
+    """When it will fly and arrive if the courier that is nearest now takes it.
+
+    Raises:
+        InvalidInput: no courier can make ``timeframe.max``.
+    """
+    where = {"latitude": located.latitude, "longitude": located.longitude, "payload_g": weight, "now": now}
+    if timeframe.max is not None and fastest_arrival(**where, not_after=timeframe.max) is None:
+        text = "No courier can be there by then: give a later time."
+        raise InvalidInput.field("timeframe", "max", message=text, code="unmakeable")
+    nearest = nearest_courier(**where) or nearest_courier(**where, among=Among.WORKING)
+    flight = nearest.arrives_at - now if nearest else LONGEST_WAIT
+    departs_at = max(now, timeframe.min - flight) if timeframe.min else now
+    requested_until = None
+    if is_requested:
+        requested_until = max(now, timeframe.max - flight if timeframe.max else now + REQUESTED_WAIT)
+    return Schedule(
+        eta=departs_at + flight,
+        wait_until=departs_at if departs_at > now else None,
+        requested_until=requested_until,
+    )
+
+
+def located_of(message: Message) -> Located:
+    """What the message's destination resolved to when it was given."""
+    return Located(
+        message.recipient_id,
+        message.recipient_name,
+        Address(**message.address),
+        message.place_name,
+        message.region,
+        message.latitude,
+        message.longitude,
+    )
+
+
+def draft_of(message: Message) -> MessageDraft:
+    """The draft a message stands for now; one query for its requested couriers."""
+    requested = message.requested.order_by("rank").values_list("courier__pgn_id", flat=True)
+    return MessageDraft(
+        destination=Destination(message.recipient_id, Address(**message.address)),
+        content=Content(body=message.body, subject=message.subject, format=message.format),
+        timeframe=Timeframe(message.deliver_min, message.deliver_max),
+        requested=tuple(requested),
+        extras=Extras(
+            priority=message.priority,
+            return_receipt=message.return_receipt,
+            insured_value=message.insured_value,
+            reference=message.reference,
+            callback_url=message.callback_url,
+        ),
+    )
