@@ -17,7 +17,7 @@ class AccountCredential(models.Model):
     key_digest = models.BinaryField(max_length=32)
     label = models.CharField(max_length=100, blank=True)
     created_by = models.CharField(max_length=200)
-    created_at = models.DateTimeField(auto_now_add=True)
+    created_at = models.DateTimeField()
     last_used_at = models.DateTimeField(null=True, blank=True)
     revoked_at = models.DateTimeField(null=True, blank=True)
 

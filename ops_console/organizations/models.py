@@ -9,7 +9,10 @@ from django.contrib.auth.models import PermissionsMixin
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models.functions import Lower
+from django.utils import timezone
 from uuid6 import uuid7
+
+from ops_console.organizations.querysets import OrganizationQuerySet
 
 
 class PersonManager(BaseUserManager["Person"]):
@@ -62,7 +65,9 @@ class Organization(models.Model):
     # Requests per second and burst of the shared bucket; empty means the installation's default.
     rate_per_s = models.PositiveIntegerField(null=True, blank=True)
     rate_burst = models.PositiveIntegerField(null=True, blank=True)
-    created_at = models.DateTimeField(auto_now_add=True)
+    created_at = models.DateTimeField(default=timezone.now)
+
+    objects = OrganizationQuerySet.as_manager()
 
     class Meta:
         # The console's list and /api/v1/organizations, by age.
@@ -114,7 +119,7 @@ class Member(models.Model):
     role = models.ForeignKey(Role, models.PROTECT, related_name="members")
     name = models.CharField(max_length=200, blank=True)
     status = models.CharField(max_length=16, choices=MemberStatus.choices, default=MemberStatus.ACTIVE)
-    created_at = models.DateTimeField(auto_now_add=True)
+    created_at = models.DateTimeField(default=timezone.now)
 
     class Meta:
         constraints: ClassVar = [

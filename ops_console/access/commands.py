@@ -1,0 +1,32 @@
+"""What management commands share."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+
+from ops_console.access.actors import Actor
+from ops_console.errors import DomainError, InvalidInput
+
+
+class DomainCommand(BaseCommand):
+    """A command that tells a refusal in one sentence and exits 1."""
+
+    def execute(self, *args: Any, **options: Any) -> str | None:
+        try:
+            return super().execute(*args, **options)
+        except DomainError as error:
+            raise CommandError(sentence(error)) from error
+
+    @property
+    def actor(self) -> Actor:
+        """The command itself, as the audit trail names it."""
+        return Actor.command(type(self).__module__.rpartition(".")[2])
+
+
+def sentence(error: DomainError) -> str:
+    """The error in words; faults of the input each with the name of what is at fault."""
+    if not isinstance(error, InvalidInput):
+        return error.message
+    return " ".join(f"{'.'.join(map(str, fault.path))}: {fault.message}" for fault in error.errors)

@@ -1,0 +1,66 @@
+"""Taking a customer in: all that a new organization, or a new account of one, needs to make its first request."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from django.db import transaction
+
+from ops_console.access import services
+from ops_console.access.actors import Actor
+from ops_console.ledger import services as ledger
+from ops_console.ledger.models import Account
+from ops_console.organizations import services as organizations
+from ops_console.organizations.models import Member
+from ops_console.outbox import services as outbox
+
+
+@dataclass(frozen=True)
+class NewAccount:
+    account: Account
+    auth_id: str
+    auth_key: str
+
+
+@dataclass(frozen=True)
+class NewCustomer:
+    """A new organization's first account; the key and the secret are shown this once."""
+
+    admin: Member
+    account: NewAccount
+    webhook_secret: str
+
+
+def open_customer(
+    *, name: str, admin_email: str, username: str, region: str, actor: Actor, now: datetime
+) -> NewCustomer:
+    """Open an organization with its first administrator, account, credential and webhook secret, or nothing.
+
+    Raises:
+        Forbidden: the actor may not.
+        InvalidInput: at ``name``, ``admin_email``, ``account`` or ``region``.
+    """
+    with transaction.atomic():
+        founded = organizations.create_organization(name=name, admin_email=admin_email, actor=actor, now=now)
+        organization_id = founded.organization.id
+        account = add_account(organization_id=organization_id, username=username, region=region, actor=actor, now=now)
+        secret = outbox.create_secret(organization_id=organization_id, now=now)
+    return NewCustomer(founded.admin, account, secret)
+
+
+def add_account(*, organization_id: UUID, username: str, region: str, actor: Actor, now: datetime) -> NewAccount:
+    """Open a further account of an organization, with a credential.
+
+    Raises:
+        Forbidden: the actor may not.
+        InvalidInput: at ``account`` or ``region``.
+        NotFound: there is no such organization.
+    """
+    with transaction.atomic():
+        account = ledger.open_account(
+            organization_id=organization_id, username=username, region=region, actor=actor, now=now
+        )
+        new = services.create_account_credential(account_id=account.id, actor=actor, now=now)
+    return NewAccount(account, new.auth_id, new.auth_key)

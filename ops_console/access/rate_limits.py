@@ -1,0 +1,112 @@
+"""How many requests an organization may make, and how often an address may fail to sign in.
+
+Counted in Valkey, so that every process and face takes from one bucket. While Valkey is gone each process counts for
+itself. ``docs/decisions/rate-limits.md`` tells why this library and this algorithm.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+import time
+from functools import cache, lru_cache
+from ipaddress import IPv6Address, ip_address, ip_network
+
+from django.conf import settings
+from redis.backoff import NoBackoff
+from redis.exceptions import ConnectionError as ServerGone
+from redis.retry import Retry
+from throttled import RateLimiterType, Throttled
+from throttled.exceptions import StoreUnavailableError
+from throttled.rate_limiter import RateLimitResult
+from throttled.store import MemoryStore, RedisStore
+
+from ops_console.errors import RateLimited
+from ops_console.organizations.models import Organization
+
+log = logging.getLogger(__name__)
+
+# A request waits no longer than this for Valkey.
+TIMEOUT_S = 0.25
+# After a failure Valkey is left alone this long.
+PAUSE_S = 5.0
+# Organizations and addresses a process remembers while it counts for itself.
+REMEMBERED = 10_000
+
+
+class Limits:
+    """Counters in the Valkey at ``url``, or in this process while it is gone."""
+
+    def __init__(self, url: str) -> None:
+        # One more try on a connection that Valkey closed meanwhile; none on a server that does not answer.
+        retry = Retry(NoBackoff(), 1, supported_errors=(ServerGone,))
+        self.shared = RedisStore(
+            server=url,
+            options={
+                "SOCKET_TIMEOUT": TIMEOUT_S,
+                "SOCKET_CONNECT_TIMEOUT": TIMEOUT_S,
+                "CONNECTION_POOL_KWARGS": {"retry": retry},
+            },
+        )
+        self.own = MemoryStore(options={"MAX_SIZE": REMEMBERED})
+        self.paused_until = 0.0
+
+    def count(self, algorithm: RateLimiterType, quota: str, key: str) -> RateLimitResult:
+        """Count one event; ``quota`` reads "100/s burst 200". One round trip."""
+        if time.monotonic() >= self.paused_until:
+            try:
+                return limiter(self.shared, algorithm, quota).limit(key)
+            except StoreUnavailableError as error:
+                self.paused_until = time.monotonic() + PAUSE_S
+                log.warning("Valkey does not answer (%s): this process counts requests for itself.", error.__cause__)
+        return limiter(self.own, algorithm, quota).limit(key)
+
+
+@lru_cache(maxsize=1024)
+def limiter(store: RedisStore | MemoryStore, algorithm: RateLimiterType, quota: str) -> Throttled:
+    return Throttled(using=algorithm.value, quota=quota, store=store, key_prefix="pigeon")
+
+
+@cache
+def limits() -> Limits:
+    return Limits(settings.REDIS_URL)
+
+
+def take(organization: Organization) -> None:
+    """Take one request out of the organization's bucket.
+
+    Raises:
+        RateLimited: the bucket is empty.
+    """
+    rate = organization.rate_per_s or settings.RATE_PER_S
+    burst = organization.rate_burst or settings.RATE_BURST
+    key = f"requests:{organization.pk}"
+    refuse_if_limited(limits().count(RateLimiterType.GCRA, f"{rate}/s burst {burst}", key))
+
+
+def count_failed_authentication(client_address: str | None) -> None:
+    """Count a failed attempt from that address; of IPv6, from its /64, which is one customer's.
+
+    Raises:
+        RateLimited: there were too many within a minute. Answer so instead of with the failure.
+    """
+    quota = f"{settings.FAILED_AUTH_PER_MINUTE}/m"
+    key = f"failures:{neighbourhood(client_address)}"
+    refuse_if_limited(limits().count(RateLimiterType.SLIDING_WINDOW, quota, key))
+
+
+def refuse_if_limited(result: RateLimitResult) -> None:
+    if result.limited:
+        raise RateLimited(retry_after_s=max(1, math.ceil(result.state.retry_after)))
+
+
+def neighbourhood(client_address: str | None) -> str:
+    try:
+        address = ip_address(client_address or "")
+    except ValueError:
+        return "unknown"
+    if not isinstance(address, IPv6Address):
+        return str(address)
+    if address.ipv4_mapped:
+        return str(address.ipv4_mapped)
+    return str(ip_network((address, 64), strict=False))

@@ -1,0 +1,143 @@
+"""Opening organizations, and what staff set on them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from django.contrib.auth.hashers import make_password
+from django.core.exceptions import ValidationError
+from django.core.validators import validate_email
+from django.db import transaction
+
+from ops_console.access import policy
+from ops_console.access.actors import Actor
+from ops_console.audit import services as audit
+from ops_console.errors import FieldError, InvalidInput, NotFound
+from ops_console.organizations.models import Member, Organization, Person, Role
+from ops_console.organizations.rights import FOUNDER_ROLE, SEEDED_ROLES
+
+NAME_LENGTH = 200
+LARGEST_RATE = 1_000_000
+
+
+@dataclass(frozen=True)
+class Founded:
+    """A new organization with its first administrator."""
+
+    organization: Organization
+    admin: Member
+
+
+def create_organization(*, name: str, admin_email: str, actor: Actor, now: datetime) -> Founded:
+    """Open an organization with its seeded roles; the person behind the e-mail address becomes ``super_admin``.
+
+    A known address is fine: its person is then a member of one organization more.
+
+    Raises:
+        Forbidden: the actor may not open organizations.
+        InvalidInput: at ``name`` or ``admin_email``.
+    """
+    policy.require(actor, "organizations", "create")
+    name, email = name.strip(), admin_email.strip().lower()
+    faults = name_faults(name) + email_faults(email)
+    if faults:
+        raise InvalidInput(faults)
+    with transaction.atomic():
+        organization = Organization.objects.create(name=name, created_at=now)
+        roles = seed_roles(organization)
+        admin = Member.objects.create(
+            organization=organization, person=person_with(email), role=roles[FOUNDER_ROLE], created_at=now
+        )
+        audit.record(
+            actor=actor,
+            action="organization.create",
+            target_type="organization",
+            target_id=str(organization.id),
+            organization_id=organization.id,
+            after={"name": name, "admin": email},
+            at=now,
+        )
+    return Founded(organization, admin)
+
+
+def set_rate(
+    *,
+    organization_id: UUID,
+    rate_per_s: int | None,
+    rate_burst: int | None,
+    actor: Actor,
+    now: datetime,
+    reason: str = "",
+) -> Organization:
+    """Set how many requests a second, and at once, an organization may make; None is the installation's default.
+
+    Raises:
+        Forbidden: the actor may not set rates.
+        InvalidInput: at ``rate_per_s`` or ``rate_burst``.
+        NotFound: there is no such organization.
+    """
+    policy.require(actor, "organizations", "set_rate")
+    wanted = {"rate_per_s": rate_per_s, "rate_burst": rate_burst}
+    faults = [
+        FieldError((field,), f"A rate is 1 to {LARGEST_RATE}.")
+        for field, value in wanted.items()
+        if value is not None and not 1 <= value <= LARGEST_RATE
+    ]
+    if faults:
+        raise InvalidInput(faults)
+    with transaction.atomic():
+        organization = Organization.objects.select_for_update().filter(pk=organization_id).first()
+        if organization is None:
+            raise NotFound("There is no such organization.")
+        before = {"rate_per_s": organization.rate_per_s, "rate_burst": organization.rate_burst}
+        organization.rate_per_s, organization.rate_burst = rate_per_s, rate_burst
+        organization.save(update_fields=["rate_per_s", "rate_burst"])
+        audit.record(
+            actor=actor,
+            action="organization.set_rate",
+            target_type="organization",
+            target_id=str(organization.id),
+            organization_id=organization.id,
+            before=before,
+            after=wanted,
+            reason=reason,
+            at=now,
+        )
+    return organization
+
+
+def seed_roles(organization: Organization) -> dict[str, Role]:
+    """Create the roles every organization starts with; return them by name."""
+    roles = Role.objects.bulk_create(
+        Role(
+            organization=organization,
+            name=seeded.name,
+            rights=[str(right) for right in seeded.rights],
+            is_system=seeded.is_system,
+            is_default=seeded.is_default,
+        )
+        for seeded in SEEDED_ROLES
+    )
+    return {role.name: role for role in roles}
+
+
+def person_with(email: str) -> Person:
+    """The person of that address, known or new; a new one has no password."""
+    person, _ = Person.objects.get_or_create(email=email, defaults={"password": make_password(None)})
+    return person
+
+
+def name_faults(name: str) -> list[FieldError]:
+    if name and len(name) <= NAME_LENGTH and name.isprintable():
+        return []
+    return [FieldError(("name",), f"A name is 1 to {NAME_LENGTH} printable characters.")]
+
+
+def email_faults(email: str) -> list[FieldError]:
+    try:
+        validate_email(email)
+    except ValidationError:
+        return [FieldError(("admin_email",), "This is no e-mail address.")]
+    return []
