@@ -1,0 +1,24 @@
+"""Every write and every rule of the outbox."""
+
+from __future__ import annotations
+
+from ops_console.outbox.services.delivery import deliver_due
+from ops_console.outbox.services.queue import NewWebhook, enqueue, purge, replay
+from ops_console.outbox.services.signing_secrets import (
+    create_secret,
+    reencrypt_secrets,
+    rotate_secret,
+    secret_state,
+)
+
+__all__ = [
+    "NewWebhook",
+    "create_secret",
+    "deliver_due",
+    "enqueue",
+    "purge",
+    "reencrypt_secrets",
+    "replay",
+    "rotate_secret",
+    "secret_state",
+]
