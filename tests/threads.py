@@ -23,7 +23,7 @@ def in_threads(n: int, fn: Callable[[int], T]) -> list[T | Exception]:
         try:
             barrier.wait()
             return fn(number)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - the caller looks at it
             return error
         finally:
             connections.close_all()
