@@ -80,8 +80,8 @@ class StateMachine(Generic[M]):
         columns = columns or {}
         statement = self._statement(list(columns), list(changes))
         values: dict[str, Any] = {f"set_{name}": value for name, value in changes.items()}
-        values |= {f"col_{name}": list(column) for name, column in columns.items()}
-        values |= {"ids": list(ids), "to": to, "sources": sorted(self.allowed[to])}
+        values |= {f"col_{name}": array_text(column) for name, column in columns.items()}
+        values |= {"ids": array_text(ids), "to": to, "sources": sorted(self.allowed[to])}
         values |= {"actor": actor, "reason": reason, "at": at}
         with connection.cursor() as cursor:
             cursor.execute(statement, values)
@@ -128,6 +128,17 @@ class StateMachine(Generic[M]):
             pk=sql.Identifier(pk.column),
             events=sql.Identifier(self.events._meta.db_table),
         )
+
+
+def array_text(values: Sequence[Any]) -> str:
+    """Write numbers, times, UUIDs or missing values as PostgreSQL reads an array: far quicker than adapting each."""
+    return "{" + ",".join(_element(value) for value in values) + "}"
+
+
+def _element(value: Any) -> str:
+    if value is None:
+        return "NULL"
+    return value.isoformat() if isinstance(value, datetime) else str(value)
 
 
 def _array_type(field: models.Field[Any, Any]) -> str:

@@ -9,15 +9,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from couriers.transitions import MACHINE as COURIER_MACHINE
 from django.db import connection, transaction
 
 from couriers.models import CourierStatus
+from couriers.transitions import MACHINE as COURIER_MACHINE
 from messages.dispatch.matching import CLAIMED, FIRST_LEVEL, Match, Matcher, QueuedMessage
 from messages.dispatch.timeframes import refund_unmakeable
 from messages.models import MessageStatus
 from messages.notices import notify
 from messages.transitions import move_messages
+from ops_console.state_machine import array_text
 
 ACTOR = "dispatch"
 BATCH = 1000
@@ -41,8 +42,8 @@ LOCK_COURIERS = """
 SELECT id FROM couriers_courier WHERE id = ANY(%s) AND status = 'available' ORDER BY id FOR UPDATE SKIP LOCKED
 """
 TAKE_OFF = """
-INSERT INTO pigeon_messages_flight (message_id, courier_id, outcome, departed_at, arrives_at, distance_km, from_latitude,
-                                    from_longitude)
+INSERT INTO pigeon_messages_flight
+    (message_id, courier_id, outcome, departed_at, arrives_at, distance_km, from_latitude, from_longitude)
 SELECT message_id, courier_id, 'flying', %s, arrives_at, distance_km, latitude, longitude
 FROM unnest(%s::bigint[], %s::bigint[], %s::timestamptz[], %s::float8[], %s::float8[], %s::float8[])
     AS f (message_id, courier_id, arrives_at, distance_km, latitude, longitude)
@@ -169,12 +170,12 @@ def take_off(matches: Sequence[Match], *, actor: str, now: datetime) -> None:
             TAKE_OFF,
             [
                 now,
-                [match.message.id for match in matches],
-                [courier.id for courier in couriers],
-                [match.arrives_at for match in matches],
-                [match.distance_km for match in matches],
-                [courier.latitude for courier in couriers],
-                [courier.longitude for courier in couriers],
+                array_text([match.message.id for match in matches]),
+                array_text([courier.id for courier in couriers]),
+                array_text([match.arrives_at for match in matches]),
+                array_text([match.distance_km for match in matches]),
+                array_text([courier.latitude for courier in couriers]),
+                array_text([courier.longitude for courier in couriers]),
             ],
         )
 

@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from couriers.transitions import MACHINE as COURIER_MACHINE
 from django.db import connection, transaction
 
 from couriers import grid
 from couriers.flight import rest_duration
 from couriers.models import CourierStatus
+from couriers.transitions import MACHINE as COURIER_MACHINE
 from messages.models import Flight, FlightOutcome, MessageStatus
 from messages.notices import notify
 from messages.representation import progress

@@ -7,10 +7,12 @@ destination that can carry the weight and make the timeframe (design section 5).
 from __future__ import annotations
 
 import math
-from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import groupby
+from operator import attrgetter
+from statistics import median_high
 
 from couriers import grid
 from couriers.flight import flight_duration, rest_duration
@@ -19,9 +21,8 @@ from messages.models import Message
 
 # Cells of some 50 km: where a search starts before a first batch has shown how dense the fleet is.
 FIRST_LEVEL = 8
-# How many messages behind one that must look farther are looked at together with it.
-LOOK_AHEAD = 200
-NEAREST_COSINE = [1.0 - grid.covered_chord(level) ** 2 / 2 for level in range(grid.FINEST_LEVEL + 1)]
+# The cosine of the angle that a level covers; everybody is within that of level 0.
+LEAST_COSINE = [-2.0, *(1.0 - grid.covered_chord(level) ** 2 / 2 for level in range(1, grid.FINEST_LEVEL + 1))]
 
 
 # The columns dispatch reads, in the order of QueuedMessage's first fields.
@@ -59,17 +60,12 @@ class QueuedMessage:
     callback_url: str
     requested: list[int] = field(default_factory=list)
     level: int = FIRST_LEVEL
-    vector: grid.Vector = (0.0, 0.0, 0.0)
-    ranges: list[grid.Range] = field(default_factory=list)
+    # Suitable couriers nearest first: all there are within the distance the level covers.
+    near: list[Candidate] = field(default_factory=list)
 
     @classmethod
     def of(cls, message: Message) -> QueuedMessage:
         return cls(*(getattr(message, name) for name in CLAIMED))
-
-    def look_from(self, level: int) -> None:
-        """Search the cells of this level round the destination."""
-        self.level = level
-        self.ranges = grid.ranges_around(self.latitude, self.longitude, level)
 
     def distance_km(self, courier: Candidate) -> float:
         return grid.great_circle_km(courier.latitude, courier.longitude, self.latitude, self.longitude)
@@ -115,19 +111,58 @@ class Matcher:
         self.hopeless_g = math.inf
 
     def match(self, batch: Sequence[QueuedMessage]) -> list[Match]:
-        """Give each message its courier where there is one, in the batch's order."""
-        anyone = [message for message in batch if not self._wants_someone(message)]
+        """Give each message its courier where there is one, in the batch's order.
+
+        Everybody chooses among those fetched so far; then those who must look farther do, together, and all from the
+        first of them on choose again: what an earlier message wants, a later one cannot have.
+        """
         self.pool.fetch_by_id(courier for message in batch for courier in self._named(message))
-        self._prefetch(anyone)
-        matches = []
-        for position, message in enumerate(batch):
-            courier = (
-                self._by_name(message) if self._wants_someone(message) else self._nearest(message, batch, position)
-            )
+        for message in batch:
+            message.near = self._by_name(message)
+        self._look([message for message in batch if not self._wants_someone(message)], self.level)
+        chosen: list[Candidate | None] = []
+        while unsettled := self._choose(batch, chosen):
+            for courier in chosen[unsettled[0] :]:
+                if courier is not None:
+                    courier.taken = False
+            del chosen[unsettled[0] :]
+            self._look_farther([batch[position] for position in unsettled])
+        self._remember_level(batch)
+        pairs = zip(batch, chosen, strict=True)
+        return [Match.of(message, courier, now=self.now) for message, courier in pairs if courier is not None]
+
+    def _choose(self, batch: Sequence[QueuedMessage], chosen: list[Candidate | None]) -> list[int]:
+        """Let the messages from ``len(chosen)`` on take their couriers; return the positions that must look farther."""
+        unsettled = []
+        for position in range(len(chosen), len(batch)):
+            message = batch[position]
+            courier = next((near for near in message.near if not near.taken), None)
             if courier is not None:
                 courier.taken = True
-                matches.append(Match.of(message, courier, now=self.now))
-        return matches
+            elif message.level > 0 and message.weight_g < self.hopeless_g and not self._wants_someone(message):
+                unsettled.append(position)
+            elif message.level == 0 and message.deliver_max is None:
+                self.hopeless_g = min(self.hopeless_g, message.weight_g)
+            chosen.append(courier)
+        return unsettled
+
+    def _look_farther(self, messages: Sequence[QueuedMessage]) -> None:
+        for level, group in groupby(sorted(messages, key=attrgetter("level")), key=attrgetter("level")):
+            self._look(list(group), max(level - 1, 0))
+
+    def _look(self, messages: Sequence[QueuedMessage], level: int) -> None:
+        """Let the messages see everybody within the distance the level covers."""
+        ranges = [grid.ranges_around(message.latitude, message.longitude, level) for message in messages]
+        self.pool.fetch(range_ for some in ranges for range_ in some)
+        for message, some in zip(messages, ranges, strict=True):
+            message.level = level
+            message.near = self.pool.near(
+                grid.unit_vector(message.latitude, message.longitude),
+                some,
+                least_cosine=LEAST_COSINE[level],
+                weight_g=message.weight_g,
+                suits=self._in_time(message),
+            )
 
     def _wants_someone(self, message: QueuedMessage) -> bool:
         return message.pinned_courier_id is not None or message.waits_for_requested(self.now)
@@ -137,9 +172,15 @@ class Matcher:
             return [message.pinned_courier_id]
         return message.requested if message.waits_for_requested(self.now) else []
 
-    def _by_name(self, message: QueuedMessage) -> Candidate | None:
+    def _by_name(self, message: QueuedMessage) -> list[Candidate]:
         named = (self.pool.by_id(courier) for courier in self._named(message))
-        return next((courier for courier in named if courier is not None and self._suits(message, courier)), None)
+        return [courier for courier in named if courier is not None and self._suits(message, courier)]
+
+    def _in_time(self, message: QueuedMessage) -> Callable[[Candidate], bool] | None:
+        """The test of a candidate against the message's timeframe, if it has one."""
+        if message.deliver_max is None:
+            return None
+        return lambda courier: self._suits(message, courier)
 
     def _suits(self, message: QueuedMessage, courier: Candidate) -> bool:
         if courier.payload_g < message.weight_g:
@@ -149,44 +190,7 @@ class Matcher:
         flight = flight_duration(distance_km=message.distance_km(courier), speed_kmh=courier.speed_kmh)
         return self.now + flight <= message.deliver_max
 
-    def _find(self, message: QueuedMessage) -> tuple[Candidate | None, bool]:
-        """The nearest of those fetched, and whether nobody nearer can be beyond them."""
-        courier, cosine = self.pool.nearest(message.vector, message.ranges, lambda found: self._suits(message, found))
-        return courier, message.level == 0 or cosine >= NEAREST_COSINE[message.level]
-
-    def _nearest(self, message: QueuedMessage, batch: Sequence[QueuedMessage], position: int) -> Candidate | None:
-        if message.weight_g >= self.hopeless_g:
-            return None
-        courier, is_certain = self._find(message)
-        while not is_certain:
-            self._look_farther([message, *self._uncertain(batch[position + 1 : position + LOOK_AHEAD])])
-            courier, is_certain = self._find(message)
-        if courier is None and message.deliver_max is None:
-            self.hopeless_g = message.weight_g
-        return courier
-
-    def _uncertain(self, messages: Sequence[QueuedMessage]) -> Iterator[QueuedMessage]:
-        return (
-            message
-            for message in messages
-            if not self._wants_someone(message) and message.weight_g < self.hopeless_g and not self._find(message)[1]
-        )
-
-    def _look_farther(self, messages: Sequence[QueuedMessage]) -> None:
-        for message in messages:
-            message.look_from(max(message.level - 1, 0))
-        self.pool.fetch(range_ for message in messages for range_ in message.ranges)
-
-    def _prefetch(self, messages: Sequence[QueuedMessage]) -> None:
-        """Fetch until every message sees somebody it could have if it were alone."""
-        for message in messages:
-            message.vector = grid.unit_vector(message.latitude, message.longitude)
-            message.look_from(self.level)
-        self.pool.fetch(range_ for message in messages for range_ in message.ranges)
-        uncertain = list(self._uncertain(messages))
-        while uncertain:
-            self._look_farther(uncertain)
-            uncertain = list(self._uncertain(uncertain))
-        if messages:
-            levels = Counter(message.level for message in messages)
-            self.level = max(level for level, n in levels.items() if n * 10 >= len(messages))
+    def _remember_level(self, batch: Sequence[QueuedMessage]) -> None:
+        levels = [message.level for message in batch if not self._wants_someone(message)]
+        if levels:
+            self.level = median_high(levels)

@@ -9,6 +9,7 @@ from operator import attrgetter
 from django.db import connection
 
 from couriers import grid
+from ops_console.state_machine import array_text
 
 FETCH = """
 SELECT c.id, c.cell, c.latitude, c.longitude, c.speed_kmh, c.payload_g
@@ -18,7 +19,7 @@ WHERE c.status = 'available'
 """
 FETCH_BY_ID = """
 SELECT id, cell, latitude, longitude, speed_kmh, payload_g FROM couriers_courier
-WHERE id = ANY(%s) AND status = 'available'
+WHERE id = ANY(%s::bigint[]) AND status = 'available'
 """
 
 
@@ -62,15 +63,15 @@ class CourierPool:
             return
         self._fetched |= new
         low, high = zip(*_merged(sorted(new)), strict=True)
-        self._read(FETCH, [list(low), list(high)])
-        self._sorted = sorted(self._by_id.values(), key=attrgetter("cell"))
+        self._sorted += self._read(FETCH, [list(low), list(high)])
+        self._sorted.sort(key=attrgetter("cell"))
         self._cells = [candidate.cell for candidate in self._sorted]
 
     def fetch_by_id(self, ids: Iterable[int]) -> None:
         """Read those of the couriers that are available, wherever they are."""
         wanted = set(ids) - self._by_id.keys()
         if wanted:
-            self._read(FETCH_BY_ID, [list(wanted)])
+            self._sorted += self._read(FETCH_BY_ID, [list(wanted)])
 
     def by_id(self, courier_id: int) -> Candidate | None:
         """The courier, if it was fetched and nobody has taken it."""
@@ -81,34 +82,38 @@ class CourierPool:
         """Whether a courier that was fetched is still to be had."""
         return any(not candidate.taken for candidate in self._by_id.values())
 
-    def nearest(
-        self, point: grid.Vector, ranges: Iterable[grid.Range], suits: Callable[[Candidate], bool]
-    ) -> tuple[Candidate | None, float]:
-        """The nearest suitable courier in the ranges that nobody has taken, the lowest id of equally near ones.
+    def near(
+        self,
+        point: grid.Vector,
+        ranges: Iterable[grid.Range],
+        *,
+        least_cosine: float,
+        weight_g: float,
+        suits: Callable[[Candidate], bool] | None,
+    ) -> list[Candidate]:
+        """The couriers in the ranges that carry the weight and suit, nearest first, lower ids before higher.
 
-        Nearness is the cosine of the angle between the two, 1 at the point itself; -2 when there is none.
+        Only those at an angle from the point whose cosine is ``least_cosine`` or more.
         """
         x, y, z = point
-        best, best_cosine = None, -2.0
+        found = []
         for low, high in ranges:
             start = bisect_left(self._cells, low)
             for candidate in self._sorted[start : bisect_right(self._cells, high, start)]:
-                if candidate.taken:
-                    continue
                 cx, cy, cz = candidate.vector
                 cosine = x * cx + y * cy + z * cz
-                if cosine < best_cosine or (cosine == best_cosine and best and best.id < candidate.id):
-                    continue
-                if suits(candidate):
-                    best, best_cosine = candidate, cosine
-        return best, best_cosine
+                if cosine >= least_cosine and candidate.payload_g >= weight_g and (suits is None or suits(candidate)):
+                    found.append((-cosine, candidate.id, candidate))
+        found.sort()
+        return [candidate for _, _, candidate in found]
 
-    def _read(self, statement: str, parameters: list[list[int]]) -> None:
+    def _read(self, statement: str, parameters: list[list[int]]) -> list[Candidate]:
+        """Run a query and return the candidates that are new."""
         with connection.cursor() as cursor:
-            cursor.execute(statement, parameters)
-            for row in cursor.fetchall():
-                if row[0] not in self._by_id:
-                    self._by_id[row[0]] = Candidate(*row)
+            cursor.execute(statement, [array_text(values) for values in parameters])
+            new = [Candidate(*row) for row in cursor.fetchall() if row[0] not in self._by_id]
+        self._by_id.update((candidate.id, candidate) for candidate in new)
+        return new
 
 
 def _merged(ranges: list[grid.Range]) -> list[grid.Range]:

@@ -152,7 +152,7 @@ def weigh(content: Content) -> float:
         raise InvalidInput.field(
             "message",
             "body",
-            message=f"On paper this weighs {weight:g} g, and no courier carries more than {MAX_WEIGHT_G:g} g: shorten it.",
+            message=f"This weighs {weight:g} g on paper; no courier carries more than {MAX_WEIGHT_G:g} g: shorten it.",
             code="too_heavy",
         )
     return weight
