@@ -1,6 +1,6 @@
 """Run the whole console on this machine until it is told to stop: ``python -m ops_console.launch``, or ``make run``.
 
-Whatever the environment lacks is made: servers, secrets, database, demo. All that is started here ends with this process.
+Whatever the environment lacks is made: servers, secrets, database, demo. All that is started here ends with it.
 """
 
 from __future__ import annotations
@@ -86,7 +86,7 @@ def run() -> None:
         prepare(has_own_database=data is not None)
         keeper = stack.enter_context(processes())
         wait_until_ready(address, keeper)
-        console.print(welcome(home.path, data))
+        console.print(welcome(home.path, data), markup=False)
         keeper.wait()
         raise CannotStart("A process has ended, so all were stopped: what it printed above tells why.")
 
@@ -152,8 +152,10 @@ def servers(home: VarDir) -> Iterator[Path | None]:
 
     with embedded_servers(home.path, lambda name: console.print(f"Starting {name} ...")) as (variables, data):
         os.environ.update(variables)
-        yield data
-        console.print("Stopping the servers ...")
+        try:
+            yield data
+        finally:
+            console.print("Stopping the servers ...")
 
 
 def set_variables(home: VarDir, address: Address) -> None:
@@ -171,6 +173,9 @@ def set_variables(home: VarDir, address: Address) -> None:
         PATH=os.pathsep.join([programs, os.environ.get("PATH", os.defpath)]),
     )
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "ops_console.settings")
+    if os.geteuid() == 0:
+        # Whoever runs this as root knows it.
+        os.environ.setdefault("PYTHONWARNINGS", "ignore::UserWarning:celery.platforms")
 
 
 def check_settings() -> None:

@@ -14,13 +14,21 @@ import psycopg
 from psycopg import sql
 
 from ops_console.embedded.place import Place, find_place, make_folder, make_socket_folder
-from ops_console.embedded.server import Server
+from ops_console.embedded.server import Server, clean_environment
 from ops_console.leash import leashed
 from ops_console.var_dir import CannotStart
 
 DATABASE = "ops_console"
 OWNER = "postgres"
-DEFAULTS = {"listen_addresses": "", "max_connections": "200", "timezone": "UTC", "log_timezone": "UTC"}
+# Names the socket's file; said on both sides because PGPORT in the environment may say otherwise.
+PORT = 5432
+DEFAULTS = {
+    "listen_addresses": "",
+    "port": str(PORT),
+    "max_connections": "200",
+    "timezone": "UTC",
+    "log_timezone": "UTC",
+}
 
 
 class Postgres:
@@ -61,7 +69,7 @@ class Postgres:
 
     def url(self, database: str) -> str:
         """The URL of a database of this server."""
-        return f"postgres://{OWNER}@/{database}?host={quote(str(self._socket), safe='')}"
+        return f"postgres://{OWNER}@:{PORT}/{database}?host={quote(str(self._socket), safe='')}"
 
     def stop(self) -> None:
         """Stop the server cleanly: open transactions are rolled back, everything committed is on disk."""
@@ -91,7 +99,7 @@ class Postgres:
             capture_output=True,
             text=True,
             cwd="/",
-            env={"PATH": os.defpath, "LC_ALL": "C", "TZ": "UTC"},
+            env=clean_environment(),
             check=False,
         )
         if done.returncode != 0:

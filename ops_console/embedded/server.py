@@ -64,7 +64,7 @@ class Server:
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 cwd="/",
-                env={"PATH": os.defpath, "LC_ALL": "C", "TZ": "UTC"},
+                env=clean_environment(),
                 pass_fds=[lock],
                 start_new_session=True,
             )
@@ -103,3 +103,11 @@ class Server:
     def _last_words(self) -> str:
         lines = self.log.read_text(errors="replace").splitlines()
         return lines[-1] if lines else "nothing"
+
+
+def clean_environment() -> dict[str, str]:
+    """The environment of a server: nothing of the caller's but what Python itself may need to start."""
+    clean = {"PATH": os.defpath, "LC_ALL": "C", "TZ": "UTC"}
+    if libraries := os.environ.get("LD_LIBRARY_PATH"):
+        clean["LD_LIBRARY_PATH"] = libraries
+    return clean

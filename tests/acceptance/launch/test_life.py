@@ -1,0 +1,92 @@
+"""A console starts, stops and is killed, as real processes."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import sys
+import time
+from collections.abc import Callable
+
+import pytest
+
+from tests.acceptance.launch.consoles import Console, Witness, descendants, wait_until_gone
+
+NewConsole = Callable[..., Console]
+MODEL = "from ops_console.organizations.models import Organization"
+MAKE = MODEL + "; Organization.objects.create(name='Loft {0}')"
+NAMES = MODEL + "; print(*Organization.objects.values_list('name', flat=True))"
+AUTHENTICATE = "from django.contrib.auth import authenticate; print(authenticate(email='{0}', password='{1}'))"
+PROGRAMS = ("postgres", "valkey-server", "granian", "worker", "beat")
+
+
+def test_a_stopped_console_leaves_nothing_running_and_keeps_its_data(new_console: NewConsole) -> None:
+    console = new_console().start()
+    console.python_says(MAKE.format("kept"))
+    sign_in = sign_in_of(console)
+    assert console.python_says(AUTHENTICATE.format(*sign_in)) == sign_in[0]
+    stop(console, signal.SIGTERM)
+    console.start()
+    assert sign_in_of(console) == sign_in
+    assert console.python_says(NAMES) == "Loft kept"
+
+
+def test_a_killed_console_leaves_nothing_running_and_loses_nothing(new_console: NewConsole) -> None:
+    console = new_console().start()
+    console.python_says(MAKE.format("committed"))
+    running = processes_of(console)
+    console.signal(signal.SIGKILL)
+    wait_until_gone(running)
+    assert console.python_says(NAMES) == "Loft committed"
+
+
+@pytest.mark.faults
+def test_ctrl_c_stops_a_console(new_console: NewConsole) -> None:
+    stop(new_console().start(), signal.SIGINT)
+
+
+@pytest.mark.faults
+@pytest.mark.parametrize("name", ["ops_console.processes", "granian", "worker", "beat", "postgres -D", "valkey-server"])
+def test_a_console_ends_when_one_of_its_processes_is_killed(new_console: NewConsole, name: str) -> None:
+    console = new_console().start()
+    running = processes_of(console)
+    os.kill(next(each.pid for each in running if name in each.command), signal.SIGKILL)
+    assert console.process
+    assert console.process.wait(30) == 1
+    wait_until_gone(running)
+    assert "so all were stopped" in console.text
+
+
+@pytest.mark.faults
+def test_a_console_ends_with_the_make_that_started_it(new_console: NewConsole) -> None:
+    console = new_console(
+        command=["/bin/sh", "-c", '"$0" -m ops_console.launch --stop-with-parent; true', sys.executable]
+    )
+    running = processes_of(console.start())
+    console.signal(signal.SIGKILL)
+    wait_until_gone(running)
+
+
+def processes_of(console: Console) -> list[Witness]:
+    assert console.process
+    found = descendants(console.process.pid)
+    for name in PROGRAMS:
+        assert any(name in each.command for each in found), name
+    return found
+
+
+def sign_in_of(console: Console) -> tuple[str, str]:
+    found = re.search(r"Sign in +(\S+) +password (\S+)", console.text)
+    assert found
+    return found[1], found[2]
+
+
+def stop(console: Console, number: signal.Signals) -> None:
+    """Stop the console as a person would, and see that it stops cleanly and soon."""
+    running = processes_of(console)
+    began = time.monotonic()
+    assert console.signal(number) == 0
+    assert time.monotonic() - began < 10
+    wait_until_gone(running)
+    assert console.text.rstrip().endswith("Stopped.")
