@@ -5,6 +5,7 @@ from __future__ import annotations
 from ops_console.outbox.services.delivery import deliver_due
 from ops_console.outbox.services.queue import NewWebhook, enqueue, purge, replay
 from ops_console.outbox.services.signing_secrets import (
+    SecretState,
     create_secret,
     reencrypt_secrets,
     rotate_secret,
@@ -13,6 +14,7 @@ from ops_console.outbox.services.signing_secrets import (
 
 __all__ = [
     "NewWebhook",
+    "SecretState",
     "create_secret",
     "deliver_due",
     "enqueue",
