@@ -48,8 +48,8 @@ def create_account_credential(*, account_id: UUID, actor: Actor, now: datetime, 
         NotFound: there is no such customer's account.
     """
     policy.require(actor, "credentials", "create")
-    if len(label) > LABEL_LENGTH or "\0" in label:
-        raise InvalidInput.field("label", message=f"A label has at most {LABEL_LENGTH} characters.")
+    if len(label) > LABEL_LENGTH or not label.isprintable():
+        raise InvalidInput.field("label", message=f"A label has at most {LABEL_LENGTH} printable characters.")
     account = Account.objects.filter(pk=account_id, kind=AccountKind.CUSTOMER).first()
     if account is None:
         raise NotFound("There is no such account.")
@@ -102,7 +102,7 @@ def authenticate_account(*, auth_id: str, auth_key: str, now: datetime) -> Accou
         Unauthenticated: unknown, wrong or revoked; which of them is not told.
     """
     credential = None
-    if len(auth_id) <= AUTH_ID_LENGTH and "\0" not in auth_id:
+    if len(auth_id) <= AUTH_ID_LENGTH and auth_id.isascii() and auth_id.isprintable():
         credential = (
             AccountCredential.objects.select_related("account__organization")
             .filter(auth_id=auth_id, revoked_at=None)

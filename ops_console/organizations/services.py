@@ -19,6 +19,7 @@ from ops_console.organizations.models import Member, Organization, Person, Role
 from ops_console.organizations.rights import FOUNDER_ROLE, SEEDED_ROLES
 
 NAME_LENGTH = 200
+EMAIL_LENGTH = 254
 LARGEST_RATE = 1_000_000
 
 
@@ -139,5 +140,8 @@ def email_faults(email: str) -> list[FieldError]:
     try:
         validate_email(email)
     except ValidationError:
-        return [FieldError(("admin_email",), "This is no e-mail address.")]
-    return []
+        is_valid = False
+    else:
+        # The validator lets longer ones pass, and surrogates in the domain.
+        is_valid = len(email) <= EMAIL_LENGTH and email.isprintable()
+    return [] if is_valid else [FieldError(("admin_email",), "This is no e-mail address.")]

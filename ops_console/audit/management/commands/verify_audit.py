@@ -17,5 +17,5 @@ class Command(BaseCommand):
             self.stderr.write(problem)
         seen = f"{summary.n_entries} entries in {summary.n_chains} chains"
         if n_problems:
-            raise CommandError(f"{n_problems} faults in {seen}.")
+            raise CommandError(f"The audit trail is not whole: {n_problems} fault(s) in {seen}.")
         self.stdout.write(self.style.SUCCESS(f"The audit trail is whole: {seen}."))
