@@ -131,6 +131,11 @@ class Message(models.Model):
     def __str__(self) -> str:
         return self.msg_id
 
+    @property
+    def has_flown(self) -> bool:
+        """Whether what its client sees tells of a flight."""
+        return self.status in {MessageStatus.ENROUTE, MessageStatus.DELIVERED}
+
 
 class RequestedCourier(models.Model):
     """A courier the client asked for; rank 0 is the one liked best."""

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
 
 from messages.models import Flight, Message
 from messages.representation import status_document
 from ops_console.outbox.services import NewWebhook, enqueue
+from ops_console.rest.renderers import to_json
 
 
 def notify(message_ids: Sequence[int], *, now: datetime) -> None:
@@ -23,10 +26,16 @@ def notify(message_ids: Sequence[int], *, now: datetime) -> None:
                 url=message.callback_url,
                 event=f"message.{message.status}",
                 reference=message.msg_id,
-                payload=status_document(message, flights.get(message.pk), now=now)
-                | {"reference": message.reference, "returnReceipt": message.return_receipt},
+                payload=_payload(message, flights.get(message.pk), now=now),
             )
             for message in messages
         ],
         now=now,
     )
+
+
+def _payload(message: Message, flight: Flight | None, *, now: datetime) -> dict[str, Any]:
+    status = status_document(message, flight, now=now)
+    status |= {"reference": message.reference, "returnReceipt": message.return_receipt}
+    payload: dict[str, Any] = json.loads(to_json(status))
+    return payload

@@ -1,4 +1,7 @@
-"""A message as its client sees it: the four shapes of the Pigeon Protocol document, by status."""
+"""A message as its client sees it: the four shapes of the Pigeon Protocol document, by status.
+
+Values are Decimals and datetimes; the faces write them as JSON.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,6 @@ from typing import Any
 
 from couriers.grid import position_along
 from messages.models import Flight, Message, MessageStatus
-from ops_console.formats import json_money, json_time
 
 
 def summary(message: Message, *, now: datetime) -> dict[str, Any]:
@@ -15,8 +17,8 @@ def summary(message: Message, *, now: datetime) -> dict[str, Any]:
     return {
         "msgId": message.msg_id,
         "status": message.status,
-        "eta": json_time(max(message.eta, now)),
-        "cost": json_money(message.cost),
+        "eta": max(message.eta, now),
+        "cost": message.cost,
     }
 
 
@@ -28,7 +30,7 @@ def enroute(message: Message, flight: Flight, *, now: datetime) -> dict[str, Any
     return summary(message, now=now) | {
         "pgnId": flight.courier.pgn_id,
         "partner": flight.courier.partner,
-        "departedAt": json_time(flight.departed_at),
+        "departedAt": flight.departed_at,
         "progress": round(fraction, 4),
         "position": {"latitude": round(latitude, 5), "longitude": round(longitude, 5)},
     }
@@ -38,8 +40,8 @@ def delivered(message: Message, flight: Flight) -> dict[str, Any]:
     return {
         "msgId": message.msg_id,
         "status": message.status,
-        "deliveredAt": json_time(message.ended_at),
-        "cost": json_money(message.cost),
+        "deliveredAt": message.ended_at,
+        "cost": message.cost,
         "pgnId": flight.courier.pgn_id,
         "partner": flight.courier.partner,
     }
@@ -49,8 +51,8 @@ def refunded(message: Message) -> dict[str, Any]:
     return {
         "msgId": message.msg_id,
         "status": message.status,
-        "cost": json_money(message.cost),
-        "refundedAt": json_time(message.ended_at),
+        "cost": message.cost,
+        "refundedAt": message.ended_at,
         "reason": message.end_reason,
     }
 
