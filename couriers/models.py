@@ -10,7 +10,7 @@ from django.core.validators import RegexValidator
 from django.db import models
 from django.db.models import Q
 
-from couriers.varieties import Variety
+from couriers.varieties import TOP_PAYLOAD_G, TOP_SPEED_KMH, Variety
 from ops_console.regions import Region
 from ops_console.state_machine import TransitionEvent
 
@@ -83,8 +83,13 @@ class Courier(models.Model):
             models.Index(fields=["region", "pgn_id"], name="courier_region"),
         ]
         constraints: ClassVar = [
-            models.CheckConstraint(name="courier_speed", condition=Q(speed_kmh__gt=0)),
-            models.CheckConstraint(name="courier_payload", condition=Q(payload_g__gt=0)),
+            # Searches by time rely on the bound.
+            models.CheckConstraint(
+                name="courier_speed", condition=Q(speed_kmh__gt=0) & Q(speed_kmh__lte=TOP_SPEED_KMH)
+            ),
+            models.CheckConstraint(
+                name="courier_payload", condition=Q(payload_g__gt=0) & Q(payload_g__lte=TOP_PAYLOAD_G)
+            ),
             models.CheckConstraint(
                 name="courier_place",
                 condition=Q(latitude__range=(-90, 90), longitude__range=(-180, 180)),
