@@ -13,6 +13,8 @@ import dj_database_url
 from django.core.exceptions import ImproperlyConfigured
 from environs import Env
 
+from ops_console.observability.logs import logging_config
+
 env = Env()
 BASE_DIR = Path(__file__).resolve().parent.parent
 
@@ -85,6 +87,9 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "ops_console.observability.middleware.RequestLog",
+    "ops_console.rest.middleware.ContentSecurity",
+    "ops_console.rest.middleware.ApiErrors",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -126,6 +131,52 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": f"django.contrib.auth.password_validation.{name}"}
     for name in ("UserAttributeSimilarityValidator", "MinimumLengthValidator", "CommonPasswordValidator")
 ]
+
+# --- REST: answers, documentation ----------------------------------------------------------------------------------
+
+REST_FRAMEWORK = {
+    # Nobody may do anything until a view says who may (ops_console/rest/views.py).
+    "DEFAULT_AUTHENTICATION_CLASSES": [],
+    "DEFAULT_PERMISSION_CLASSES": ["ops_console.rest.permissions.DenyAll"],
+    "DEFAULT_PARSER_CLASSES": ["ops_console.rest.parsers.StrictJSONParser"],
+    "DEFAULT_RENDERER_CLASSES": ["ops_console.rest.renderers.JSONRenderer"],
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "EXCEPTION_HANDLER": "ops_console.rest.problems.exception_handler",
+}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "Pigeon operations console",
+    "DESCRIPTION": "Pigeon Protocol for account holders, and the operations API for staff.",
+    "VERSION": "v1",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SERVE_AUTHENTICATION": [],
+    "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "COMPONENT_SPLIT_REQUEST": True,
+    "POSTPROCESSING_HOOKS": [
+        "drf_spectacular.hooks.postprocess_schema_enums",
+        "ops_console.rest.openapi.complete",
+    ],
+}
+
+# --- Browsers ------------------------------------------------------------------------------------------------------
+
+IS_HTTPS = PUBLIC_URL.startswith("https://")
+SESSION_COOKIE_SECURE = IS_HTTPS
+CSRF_COOKIE_SECURE = IS_HTTPS
+CSRF_COOKIE_HTTPONLY = True
+# Behind a proxy that ends TLS the Host alone does not tell the origin.
+CSRF_TRUSTED_ORIGINS = [PUBLIC_URL]
+SECURE_HSTS_SECONDS = 31_536_000 if IS_HTTPS else 0
+SECURE_REFERRER_POLICY = "same-origin"
+X_FRAME_OPTIONS = "DENY"
+LOGIN_URL = "admin:login"
+LOGIN_REDIRECT_URL = "admin:index"
+
+# --- Logs ----------------------------------------------------------------------------------------------------------
+
+LOG_LEVEL = env.str("LOG_LEVEL", "INFO")
+LOGGING = logging_config(LOG_LEVEL)
 
 # --- Database and Valkey -------------------------------------------------------------------------------------------
 

@@ -1,0 +1,12 @@
+"""What beat has a worker do to show that both are alive."""
+
+from __future__ import annotations
+
+from celery import shared_task
+
+from ops_console.observability import readiness
+
+
+@shared_task(ignore_result=True, time_limit=30)  # type: ignore[untyped-decorator,no-untyped-call]
+def heartbeat() -> None:
+    readiness.beat()

@@ -1,0 +1,63 @@
+"""Problems for the errors Django writes itself, and the headers of every answer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
+
+from ops_console.rest import problems
+
+API = ("/pigeon/v1", "/api/v1")
+API_POLICY = "default-src 'none'; frame-ancestors 'none'"
+PAGE_POLICY = (
+    "default-src 'self'; img-src 'self' data:; object-src 'none'; base-uri 'none'; frame-ancestors 'none'; "
+    "form-action 'self'"
+)
+# The admin's theme evaluates its attributes and writes style attributes.
+ADMIN_POLICY = f"{PAGE_POLICY}; script-src 'self' 'unsafe-eval'; style-src 'self' 'unsafe-inline'"
+GetResponse = Callable[[HttpRequest], HttpResponseBase]
+
+
+def is_api(path: str) -> bool:
+    """Whether errors below this path are problems; elsewhere they are pages."""
+    return path.startswith(API) and (path in API or path.startswith(tuple(f"{prefix}/" for prefix in API)))
+
+
+class ApiErrors:
+    """Writes a problem in place of an error page: unknown paths, CSRF, bad hosts and failures included."""
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        response = self.get_response(request)
+        if response.status_code < 400 or not is_api(request.path_info):
+            return response
+        if response.get("Content-Type") == problems.MEDIA_TYPE:
+            return response
+        return _problem(request, response)
+
+
+class ContentSecurity:
+    """Sends the Content-Security-Policy: strict, but for the admin's theme."""
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        response = self.get_response(request)
+        path = request.path_info
+        policy = ADMIN_POLICY if path.startswith("/admin/") else API_POLICY if is_api(path) else PAGE_POLICY
+        response.headers.setdefault("Content-Security-Policy", policy)
+        return response
+
+
+def _problem(request: HttpRequest, response: HttpResponseBase) -> HttpResponse:
+    members = {"requestId": getattr(request, "request_id", "")} if response.status_code >= 500 else {}
+    problem = problems.of_status(response.status_code, **members).response()
+    for name in ("Allow", "Retry-After", "WWW-Authenticate"):
+        if name in response:
+            problem[name] = response[name]
+    return problem

@@ -1,0 +1,76 @@
+"""Idempotency-Key on a POST: read it, tell requests apart, and give a kept answer again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from hashlib import sha256
+from typing import cast
+
+from django.http import HttpResponse
+from django.http.response import HttpResponseBase
+from rest_framework.request import Request
+
+from ops_console.access.idempotency import Answer, answer_once, scope_of
+from ops_console.rest.authentication import Caller
+from ops_console.rest.parsers import MAX_BYTES
+from ops_console.rest.problems import InvalidHeader, PayloadTooLarge
+
+MAX_KEY_LENGTH = 255
+KEPT_HEADERS = ("Content-Type", "Location", "ETag")
+
+
+def key_of(request: Request) -> str | None:
+    """The request's Idempotency-Key, if it has one.
+
+    Raises:
+        InvalidHeader: it is empty, too long, or not printable ASCII.
+    """
+    key: str | None = request.META.get("HTTP_IDEMPOTENCY_KEY")
+    if key is not None and not (0 < len(key) <= MAX_KEY_LENGTH and key.isascii() and key.isprintable()):
+        raise InvalidHeader.named("Idempotency-Key", f"Give 1 to {MAX_KEY_LENGTH} printable ASCII characters.")
+    return key
+
+
+def respond(
+    request: Request,
+    *,
+    caller: Caller,
+    key: str,
+    takes_body: bool,
+    now: datetime,
+    work: Callable[[], HttpResponseBase],
+) -> HttpResponseBase:
+    """The response of ``work``, carried out once for this key, caller, method and path."""
+    done: list[HttpResponseBase] = []
+
+    def carry_out() -> Answer:
+        done.append(work())
+        return _answer(cast(HttpResponse, done[0]))
+
+    scope = scope_of(
+        organization_id=caller.actor.organization_id,
+        caller=caller.id,
+        endpoint=f"{request.method} {request.path}",
+        key=key,
+    )
+    kept, is_kept = answer_once(scope=scope, request_digest=_digest(request, takes_body), now=now, work=carry_out)
+    return _replay(kept) if is_kept else done[0]
+
+
+def _digest(request: Request, takes_body: bool) -> bytes:
+    digest = sha256(request.META.get("QUERY_STRING", "").encode("utf-8", "surrogateescape") + b"\0")
+    if takes_body:
+        if int(request.META.get("CONTENT_LENGTH") or 0) > MAX_BYTES:
+            raise PayloadTooLarge(MAX_BYTES)
+        digest.update(request._request.body)
+    return digest.digest()
+
+
+def _answer(response: HttpResponse) -> Answer:
+    headers = {name: response[name] for name in KEPT_HEADERS if name in response}
+    return Answer(response.status_code, response.content, headers, getattr(response, "kept_body", None))
+
+
+def _replay(kept: Answer) -> HttpResponse:
+    return HttpResponse(kept.body, status=kept.status, headers={**kept.headers, "Idempotency-Replayed": "true"})

@@ -1,0 +1,151 @@
+"""What drf-spectacular cannot see: how callers sign in, and the error answers every operation may give."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from drf_spectacular.extensions import OpenApiAuthenticationExtension
+
+from ops_console.rest.names import camel
+from ops_console.rest.problems import MEDIA_TYPE
+
+PROBLEM = {
+    "type": "object",
+    "description": "What went wrong (RFC 9457). `code` is the stable name of it.",
+    "required": ["type", "title", "status", "detail", "code"],
+    "properties": {
+        "type": {"type": "string", "example": "about:blank"},
+        "title": {"type": "string", "example": "Bad Request"},
+        "status": {"type": "integer", "example": 400},
+        "detail": {"type": "string", "example": "The request has invalid values."},
+        "code": {"type": "string", "example": "invalid"},
+        "current": {"type": "string", "description": "The state it is in, when that forbids the request."},
+        "requestId": {"type": "string"},
+        "errors": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "description": "One fault, in the member (`pointer`), parameter or header it names.",
+                "required": ["detail", "code"],
+                "properties": {
+                    "pointer": {"type": "string", "example": "/destination/address/country"},
+                    "parameter": {"type": "string", "example": "cursor"},
+                    "header": {"type": "string", "example": "If-Match"},
+                    "detail": {"type": "string"},
+                    "code": {"type": "string"},
+                },
+            },
+        },
+    },
+}
+TEXTS = {
+    "400": "The request is malformed; `errors` names the members or parameters at fault.",
+    "401": "No valid credentials.",
+    "402": "This would pass the account's credit limit.",
+    "403": "Not permitted, or another account's.",
+    "404": "There is no such thing here.",
+    "409": "The current state, or a request being carried out right now, does not allow it.",
+    "412": "If-Match named another version.",
+    "413": "The body is larger than 1 MiB.",
+    "415": "The body is not application/json.",
+    "422": "The Idempotency-Key was used for another request.",
+    "429": "Too many requests: Retry-After tells how many seconds to wait.",
+}
+ALWAYS = ("400", "401", "403", "404")
+BY_METHOD = {
+    "post": ("409", "413", "415", "422"),
+    "put": ("409", "412", "413", "415"),
+    "patch": ("409", "412", "413", "415"),
+    "delete": ("409", "412"),
+}
+CHARGES = ("post", "put", "patch")
+RETRY_AFTER = {"Retry-After": {"schema": {"type": "integer", "minimum": 1}, "description": "Seconds to wait."}}
+AUTHENTICATE = {"WWW-Authenticate": {"schema": {"type": "string"}}}
+IDEMPOTENCY_KEY = {
+    "name": "Idempotency-Key",
+    "in": "header",
+    "required": False,
+    "description": "Makes a repetition safe for 24 hours: the same request with the same key gets the same answer.",
+    "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[ -~]+$"},
+}
+IF_MATCH = {
+    "name": "If-Match",
+    "in": "header",
+    "required": False,
+    "description": "The ETag read before: change nothing when it is no longer current.",
+    "schema": {"type": "string", "example": '"v3"'},
+}
+
+
+class AccountBasicScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
+    """pgnProtocolAuth, as the document names it."""
+
+    target_class = "ops_console.rest.authentication.AccountBasicAuthentication"
+    name = "pgnProtocolAuth"
+
+    def get_security_definition(self, auto_schema: Any) -> dict[str, Any]:
+        return {"type": "http", "scheme": "basic", "description": "The account's Auth ID and Auth Key."}
+
+
+class StaffSessionScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
+    """The console's cookie."""
+
+    target_class = "ops_console.rest.authentication.StaffSessionAuthentication"
+    name = "staffSession"
+
+    def get_security_definition(self, auto_schema: Any) -> dict[str, Any]:
+        return {
+            "type": "apiKey",
+            "in": "cookie",
+            "name": "sessionid",
+            "description": "A console session; X-CSRFToken goes with every method that changes something.",
+        }
+
+
+def complete(result: dict[str, Any], generator: Any, request: Any, public: bool) -> dict[str, Any]:
+    """A postprocessing hook: name path parameters as the document does, add headers and error answers."""
+    result.setdefault("components", {}).setdefault("schemas", {})["Problem"] = PROBLEM
+    result["paths"] = {_wire_path(path): item for path, item in result["paths"].items()}
+    for path, method, operation in _operations(result):
+        _name_parameters(operation)
+        if method == "post":
+            operation.setdefault("parameters", []).append(IDEMPOTENCY_KEY)
+        if method in ("put", "patch", "delete") and path.startswith("/pigeon/"):
+            operation.setdefault("parameters", []).append(IF_MATCH)
+        for status in sorted(_statuses(path, method)):
+            operation["responses"].setdefault(status, _error(status))
+    return result
+
+
+def _operations(result: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    for path, item in result["paths"].items():
+        for method, operation in item.items():
+            if isinstance(operation, dict) and "responses" in operation:
+                yield path, method, operation
+
+
+def _statuses(path: str, method: str) -> set[str]:
+    statuses = {*ALWAYS, *BY_METHOD.get(method, ())}
+    if path.startswith("/pigeon/"):
+        statuses |= {"402", "429"} if method in CHARGES else {"429"}
+    return statuses
+
+
+def _error(status: str) -> dict[str, Any]:
+    error: dict[str, Any] = {
+        "description": TEXTS[status],
+        "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
+    }
+    headers = {"401": AUTHENTICATE, "429": RETRY_AFTER}.get(status)
+    return {**error, "headers": headers} if headers else error
+
+
+def _wire_path(path: str) -> str:
+    return "/".join(f"{{{camel(part[1:-1])}}}" if part.startswith("{") else part for part in path.split("/"))
+
+
+def _name_parameters(operation: dict[str, Any]) -> None:
+    for parameter in operation.get("parameters", []):
+        if parameter["in"] == "path":
+            parameter["name"] = camel(parameter["name"])

@@ -1,0 +1,133 @@
+"""Pages by keyset: an opaque signed cursor holds the last row's place, so rows that come and go shift nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+from urllib.parse import urlencode
+
+from django.conf import settings
+from django.core import signing
+from django.db.models import Model, Q, QuerySet
+from django.http import QueryDict
+from rest_framework.pagination import BasePagination
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from ops_console.rest.problems import InvalidParameter
+
+M = TypeVar("M", bound=Model)
+DEFAULT_LIMIT = 50
+MAX_LIMIT = 200
+# From the value of ``ordering`` to columns; the first is the default. The columns hold no NULL, the last is unique.
+Orderings = Mapping[str, tuple[str, ...]]
+
+
+@dataclass(frozen=True)
+class Page(Generic[M]):
+    """Some rows, and the cursor of those that follow."""
+
+    rows: Sequence[M]
+    cursor: str | None
+    link: str | None
+
+    def body(self, results: Sequence[Any]) -> dict[str, Any]:
+        return {"results": results, "nextCursor": self.cursor, "next": self.link}
+
+
+def paginate(rows: QuerySet[M], *, params: QueryDict, path: str, orderings: Orderings) -> Page[M]:
+    """The page the query string asks for by ``limit``, ``ordering`` and ``cursor``. One query.
+
+    A cursor is good only for the path and ordering it came from.
+
+    Raises:
+        InvalidParameter: one of the three is malformed.
+    """
+    limit = _limit(params)
+    ordering = params.get("ordering") or next(iter(orderings))
+    if ordering not in orderings:
+        raise InvalidParameter.named("ordering", f"Choose one of {', '.join(orderings)}.", "invalid_choice")
+    columns, salt = orderings[ordering], f"cursor:{path}:{ordering}"
+    token = params.get("cursor")
+    if token:
+        rows = rows.filter(_after(columns, _place(token, salt, len(columns))))
+    found = list(rows.order_by(*columns)[: limit + 1])
+    if len(found) <= limit:
+        return Page(found, None, None)
+    cursor = signing.dumps([str(_value(found[limit - 1], column)) for column in columns], salt=salt)
+    return Page(found[:limit], cursor, _link(params, path, cursor))
+
+
+def _limit(params: QueryDict) -> int:
+    text = params.get("limit", str(DEFAULT_LIMIT))
+    if not (text.isascii() and text.isdigit() and len(text) < 5 and 1 <= int(text) <= MAX_LIMIT):
+        raise InvalidParameter.named("limit", f"This must be a number from 1 to {MAX_LIMIT}.")
+    return int(text)
+
+
+def _place(token: str, salt: str, n_columns: int) -> list[str]:
+    try:
+        place = signing.loads(token, salt=salt)
+    except (signing.BadSignature, ValueError):
+        place = None
+    if not isinstance(place, list) or len(place) != n_columns:
+        raise InvalidParameter.named("cursor", "This cursor did not come from this list in this order.")
+    return place
+
+
+def _after(columns: Sequence[str], place: Sequence[str]) -> Q:
+    """Rows behind a place. The first column is compared at the top so that an index on it is used."""
+    column, value = columns[0], place[0]
+    name, beyond = (column[1:], "lt") if column.startswith("-") else (column, "gt")
+    if len(columns) == 1:
+        return Q(**{f"{name}__{beyond}": value})
+    return Q(**{f"{name}__{beyond}e": value}) & (Q(**{f"{name}__{beyond}": value}) | _after(columns[1:], place[1:]))
+
+
+def _value(row: Model, column: str) -> Any:
+    value: Any = row
+    for name in column.removeprefix("-").split("__"):
+        value = getattr(value, name)
+    return value
+
+
+def _link(params: QueryDict, path: str, cursor: str) -> str:
+    query = [(name, value) for name, values in params.lists() for value in values if name != "cursor"]
+    return f"{settings.PUBLIC_URL}{path}?{urlencode([*query, ('cursor', cursor)])}"
+
+
+class CursorPagination(BasePagination):
+    """The same for DRF's list views; the view names its ``orderings``."""
+
+    page: Page[Any]
+
+    def paginate_queryset(self, queryset: Any, request: Request, view: Any = None) -> list[Any]:
+        self.page = paginate(queryset, params=request.query_params, path=request.path, orderings=view.orderings)
+        return list(self.page.rows)
+
+    def get_paginated_response(self, data: Any) -> Response:
+        return Response(self.page.body(data))
+
+    def get_paginated_response_schema(self, schema: dict[str, Any]) -> dict[str, Any]:
+        return {
+            "type": "object",
+            "required": ["results", "nextCursor", "next"],
+            "properties": {
+                "results": {"type": "array", "items": schema},
+                "nextCursor": {"type": "string", "nullable": True, "description": "Give it as cursor."},
+                "next": {"type": "string", "format": "uri", "nullable": True},
+            },
+        }
+
+    def get_schema_operation_parameters(self, view: Any) -> list[dict[str, Any]]:
+        orderings = list(view.orderings)
+        return [
+            _parameter("cursor", {"type": "string"}, "Where to go on: nextCursor of the page before."),
+            _parameter("limit", {"type": "integer", "minimum": 1, "maximum": MAX_LIMIT, "default": DEFAULT_LIMIT}, ""),
+            _parameter("ordering", {"type": "string", "enum": orderings, "default": orderings[0]}, ""),
+        ]
+
+
+def _parameter(name: str, schema: dict[str, Any], description: str) -> dict[str, Any]:
+    return {"name": name, "in": "query", "required": False, "schema": schema, "description": description}
