@@ -117,8 +117,8 @@ class MessageView(AccountAPIView):
     @extend_schema(
         operation_id="editMessage",
         summary="Edit queued message",
-        description="Changes whatever `msgInfo` holds; what it leaves out stays, null clears what is optional. Possible "
-        "while the message is queued. The price is worked out anew and the difference posted.",
+        description="Changes whatever `msgInfo` holds; what it leaves out stays, null clears what is optional. "
+        "Possible while the message is queued. The price is worked out anew and the difference posted.",
         request=EditSerializer,
         responses={200: SummarySerializer},
         examples=[examples.EDIT, examples.EDITED],

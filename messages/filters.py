@@ -13,8 +13,8 @@ class AccountMessageFilter(filters.FilterSet):
 
     status = filters.ChoiceFilter(choices=MessageStatus.choices)
     reference = filters.CharFilter(max_length=100)
-    createdAfter = filters.IsoDateTimeFilter(field_name="created_at", lookup_expr="gte")
-    createdBefore = filters.IsoDateTimeFilter(field_name="created_at", lookup_expr="lt")
+    createdAfter = filters.IsoDateTimeFilter(field_name="created_at", lookup_expr="gte")  # noqa: N815 - as in the address
+    createdBefore = filters.IsoDateTimeFilter(field_name="created_at", lookup_expr="lt")  # noqa: N815 - as in the address
 
     class Meta:
         model = Message

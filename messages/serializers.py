@@ -217,8 +217,8 @@ class PageParameters(serializers.Serializer[Any]):
 class MessageListParameters(PageParameters):
     status = serializers.ChoiceField(choices=MessageStatus.values, required=False)
     reference = serializers.CharField(max_length=100, required=False)
-    createdAfter = serializers.DateTimeField(required=False)
-    createdBefore = serializers.DateTimeField(required=False)
+    createdAfter = serializers.DateTimeField(required=False)  # noqa: N815 - as in the address
+    createdBefore = serializers.DateTimeField(required=False)  # noqa: N815 - as in the address
 
 
 class RecipientListParameters(PageParameters):

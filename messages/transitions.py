@@ -90,4 +90,4 @@ def fold_flow() -> int:
     """
     with connection.cursor() as cursor:
         cursor.execute(FOLD)
-        return cursor.rowcount
+        return int(cursor.rowcount)

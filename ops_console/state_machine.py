@@ -11,7 +11,6 @@ from datetime import datetime
 from typing import Any, Generic, TypeVar
 
 from django.db import connection, models
-from psycopg import sql
 
 from ops_console.errors import InvalidTransition, NotFound
 
@@ -102,31 +101,22 @@ class StateMachine(Generic[M]):
             raise NotFound()
         raise InvalidTransition(current=str(current), wanted=to)
 
-    def _statement(self, columns: list[str], changes: list[str]) -> sql.Composed:
-        fields = {field.name: field for field in self.model._meta.concrete_fields}
-        pk = self.model._meta.pk
-        arrays = [sql.SQL("%(ids)s::{}[]").format(sql.SQL(pk.rel_db_type(connection)))]
-        arrays += [
-            sql.SQL("{}::{}[]").format(sql.Placeholder(f"col_{name}"), sql.SQL(_array_type(fields[name])))
-            for name in columns
-        ]
-        assignments = [
-            sql.SQL(", {} = wanted.{}").format(sql.Identifier(fields[name].column), sql.Identifier(fields[name].column))
-            for name in columns
-        ]
-        assignments += [
-            sql.SQL(", {} = {}").format(sql.Identifier(fields[name].column), sql.Placeholder(f"set_{name}"))
-            for name in changes
-        ]
-        if "version" in fields:
-            assignments.append(sql.SQL(", version = t.version + 1"))
-        return sql.SQL(MOVE).format(
-            arrays=sql.SQL(", ").join(arrays),
-            columns=sql.SQL(", ").join([sql.Identifier("id"), *(sql.Identifier(fields[n].column) for n in columns)]),
-            assignments=sql.SQL("").join(assignments),
-            table=sql.Identifier(self.model._meta.db_table),
-            pk=sql.Identifier(pk.column),
-            events=sql.Identifier(self.events._meta.db_table),
+    def _statement(self, columns: list[str], changes: list[str]) -> str:
+        meta = self.model._meta
+        varying = [meta.get_field(name) for name in columns]
+        arrays = [("%(ids)s", meta.pk)] + [(f"%(col_{field.name})s", field) for field in varying]
+        names = [_column(field) for field in varying]
+        assignments = [f", {name} = wanted.{name}" for name in names]
+        assignments += [f", {_column(meta.get_field(name))} = %(set_{name})s" for name in changes]
+        if any(field.name == "version" for field in meta.concrete_fields):
+            assignments.append(", version = t.version + 1")
+        return MOVE.format(
+            arrays=", ".join(f"{value}::{_array_type(field)}[]" for value, field in arrays),
+            columns=", ".join(["id", *names]),
+            assignments="".join(assignments),
+            table=meta.db_table,
+            pk=_column(meta.pk),
+            events=self.events._meta.db_table,
         )
 
 
@@ -141,5 +131,9 @@ def _element(value: Any) -> str:
     return value.isoformat() if isinstance(value, datetime) else str(value)
 
 
-def _array_type(field: models.Field[Any, Any]) -> str:
-    return field.rel_db_type(connection) if field.primary_key else str(field.db_type(connection))
+def _column(field: Any) -> str:
+    return str(field.column)
+
+
+def _array_type(field: Any) -> str:
+    return str(field.rel_db_type(connection) if field.primary_key else field.db_type(connection))

@@ -202,7 +202,7 @@ def end_waits(*, now: datetime) -> int:
     """Make due the messages whose wait is over, and return how many."""
     with connection.cursor() as cursor:
         cursor.execute(END_WAIT, [now])
-        return cursor.rowcount
+        return int(cursor.rowcount)
 
 
 def wake_for_couriers(courier_ids: Sequence[int], *, now: datetime) -> int:
@@ -211,4 +211,4 @@ def wake_for_couriers(courier_ids: Sequence[int], *, now: datetime) -> int:
         return 0
     with connection.cursor() as cursor:
         cursor.execute(WAKE_FOR_COURIERS, {"couriers": list(courier_ids), "now": now})
-        return cursor.rowcount
+        return int(cursor.rowcount)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from django.db import connection, transaction
 
@@ -67,7 +68,7 @@ def land_now(message_ids: Sequence[int], *, actor: str, reason: str, now: dateti
     return {landing.message_id for landing in landings}
 
 
-def _claim(statement: str, parameters: dict[str, object]) -> list[Landing]:
+def _claim(statement: str, parameters: dict[str, Any]) -> list[Landing]:
     with connection.cursor() as cursor:
         cursor.execute(statement, parameters)
         return [Landing(*row) for row in cursor.fetchall()]

@@ -8,6 +8,7 @@ from datetime import datetime
 from decimal import Decimal
 from functools import partial
 from typing import Any
+from uuid import UUID
 
 from django.db import transaction
 
@@ -79,7 +80,7 @@ def create_message(*, account: Account, draft: MessageDraft, actor: Actor, now: 
         message = Message.objects.create(
             msg_id=msg_id,
             account_id=account.pk,
-            organization_id=account.organization_id,
+            organization_id=customer_of(account),
             created_at=now,
             **_columns(draft, plan),
         )
@@ -169,6 +170,13 @@ def require_queued(message: Message, *, wanted: str) -> None:
     if message.status != MessageStatus.QUEUED:
         text = f"This message is {message.status}; only a queued one can be {wanted}."
         raise InvalidTransition(current=message.status, wanted=wanted, message=text)
+
+
+def customer_of(account: Account) -> UUID:
+    """The organization of a customer's account."""
+    if account.organization_id is None:
+        raise NotFound("There is no such account.")
+    return account.organization_id
 
 
 def _columns(draft: MessageDraft, plan: Plan) -> dict[str, Any]:

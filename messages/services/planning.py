@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 from couriers.places import resolve_address
@@ -13,7 +14,7 @@ from couriers import grid
 from couriers.models import Courier
 from couriers.nearest import Among, fastest_arrival, nearest_courier, nearest_place
 from messages.drafts import Address, Content, Destination, Extras, MessageDraft, Timeframe
-from messages.models import Message, Recipient
+from messages.models import Message, MessageFormat, Priority, Recipient
 from messages.pricing import MAX_WEIGHT_G, price, weight_g
 from ops_console.errors import FieldError, InvalidInput
 from ops_console.ledger.models import Account
@@ -213,11 +214,13 @@ def schedule(located: Located, weight: float, timeframe: Timeframe, *, is_reques
     Raises:
         InvalidInput: no courier can make ``timeframe.max``.
     """
-    where = {"latitude": located.latitude, "longitude": located.longitude, "payload_g": weight, "now": now}
-    if timeframe.max is not None and fastest_arrival(**where, not_after=timeframe.max) is None:
+    nearest_here = partial(
+        nearest_courier, latitude=located.latitude, longitude=located.longitude, payload_g=weight, now=now
+    )
+    if timeframe.max is not None and _is_unmakeable(located, weight, timeframe.max, now):
         text = "No courier can be there by then: give a later time."
         raise InvalidInput.field("timeframe", "max", message=text, code="unmakeable")
-    nearest = nearest_courier(**where) or nearest_courier(**where, among=Among.WORKING)
+    nearest = nearest_here() or nearest_here(among=Among.WORKING)
     flight = nearest.arrives_at - now if nearest else LONGEST_WAIT
     departs_at = max(now, timeframe.min - flight) if timeframe.min else now
     requested_until = None
@@ -228,6 +231,11 @@ def schedule(located: Located, weight: float, timeframe: Timeframe, *, is_reques
         wait_until=departs_at if departs_at > now else None,
         requested_until=requested_until,
     )
+
+
+def _is_unmakeable(located: Located, weight: float, not_after: datetime, now: datetime) -> bool:
+    where = {"latitude": located.latitude, "longitude": located.longitude}
+    return fastest_arrival(**where, payload_g=weight, now=now, not_after=not_after) is None
 
 
 def located_of(message: Message) -> Located:
@@ -248,11 +256,11 @@ def draft_of(message: Message) -> MessageDraft:
     requested = message.requested.order_by("rank").values_list("courier__pgn_id", flat=True)
     return MessageDraft(
         destination=Destination(message.recipient_id, Address(**message.address)),
-        content=Content(body=message.body, subject=message.subject, format=message.format),
+        content=Content(body=message.body, subject=message.subject, format=MessageFormat(message.format)),
         timeframe=Timeframe(message.deliver_min, message.deliver_max),
         requested=tuple(requested),
         extras=Extras(
-            priority=message.priority,
+            priority=Priority(message.priority),
             return_receipt=message.return_receipt,
             insured_value=message.insured_value,
             reference=message.reference,
