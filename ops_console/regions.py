@@ -75,3 +75,52 @@ LOFTS: dict[Region, Loft] = {
     Region.OC_PAC: Loft("Suva", -18.142, 178.442),
     Region.AN: Loft("McMurdo Station", -77.846, 166.676),
 }
+
+# ISO 3166-1 alpha-2 codes of each region; XK (Kosovo) is user-assigned. The United States are split by state.
+_COUNTRIES: dict[Region, str] = {
+    Region.CA: "CA GL PM",
+    Region.CENTRAL_AM: "BZ CR GT HN MX NI PA SV",
+    Region.CARIBBEAN: "AG AI AW BB BL BM BQ BS CU CW DM DO GD GP HT JM KN KY LC MF MQ MS PR SX TC TT VC VG VI",
+    Region.SA_N: "BO BR CO EC GF GY PE SR VE",
+    Region.SA_S: "AR CL FK GS PY UY",
+    Region.EU_N: "AX DK EE FI FO IS LT LV NO SE SJ",
+    Region.EU_W: "AT BE CH DE FR GB GG IE IM JE LI LU MC NL",
+    Region.EU_S: "AD AL BA CY ES GI GR HR IT ME MK MT PT RS SI SM VA XK",
+    Region.EU_E: "BG BY CZ HU MD PL RO RU SK UA",
+    Region.AF_N: "DZ EG EH LY MA SD TN",
+    Region.AF_W: "BF BJ CI CV GH GM GN GW LR ML MR NE NG SH SL SN TG",
+    Region.AF_C: "AO CD CF CG CM GA GQ ST TD",
+    Region.AF_E: "BI DJ ER ET IO KE KM MG MU RE RW SC SO SS TF TZ UG YT",
+    Region.AF_S: "BW LS MW MZ NA SZ ZA ZM ZW",
+    Region.AS_W: "AE AM AZ BH GE IL IQ IR JO KW LB OM PS QA SA SY TR YE",
+    Region.AS_C: "AF KG KZ TJ TM UZ",
+    Region.AS_S: "BD BT IN LK MV NP PK",
+    Region.AS_SE: "BN CC CX ID KH LA MM MY PH SG TH TL VN",
+    Region.AS_E: "CN HK JP KP KR MN MO TW",
+    Region.OC_AU: "AU HM NF NZ",
+    Region.OC_PAC: "AS CK FJ FM GU KI MH MP NC NR NU PF PG PN PW SB TK TO TV UM VU WF WS",
+    Region.AN: "AQ BV",
+}
+_US_STATES: dict[Region, str] = {
+    Region.US_NE: "CT DC DE MA MD ME NH NJ NY PA RI VT",
+    Region.US_SE: "AL AR FL GA KY LA MS NC SC TN VA WV",
+    Region.US_MW: "IA IL IN KS MI MN MO ND NE OH SD WI",
+    Region.US_SW: "AZ NM OK TX",
+    Region.US_W: "AK CA CO HI ID MT NV OR UT WA WY",
+}
+UNITED_STATES = "US"
+COUNTRY_REGIONS: dict[str, Region] = {code: region for region, codes in _COUNTRIES.items() for code in codes.split()}
+STATE_REGIONS: dict[str, Region] = {code: region for region, codes in _US_STATES.items() for code in codes.split()}
+
+
+def is_country(code: str) -> bool:
+    return code == UNITED_STATES or code in COUNTRY_REGIONS
+
+
+def region_of(country: str, state: str = "") -> Region:
+    """Give the region of a country, by ISO 3166-1 alpha-2 code; the United States need the state's two letters.
+
+    Raises:
+        KeyError: there is no such country or state.
+    """
+    return STATE_REGIONS[state] if country == UNITED_STATES else COUNTRY_REGIONS[country]
