@@ -19,6 +19,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
+from typing import TYPE_CHECKING
 
 import psycopg
 import redis
@@ -31,10 +32,14 @@ from ops_console.processes import end_descendants
 from ops_console.var_dir import PROJECT, CannotStart, Running, VarDir, is_set, var_dir
 from ops_console.welcome import welcome
 
+if TYPE_CHECKING:
+    from ops_console.embedded.session import EmbeddedServers
+
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 READY_S = 60.0
 # Honcho kills what is left after 5 s.
 STOP_S = 10.0
+WATCH_S = 0.5
 
 console = Console(highlight=False, soft_wrap=True)
 
@@ -78,7 +83,8 @@ def run() -> None:
         claim(home)
         stack.callback(home.release)
         address.check_free()
-        data = stack.enter_context(servers(home))
+        servers = stack.enter_context(own_servers(home))
+        data = servers.data if servers else None
         set_variables(home, address)
         check_settings()
         check_servers()
@@ -87,7 +93,10 @@ def run() -> None:
         keeper = stack.enter_context(processes())
         wait_until_ready(address, keeper)
         console.print(welcome(home.path, data), markup=False)
-        keeper.wait()
+        while keeper.poll() is None:
+            if servers:
+                servers.revive(lambda name: console.print(f"{name} has ended. Starting it again ..."))
+            time.sleep(WATCH_S)
         raise CannotStart("A process has ended, so all were stopped: what it printed above tells why.")
 
 
@@ -143,17 +152,17 @@ def claim(home: VarDir) -> None:
 
 
 @contextmanager
-def servers(home: VarDir) -> Iterator[Path | None]:
-    """Run the servers that no variable names and set their variables; give the folder of an embedded database."""
+def own_servers(home: VarDir) -> Iterator[EmbeddedServers | None]:
+    """Run the servers that no variable names, and set their variables. Raises: CannotStart."""
     if is_set("DATABASE_URL") and is_set("REDIS_URL"):
         yield None
         return
     from ops_console.embedded.session import embedded_servers
 
-    with embedded_servers(home.path, lambda name: console.print(f"Starting {name} ...")) as (variables, data):
-        os.environ.update(variables)
+    with embedded_servers(home.path, lambda name: console.print(f"Starting {name} ...")) as servers:
+        os.environ.update(servers.variables)
         try:
-            yield data
+            yield servers
         finally:
             console.print("Stopping the servers ...")
 

@@ -9,16 +9,31 @@ import os
 import shlex
 import signal
 import sys
+import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from honcho.environ import parse_procfile
 from honcho.manager import Manager
-from honcho.process import Process
+from honcho.process import Popen, Process
 
 from ops_console.leash import adopt_orphans, end_with_parent, leashed
 from ops_console.var_dir import PROJECT
+
+
+class WholePopen(Popen):
+    """Honcho's command, except that what it started ends when it does; else it would keep the output open for ever."""
+
+    def __init__(self, command: str, **keywords: Any) -> None:
+        super().__init__(command, **keywords)
+        threading.Thread(target=self._end_group, daemon=True).start()
+
+    def _end_group(self) -> None:
+        self.wait()
+        with suppress(ProcessLookupError):
+            os.killpg(self.pid, signal.SIGKILL)
 
 
 class LeashedProcess(Process):
@@ -28,6 +43,7 @@ class LeashedProcess(Process):
         end_with_parent(signal.SIGKILL, self.keeper)
         shell = leashed(["/bin/sh", "-c", self.cmd], on_parent_death=signal.SIGTERM)
         self.cmd = f"exec {shlex.join(shell)}"
+        self._child_ctor = WholePopen
         super().run(*arguments, **keywords)
 
     keeper = 0

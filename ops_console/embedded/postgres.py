@@ -32,7 +32,9 @@ DEFAULTS = {
 
 
 class Postgres:
-    """PostgreSQL over one ``VAR_DIR``. ``settings`` override its configuration."""
+    """PostgreSQL over one ``VAR_DIR``. ``settings`` override its configuration. Started again, it keeps its URL."""
+
+    name = "PostgreSQL"
 
     def __init__(self, var_dir: Path, *, settings: Mapping[str, str] | None = None) -> None:
         self.place: Place = find_place(var_dir)
@@ -40,7 +42,7 @@ class Postgres:
         self._data = self.place.folder / "postgres"
         self._socket: Path | None = None
         self._server = Server(
-            name="PostgreSQL",
+            name=self.name,
             folder=self.place.folder,
             user=self.place.user,
             stop_signals=[signal.SIGINT, signal.SIGQUIT],
@@ -51,6 +53,11 @@ class Postgres:
         """The postmaster's process number while it runs."""
         return self._server.pid
 
+    @property
+    def has_ended(self) -> bool:
+        """Whether the server has ended without being told to."""
+        return self._server.has_ended
+
     def start(self) -> str:
         """Start the server, making its files first if need be, and return the database's URL. Raises: CannotStart."""
         lock = self._server.lock()
@@ -58,7 +65,7 @@ class Postgres:
             self._make_data()
             # Nobody holds the lock, so a pid file left here is a dead server's.
             (self._data / "postmaster.pid").unlink(missing_ok=True)
-            self._socket = make_socket_folder(self.place.folder, user=self.place.user)
+            self._socket = self._socket or make_socket_folder(self.place.folder, user=self.place.user)
             for left_over in self._socket.glob(".s.PGSQL.*"):
                 left_over.unlink()
             self._server.run(self._command(), lock=lock, is_ready=self._answers)
@@ -75,6 +82,7 @@ class Postgres:
         """Stop the server cleanly: open transactions are rolled back, everything committed is on disk."""
         self._server.stop()
         self._remove_socket_folder()
+        self._socket = None
 
     def _command(self) -> list[str]:
         quoted = str(self._socket).replace('"', '""')

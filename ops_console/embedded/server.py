@@ -40,6 +40,11 @@ class Server:
         """The running server's process number."""
         return self._process.pid if self._process else None
 
+    @property
+    def has_ended(self) -> bool:
+        """Whether the server was started and has ended without being told to."""
+        return self._process is not None and self._process.poll() is not None
+
     def lock(self) -> int:
         """Wait until no earlier server uses the files; return the lock to start the next with. Raises: CannotStart."""
         descriptor = os.open(self._lock, os.O_RDWR | os.O_CREAT, 0o600)

@@ -8,6 +8,7 @@ import secrets
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from ops_console.embedded.postgres import Postgres
@@ -22,25 +23,41 @@ WITHOUT_SERVERS = frozenset({"", "help", "version", "--help", "-h", "--version",
 PLACEHOLDERS = {"DATABASE_URL": "postgres:///none", "REDIS_URL": "redis://127.0.0.1:1", "SECRET_KEY": "unused"}
 
 
+@dataclass
+class EmbeddedServers:
+    """The servers that run, the variables to set for them, and the folder of the database if it is one of them."""
+
+    variables: dict[str, str]
+    data: Path | None = None
+    running: list[Postgres | Valkey] = field(default_factory=list)
+
+    def revive(self, report: Callable[[str], None]) -> None:
+        """Start again each server that has ended; its URL stays. Raises: CannotStart."""
+        for server in self.running:
+            if server.has_ended:
+                report(server.name)
+                server.start()
+
+
 @contextmanager
-def embedded_servers(folder: Path, report: Callable[[str], None]) -> Iterator[tuple[dict[str, str], Path]]:
-    """Run the servers that no variable names; give the variables to set and the folder of the database's files."""
-    variables = {**_secrets(folder), "VAR_DIR": str(folder)}
-    data = folder
+def embedded_servers(folder: Path, report: Callable[[str], None]) -> Iterator[EmbeddedServers]:
+    """Run the servers that no variable names, for as long as the context lasts. Raises: CannotStart."""
+    servers = EmbeddedServers(variables={**_secrets(folder), "VAR_DIR": str(folder)})
     with ExitStack() as stack:
         if not is_set("DATABASE_URL"):
-            report("PostgreSQL")
+            report(Postgres.name)
             postgres = Postgres(folder)
             stack.callback(postgres.stop)
-            variables["DATABASE_URL"] = postgres.start()
-            variables["DEMO"] = os.environ.get("DEMO", "1")
-            data = postgres.place.folder
+            servers.variables |= {"DATABASE_URL": postgres.start(), "DEMO": os.environ.get("DEMO", "1")}
+            servers.data = postgres.place.folder
+            servers.running.append(postgres)
         if not is_set("REDIS_URL"):
-            report("Valkey")
+            report(Valkey.name)
             valkey = Valkey(folder)
             stack.callback(valkey.stop)
-            variables["REDIS_URL"] = valkey.start()
-        yield variables, data
+            servers.variables["REDIS_URL"] = valkey.start()
+            servers.running.append(valkey)
+        yield servers
 
 
 @contextmanager
@@ -74,8 +91,9 @@ def servers_for_command(arguments: Sequence[str]) -> Iterator[None]:
 def _own_servers(home: VarDir) -> Iterator[None]:
     with ExitStack() as stack:
         stack.callback(home.release)
-        variables, data = stack.enter_context(embedded_servers(home.path, lambda name: None))
-        running = Running(pid=os.getpid(), is_console=False, environment=variables, data=str(data))
+        servers = stack.enter_context(embedded_servers(home.path, lambda name: None))
+        data = str(servers.data or "")
+        running = Running(pid=os.getpid(), is_console=False, environment=servers.variables, data=data)
         home.publish(running)
         _join(running)
         # Other commands may have joined in the meantime: the servers stay until those have ended.

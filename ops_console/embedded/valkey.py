@@ -24,16 +24,23 @@ TRIES = 5
 class Valkey:
     """Valkey over one ``VAR_DIR``. Started again, it keeps its port, password and data."""
 
+    name = "Valkey"
+
     def __init__(self, var_dir: Path) -> None:
         self._folder = make_folder(var_dir / "valkey", user=None)
         self._password = secrets.token_urlsafe(24)
         self._port: int | None = None
-        self._server = Server(name="Valkey", folder=var_dir, user=None, stop_signals=[signal.SIGTERM])
+        self._server = Server(name=self.name, folder=var_dir, user=None, stop_signals=[signal.SIGTERM])
 
     @property
     def pid(self) -> int | None:
         """The server's process number while it runs."""
         return self._server.pid
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether the server has ended without being told to."""
+        return self._server.has_ended
 
     @property
     def url(self) -> str:

@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 import time
+import urllib.request
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -89,6 +90,15 @@ class Console:
             assert self.process.poll() is None, self.text
             assert time.monotonic() < deadline, self.text
             time.sleep(0.1)
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether the console says now that everything is fine."""
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.variables['PORT']}/readyz?all=1", timeout=5) as answer:
+                return bool(answer.status == 200)
+        except OSError:
+            return False
 
     @property
     def environment(self) -> dict[str, str]:

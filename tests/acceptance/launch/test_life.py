@@ -18,7 +18,7 @@ MODEL = "from ops_console.organizations.models import Organization"
 MAKE = MODEL + "; Organization.objects.create(name='Loft {0}')"
 NAMES = MODEL + "; print(*Organization.objects.values_list('name', flat=True))"
 AUTHENTICATE = "from django.contrib.auth import authenticate; print(authenticate(email='{0}', password='{1}'))"
-PROGRAMS = ("postgres", "valkey-server", "granian", "worker", "beat")
+PROGRAMS = ("bin/postgres", "valkey-server", "granian", "ops_console worker", "ops_console beat")
 
 
 def test_a_stopped_console_leaves_nothing_running_and_keeps_its_data(new_console: NewConsole) -> None:
@@ -47,7 +47,7 @@ def test_ctrl_c_stops_a_console(new_console: NewConsole) -> None:
 
 
 @pytest.mark.faults
-@pytest.mark.parametrize("name", ["ops_console.processes", "granian", "worker", "beat", "postgres -D", "valkey-server"])
+@pytest.mark.parametrize("name", ["ops_console.processes", "granian", "ops_console worker", "ops_console beat"])
 def test_a_console_ends_when_one_of_its_processes_is_killed(new_console: NewConsole, name: str) -> None:
     console = new_console().start()
     running = processes_of(console)
@@ -56,6 +56,20 @@ def test_a_console_ends_when_one_of_its_processes_is_killed(new_console: NewCons
     assert console.process.wait(30) == 1
     wait_until_gone(running)
     assert "so all were stopped" in console.text
+
+
+@pytest.mark.faults
+def test_a_console_starts_its_servers_again_when_they_are_killed(new_console: NewConsole) -> None:
+    console = new_console().start()
+    console.python_says(MAKE.format("committed"))
+    running = processes_of(console)
+    killed = [each for each in running if "postgres -D" in each.command or "valkey-server" in each.command]
+    assert len(killed) == 2
+    for each in killed:
+        os.kill(each.pid, signal.SIGKILL)
+    console.wait_until(lambda: console.text.count("Starting it again") == 2 and console.is_ready, 30)
+    assert console.python_says(NAMES) == "Loft committed"
+    stop(console, signal.SIGTERM)
 
 
 @pytest.mark.faults
