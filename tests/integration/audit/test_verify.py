@@ -12,6 +12,7 @@ from hypothesis.extra.django import TestCase
 
 from ops_console.access.actors import Actor
 from ops_console.audit import services as audit
+from ops_console.audit.canonical import GENESIS
 from ops_console.audit.models import AuditEntry
 from tests import factories
 
@@ -66,6 +67,19 @@ def trail(db: None) -> None:
 def test_a_changed_entry_is_named(trail: None, change: str, position: int) -> None:
     tamper(f"UPDATE audit_auditentry SET {change} WHERE chain_id = %s AND position = %s", CHAIN, position)
     assert audit.verify()[0].startswith(f"{CHAIN}: entry {position} (thing.")
+
+
+@pytest.mark.parametrize(("position", "found_at"), [(1, "entry 2 "), (4, "entry 5 "), (5, "the chain's row ")])
+def test_an_entry_rewritten_with_a_hash_that_fits_is_given_away_by_what_follows(
+    trail: None, position: int, found_at: str
+) -> None:
+    entry = AuditEntry.objects.get(chain_id=CHAIN, position=position)
+    before = AuditEntry.objects.filter(chain_id=CHAIN, position=position - 1).first()
+    entry.reason = "other"
+    fitting = audit.hash_of(entry, bytes(before.hash) if before else GENESIS)
+    tamper("UPDATE audit_auditentry SET reason = 'other', hash = %s WHERE id = %s", fitting, entry.id)
+    (problem,) = audit.verify()
+    assert problem.startswith(f"{CHAIN}: {found_at}")
 
 
 @pytest.mark.parametrize("position", [1, 3, 5])
