@@ -88,6 +88,8 @@ def run() -> None:
         set_variables(home, address)
         check_settings()
         check_servers()
+        if servers:
+            forget_heartbeat()
         publish(home, data)
         prepare(has_own_database=data is not None)
         keeper = stack.enter_context(processes())
@@ -211,6 +213,16 @@ def check_servers() -> None:
             client.ping()
     except (redis.RedisError, ValueError) as error:
         raise CannotStart(f"Cannot reach Valkey or Redis: check REDIS_URL. {last_line(error)}") from None
+
+
+def forget_heartbeat() -> None:
+    """Forget the sign that an earlier run's worker left, which would make this one look ready before its own is."""
+    from django.conf import settings
+
+    from ops_console.observability.readiness import HEARTBEAT_KEY
+
+    with redis.Redis.from_url(settings.REDIS_URL) as client:
+        client.delete(HEARTBEAT_KEY)
 
 
 def last_line(error: Exception) -> str:

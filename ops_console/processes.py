@@ -3,6 +3,9 @@
 Runs as a process of its own, ``python -m ops_console.processes``. When one process ends, all are ended.
 """
 
+# mypy: allow-untyped-calls
+# Honcho carries no types.
+
 from __future__ import annotations
 
 import os
@@ -43,7 +46,7 @@ class LeashedProcess(Process):
         end_with_parent(signal.SIGKILL, self.keeper)
         shell = leashed(["/bin/sh", "-c", self.cmd], on_parent_death=signal.SIGTERM)
         self.cmd = f"exec {shlex.join(shell)}"
-        self._child_ctor = WholePopen
+        self._child_ctor = WholePopen  # type: ignore[assignment]
         super().run(*arguments, **keywords)
 
     keeper = 0
