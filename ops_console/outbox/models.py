@@ -58,7 +58,8 @@ class Webhook(models.Model):
     event = models.CharField(max_length=64)
     # What it is about: a msgId.
     reference = models.CharField(max_length=40)
-    payload = models.JSONField()
+    # JSON text: the same bytes go out at every try.
+    payload = models.TextField()
     status = models.CharField(max_length=12, choices=WebhookStatus.choices, default=WebhookStatus.PENDING)
     n_attempts = models.PositiveIntegerField(default=0)
     # Failed tries since it was queued or replayed; the wait before the next one grows with them.

@@ -5,12 +5,11 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
-import json
 import secrets
 from collections.abc import Sequence
 from datetime import datetime
 
-from ops_console.formats import json_time
+from ops_console.rest.renderers import to_text
 
 PREFIX = "whsec_"
 
@@ -21,8 +20,7 @@ def new_secret() -> str:
 
 def body(*, event: str, at: datetime, payload: str) -> bytes:
     """The same bytes at every try, so that a receiver may compare them; ``payload`` is JSON text."""
-    content = {"type": event, "timestamp": json_time(at), "data": json.loads(payload)}
-    return json.dumps(content, ensure_ascii=False, separators=(",", ":")).encode()
+    return f'{{"type":{to_text(event)},"timestamp":{to_text(at)},"data":{payload}}}'.encode()
 
 
 def headers(*, webhook_id: str, at: datetime, content: bytes, secrets: Sequence[str]) -> dict[str, str]:

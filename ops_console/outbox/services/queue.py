@@ -18,6 +18,7 @@ from ops_console.audit.services import record
 from ops_console.outbox.models import SilentHost, Webhook, WebhookSecret
 from ops_console.outbox.retries import RETRY_FOR
 from ops_console.outbox.states import PENDING, WEBHOOKS
+from ops_console.rest.renderers import to_text
 
 DELIVER_TASK = "ops_console.outbox.tasks.deliver_webhooks"
 BATCH = 1000
@@ -26,7 +27,7 @@ HOST_LENGTH = 261
 
 @dataclass(frozen=True)
 class NewWebhook:
-    """One event for one receiver. ``url`` has passed ``check_url``; ``payload`` holds JSON types only."""
+    """One event for one receiver. ``url`` has passed ``check_url``; a Decimal in ``payload`` is money."""
 
     organization_id: UUID
     url: str
@@ -104,7 +105,7 @@ def _row(new: NewWebhook, now: datetime) -> Webhook:
         host=_host_of(new.url),
         event=new.event,
         reference=new.reference,
-        payload=new.payload,
+        payload=to_text(new.payload),
         created_at=now,
         due_at=now,
         give_up_at=now + RETRY_FOR,

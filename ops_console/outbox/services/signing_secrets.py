@@ -73,12 +73,15 @@ def rotate_secret(*, organization_id: UUID, actor: Actor, now: datetime) -> str:
 
 
 def secret_state(*, organization_id: UUID, actor: Actor, now: datetime) -> SecretState:
-    """Tell whether an organization has a secret, and until when replaced ones sign. One query.
+    """Tell whether an organization has a secret, and until when replaced ones sign. Two queries.
 
     Raises:
         Forbidden: the actor may not.
+        NotFound: there is no such organization.
     """
     policy.require(actor, "webhook-secret", "retrieve")
+    if not Organization.objects.filter(pk=organization_id).exists():
+        raise NotFound("There is no such organization.")
     live = list(WebhookSecret.objects.of_organization(organization_id).live(now).defer("ciphertext"))
     current = next((secret for secret in live if secret.expires_at is None), None)
     return SecretState(

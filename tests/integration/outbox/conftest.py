@@ -4,19 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
+from decimal import Decimal
 from itertools import count
 from typing import Any
 
 import pytest
 from django.utils import timezone
 from pytest_django import Settings
-from tests.fakes.webhook_receiver import WebhookReceiver, receiving
 
 from ops_console.organizations.models import Organization
 from ops_console.outbox import services
 from ops_console.outbox.client import Caller
 from ops_console.outbox.models import Webhook
 from ops_console.outbox.services import NewWebhook
+from tests.fakes.webhook_receiver import WebhookReceiver, receiving
 
 QUICK = Caller(timeout_s=0.6)
 runs = count()
@@ -65,17 +66,9 @@ def receiver(open_loopback: None) -> Iterator[WebhookReceiver]:
 def send(organization: Organization, secret: str, clock: Clock) -> Callable[..., Webhook]:
     """Enqueue one webhook to the URL and return its row."""
 
-    def send(url: str, **changes: Any) -> Webhook:
-        new = NewWebhook(
-            **{
-                "organization_id": organization.id,
-                "url": url,
-                "event": "message.queued",
-                "reference": "1BvXMQ8h3k9WzRtN",
-                "payload": {"msgId": "1BvXMQ8h3k9WzRtN", "cost": 0.15},
-            }
-            | changes
-        )
+    def send(url: str) -> Webhook:
+        payload = {"msgId": "1BvXMQ8h3k9WzRtN", "cost": Decimal("0.10")}
+        new = NewWebhook(organization.id, url, "message.queued", "1BvXMQ8h3k9WzRtN", payload)
         known = set(Webhook.objects.values_list("id", flat=True))
         services.enqueue(webhooks=[new], now=clock())
         return Webhook.objects.exclude(id__in=known).get()

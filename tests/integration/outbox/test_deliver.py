@@ -9,14 +9,15 @@ from time import monotonic
 
 import pytest
 import standardwebhooks
-from tests.fakes.webhook_receiver import Answer, Behaviour, Drip, Drop, Flood, Garbage, Hang, WebhookReceiver, receiving
-from tests.integration.outbox.conftest import Clock
 
 from ops_console.access.actors import SYSTEM
 from ops_console.organizations.models import Organization
 from ops_console.outbox import claims, services
+from ops_console.outbox.client import Caller
 from ops_console.outbox.models import SilentHost, Webhook, WebhookAttempt, WebhookSecret
 from ops_console.outbox.retries import RETRY_FOR
+from tests.fakes.webhook_receiver import Answer, Behaviour, Drip, Drop, Flood, Garbage, Hang, WebhookReceiver, receiving
+from tests.integration.outbox.conftest import Clock
 
 Send = Callable[..., Webhook]
 Deliver = Callable[..., int]
@@ -42,7 +43,8 @@ def test_the_receiver_can_verify_it(receiver: WebhookReceiver, send: Send, deliv
     (request,) = receiver.received
     content = standardwebhooks.Webhook(secret).verify(request.body, dict(request.headers.items()))
     assert content["type"] == "message.queued"
-    assert content["data"] == {"msgId": "1BvXMQ8h3k9WzRtN", "cost": 0.15}
+    assert content["data"] == {"msgId": "1BvXMQ8h3k9WzRtN", "cost": 0.1}
+    assert b'"cost":0.10}' in request.body
     assert content["timestamp"].endswith("Z")
     assert request.headers["webhook-id"] == str(webhook.id)
     assert request.headers["Host"] == f"127.0.0.1:{receiver.port}"
@@ -177,6 +179,7 @@ def test_it_is_given_up_after_a_day(receiver: WebhookReceiver, send: Send, deliv
         webhook.refresh_from_db()
         clock.now = max(clock.now, webhook.due_at)
     assert webhook.status == "failed"
+    assert webhook.ended_at is not None
     assert timedelta(hours=20) < webhook.ended_at - started <= RETRY_FOR
     assert 15 < webhook.n_attempts == len(receiver.received) < 40
 
@@ -239,7 +242,7 @@ def test_a_slow_receiver_does_not_hold_up_the_others(
         took: list[float] = []
         watcher = Thread(target=watch)
         watcher.start()
-        deliver(services.delivery.Caller(timeout_s=2))
+        deliver(Caller(timeout_s=2))
         watcher.join()
         assert took[0] < 1.5
         assert slow.most_at_once == claims.PER_HOST

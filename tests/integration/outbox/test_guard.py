@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 from pytest_django import Settings
-from tests.fakes.certificates import server_and_client_contexts
-from tests.fakes.webhook_receiver import receiving
 
 from ops_console.errors import InvalidInput
 from ops_console.outbox.addresses import Address, check_url
 from ops_console.outbox.client import Caller
 from ops_console.outbox.models import Webhook
+from tests.fakes.certificates import server_and_client_contexts
+from tests.fakes.webhook_receiver import receiving
 
 NAME = "hooks.example.com"
 

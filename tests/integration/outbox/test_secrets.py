@@ -7,7 +7,6 @@ from uuid import UUID
 import pytest
 from django.core.management import CommandError, call_command
 from pytest_django import Settings
-from tests.integration.outbox.conftest import Clock
 
 from ops_console.access.actors import SYSTEM, Actor
 from ops_console.audit.models import AuditEntry
@@ -16,6 +15,7 @@ from ops_console.organizations.models import Organization, Person
 from ops_console.outbox import services
 from ops_console.outbox.models import WebhookSecret
 from ops_console.outbox.services.delivery import live_secrets
+from tests.integration.outbox.conftest import Clock
 
 
 @pytest.fixture

@@ -6,14 +6,14 @@ from collections.abc import Iterator
 import pytest
 from django.utils import timezone
 from pytest_django import Settings
-from tests.fakes.webhook_receiver import Answer, WebhookReceiver, receiving
-from tests.threads import in_threads
 
 from ops_console.organizations.models import Organization
 from ops_console.outbox import claims, services
 from ops_console.outbox.claims import only_run
 from ops_console.outbox.client import Caller
 from ops_console.outbox.models import Webhook, WebhookAttempt
+from tests.fakes.webhook_receiver import Answer, WebhookReceiver, receiving
+from tests.threads import in_threads
 
 N_WEBHOOKS = 300
 
@@ -42,8 +42,8 @@ def test_each_webhook_is_sent_once(receivers: list[WebhookReceiver], monkeypatch
     sent = Counter(name for receiver in receivers for name in receiver.ids())
     assert len(sent) == N_WEBHOOKS
     assert set(sent.values()) == {1}
-    assert sum(counts) == N_WEBHOOKS
-    assert sum(count > 0 for count in counts) >= 2
+    assert sum(map(int, counts)) == N_WEBHOOKS  # type: ignore[arg-type]
+    assert counts.count(0) <= 2
     assert Webhook.objects.filter(status="delivered").count() == WebhookAttempt.objects.count() == N_WEBHOOKS
 
 

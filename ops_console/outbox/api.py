@@ -1,0 +1,90 @@
+"""/api/v1/webhooks and /api/v1/webhook-secret."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+from uuid import UUID
+
+from django.db.models import QuerySet
+from django.http import HttpResponse
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework import mixins
+from rest_framework.decorators import action
+from rest_framework.request import Request
+
+from ops_console.outbox import services
+from ops_console.outbox.filters import WebhookFilter
+from ops_console.outbox.models import Webhook
+from ops_console.outbox.serializers import (
+    NewSecretSerializer,
+    SecretStateSerializer,
+    WebhookDetailSerializer,
+    WebhookSerializer,
+)
+from ops_console.rest.pagination import Orderings
+from ops_console.rest.problems import InvalidParameter
+from ops_console.rest.views import StaffViewSet, answer
+
+ORGANIZATION = OpenApiParameter("organization", UUID, required=True, description="Whose secret.")
+
+
+class WebhookViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, StaffViewSet):
+    """Webhooks waiting, delivered and given up, each with the log of its attempts."""
+
+    resource = "webhooks"
+    orderings: ClassVar[Orderings] = {"-createdAt": ("-created_at", "-id"), "createdAt": ("created_at", "id")}
+    filterset_class = WebhookFilter
+    queryset = Webhook.objects.all()
+    takes_body = False
+
+    def get_queryset(self) -> QuerySet[Webhook]:
+        return Webhook.objects.for_list() if self.action == "list" else Webhook.objects.for_detail()
+
+    def get_serializer_class(self) -> type[WebhookSerializer]:
+        return WebhookSerializer if self.action == "list" else WebhookDetailSerializer
+
+    @extend_schema(request=None, responses=WebhookDetailSerializer)
+    @action(detail=True, methods=["post"])
+    def replay(self, request: Request, pk: str) -> HttpResponse:
+        """Send an ended webhook again, now and under the same id."""
+        webhook = self.get_object()
+        services.replay(webhook_id=webhook.id, actor=self.actor, now=self.now)
+        return answer(self.get_serializer(self.get_object()).data)
+
+
+class WebhookSecretViewSet(StaffViewSet):
+    """The secret an organization's webhooks are signed with: shown once, when it is made."""
+
+    resource = "webhook-secret"
+    policy_actions: ClassVar[Mapping[str, str]] = {"list": "retrieve", "create": "rotate"}
+    orderings: ClassVar[Orderings] = {}
+    takes_body = False
+
+    @extend_schema(parameters=[ORGANIZATION], responses=SecretStateSerializer, operation_id="webhook_secret_retrieve")
+    def list(self, request: Request) -> HttpResponse:
+        """Whether the organization has a secret, since when, and until when a replaced one signs beside it."""
+        organization_id = _organization(request)
+        state = services.secret_state(organization_id=organization_id, actor=self.actor, now=self.now)
+        return answer(SecretStateSerializer(state).data)
+
+    @extend_schema(
+        parameters=[ORGANIZATION],
+        request=None,
+        responses={201: NewSecretSerializer},
+        operation_id="webhook_secret_rotate",
+    )
+    def create(self, request: Request) -> HttpResponse:
+        """Replace the secret. The answer shows the new one this once; the old one signs beside it for 24 hours."""
+        organization_id = _organization(request)
+        secret = services.rotate_secret(organization_id=organization_id, actor=self.actor, now=self.now)
+        state = services.secret_state(organization_id=organization_id, actor=self.actor, now=self.now)
+        shown: dict[str, Any] = dict(SecretStateSerializer(state).data)
+        return answer({"secret": secret, **shown}, status=201, kept={"secret": None, **shown})
+
+
+def _organization(request: Request) -> UUID:
+    try:
+        return UUID(request.query_params.get("organization", ""))
+    except ValueError:
+        raise InvalidParameter.named("organization", "Give the organization's id.") from None
