@@ -10,6 +10,7 @@ from django.core.validators import RegexValidator
 from django.db import models
 from django.db.models import Q
 
+from couriers.querysets import CourierQuerySet, PlaceQuerySet
 from couriers.varieties import TOP_PAYLOAD_G, TOP_SPEED_KMH, Variety
 from ops_console.regions import Region
 from ops_console.state_machine import TransitionEvent
@@ -30,6 +31,8 @@ class Place(models.Model):
     longitude = models.FloatField()
     cell = models.BigIntegerField()
     population = models.BigIntegerField()
+
+    objects = PlaceQuerySet.as_manager()
 
     class Meta:
         indexes: ClassVar = [
@@ -70,6 +73,8 @@ class Courier(models.Model):
     # When a busy or resting courier can fly again, as far as is known.
     ready_at = models.DateTimeField(null=True, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
+
+    objects = CourierQuerySet.as_manager()
 
     class Meta:
         indexes: ClassVar = [

@@ -2,4 +2,4 @@
 
 from __future__ import annotations
 
-pytest_plugins = ["tests.fixtures_db", "tests.programs"]
+pytest_plugins = ["tests.fixtures_db", "tests.fixtures_places", "tests.programs"]

@@ -1,0 +1,19 @@
+"""Load the places that addresses resolve to."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.core.management.base import BaseCommand
+
+from couriers.management.progress import progress_bar
+from couriers.places import count_places, load_places
+
+
+class Command(BaseCommand):
+    help = "Load the cities and research stations that addresses resolve to. Running it again changes nothing."
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        with progress_bar("Places", total=count_places()) as progress:
+            loaded = load_places(progress=progress)
+        self.stdout.write(f"{loaded.total} places: {loaded.written} written, {loaded.removed} removed.")
