@@ -31,8 +31,8 @@ class StrictSerializer(serializers.Serializer[Any]):
 
     def to_internal_value(self, data: Any) -> dict[str, Any]:
         if not isinstance(data, Mapping):
-            self.fail("invalid")
-        unknown: dict[str, Any] = {str(name): [self._unknown()] for name in data if name not in self.fields}
+            raise ValidationError({"non_field_errors": [self._error("invalid")]})
+        unknown: dict[str, Any] = {str(name): [self._error("unknown")] for name in data if name not in self.fields}
         if not unknown:
             return dict(super().to_internal_value(data))
         try:
@@ -42,8 +42,8 @@ class StrictSerializer(serializers.Serializer[Any]):
                 unknown = {**error.detail, **unknown}
         raise ValidationError(unknown)
 
-    def _unknown(self) -> ErrorDetail:
-        return ErrorDetail(str(self.error_messages["unknown"]), code="unknown")
+    def _error(self, code: str) -> ErrorDetail:
+        return ErrorDetail(str(self.error_messages[code]), code=code)
 
     def parsed(self) -> dict[str, Any]:
         """The validated members.
