@@ -5,7 +5,11 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from decimal import Decimal
 from itertools import count
+from typing import Any
 
+from messages.drafts import Address, Content, Destination, Extras, MessageDraft, Timeframe
+from messages.models import Message
+from messages.services import clients
 from ops_console.access import services as access
 from ops_console.access import staff
 from ops_console.access.actors import Actor
@@ -51,6 +55,12 @@ def credential(of: Account | None = None) -> NewCredential:
     return access.create_account_credential(account_id=(of or account()).id, actor=COMMAND, now=NOW)
 
 
+def acting_for(of: Account) -> Actor:
+    """The account itself, as its credentials make it."""
+    assert of.organization_id is not None
+    return Actor.account(username=of.username, account_id=of.id, organization_id=of.organization_id)
+
+
 # --- People --------------------------------------------------------------------------------------------------------
 
 
@@ -68,3 +78,33 @@ def member_of_staff(*groups: str) -> Person:
 
 def superuser() -> Person:
     return Person.objects.create_superuser(f"root{next(numbers)}@house.example")
+
+
+# --- Messages ------------------------------------------------------------------------------------------------------
+
+PHOENIX = (33.448, -112.074)
+SANTA_FE = (35.687, -105.938)
+
+
+def draft(
+    to: tuple[float, float] = PHOENIX,
+    *,
+    body: str = "Coo coo!",
+    timeframe: Timeframe | None = None,
+    requested: tuple[str, ...] = (),
+    **extras: Any,
+) -> MessageDraft:
+    """A short note to a point; needs the ``places`` fixture when it is sent."""
+    return MessageDraft(
+        destination=Destination(address=Address(latitude=to[0], longitude=to[1])),
+        content=Content(body=body),
+        timeframe=timeframe or Timeframe(),
+        requested=requested,
+        extras=Extras(**extras),
+    )
+
+
+def message(of: Account | None = None, *, now: datetime = NOW, **wanted: Any) -> Message:
+    """A queued message of the account."""
+    sender = of or account()
+    return clients.create_message(account=sender, draft=draft(**wanted), actor=acting_for(sender), now=now)

@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import pytest
 from django.contrib.auth.models import Group, Permission
+from django.core.management import call_command
+from pytest_django import DjangoAssertNumQueries
 
 from ops_console.access import policy
 from ops_console.access.actors import SYSTEM, Actor
@@ -71,8 +73,7 @@ def test_a_member_of_a_shipped_group_may_read_and_do_what_the_group_is_for(group
 
 
 def test_staff_without_a_group_outsiders_and_accounts_may_do_nothing() -> None:
-    account = factories.account()
-    client = Actor.account(username=account.username, account_id=account.id, organization_id=account.organization_id)
+    client = factories.acting_for(factories.account())
     for actor in (Actor.staff(factories.member_of_staff()), Actor.staff(factories.outsider()), client):
         assert allowed(actor) == set()
 
@@ -113,18 +114,14 @@ def test_an_organizations_rights_open_reads_recipients_and_webhooks_and_no_money
     assert not {"audit", "people"} & {resource for resource, _ in by_right}
 
 
-def test_asking_again_costs_no_query(django_assert_num_queries: object) -> None:
+def test_asking_again_costs_no_query(django_assert_num_queries: DjangoAssertNumQueries) -> None:
     actor = Actor.staff(fresh(factories.member_of_staff("Operations")))
     policy.may(actor, "messages", "hold")
-    with django_assert_num_queries(0):  # type: ignore[operator]
+    with django_assert_num_queries(0):
         assert allowed(actor)
 
 
-def test_the_shipped_groups_get_back_what_they_miss_and_keep_what_was_added(
-    django_db_setup: None,
-) -> None:
-    from django.core.management import call_command
-
+def test_the_shipped_groups_get_back_what_they_miss_and_keep_what_was_added() -> None:
     group = Group.objects.get(name="Auditor")
     extra = Permission.objects.get(codename="hold_message")
     before = set(group.permissions.all())

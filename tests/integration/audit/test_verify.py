@@ -29,7 +29,7 @@ def write(n: int, organization_id: UUID | None = ORGANIZATION) -> None:
     audit.record_many(actor=actor, action="thing.change", items=items, reason="why", at=factories.NOW)
 
 
-def tamper(statement: str, *values: object) -> None:
+def tamper(statement: str, *values: str | int | bytes) -> None:
     """Run a statement the way somebody with the database's password would: triggers asleep."""
     with connection.cursor() as cursor:
         cursor.execute("SET session_replication_role = replica")
