@@ -56,9 +56,12 @@ def make_folder(folder: Path, *, user: str | None) -> Path:
 
 
 def make_socket_folder(folder: Path, *, user: str | None) -> Path:
-    """Make the folder for PostgreSQL's socket: ``folder/socket``, or a short one when that path is too long."""
+    """Make the folder for PostgreSQL's socket: ``folder/socket``, or a temporary one when that path is too long.
+
+    Clients take a comma for the end of a host's name, so a path that holds one will not do either.
+    """
     wanted = folder / "socket"
-    if len(os.fsencode(wanted)) <= LONGEST_SOCKET_FOLDER:
+    if len(os.fsencode(wanted)) <= LONGEST_SOCKET_FOLDER and "," not in str(wanted):
         return make_folder(wanted, user=user)
     parent = min(tempfile.gettempdir(), "/tmp", key=len)  # noqa: S108 - mkdtemp makes it safely
     return make_folder(Path(tempfile.mkdtemp(prefix="pigeon-", dir=parent)), user=user)

@@ -19,7 +19,7 @@ from ops_console.var_dir import CannotStart, Running, VarDir, is_set, var_dir, w
 PATIENCE_S = 60.0
 SECRETS = "secrets.json"
 # Commands that ask the database nothing; the settings want these variables all the same.
-WITHOUT_SERVERS = frozenset({"", "help", "version", "--help", "-h", "--version", "check", "collectstatic"})
+WITHOUT_SERVERS = frozenset({"", "help", "version", "--help", "-h", "--version", "check"})
 PLACEHOLDERS = {"DATABASE_URL": "postgres:///none", "REDIS_URL": "redis://127.0.0.1:1", "SECRET_KEY": "unused"}
 
 
