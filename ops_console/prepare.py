@@ -36,8 +36,6 @@ def main() -> None:
 
     with step("Database is up to date"):
         call_command("migrate", interactive=False, verbosity=0)
-    with step("Static files are in place"):
-        call_command("collectstatic", interactive=False, verbosity=0)
     load_places()
     if "--first-superuser" in sys.argv:
         make_first_superuser(settings.VAR_DIR)

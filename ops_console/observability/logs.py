@@ -5,12 +5,21 @@ from __future__ import annotations
 from typing import Any
 
 import structlog
+from structlog.typing import EventDict
+
+
+def drop_request(logger: Any, method: str, event: EventDict) -> EventDict:
+    """Leave out the request object Django attaches: its text holds the query string."""
+    event.pop("request", None)
+    return event
+
 
 _SHARED: list[Any] = [
     structlog.contextvars.merge_contextvars,
     structlog.stdlib.add_log_level,
     structlog.stdlib.add_logger_name,
     structlog.stdlib.ExtraAdder(),
+    drop_request,
     structlog.processors.TimeStamper(fmt="iso", utc=True),
     structlog.processors.format_exc_info,
 ]

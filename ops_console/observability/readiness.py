@@ -18,12 +18,15 @@ DEADLINE_S = 3.0
 TIMEOUT_S = 2
 HEARTBEAT_KEY = "pigeon:heartbeat"
 HEARTBEAT_S = 20
+CONNECTION_PARAMS = frozenset(
+    {"dbname", "user", "password", "host", "port", "sslmode", "sslrootcert", "sslcert", "sslkey"}
+)
 _threads = ThreadPoolExecutor(8, thread_name_prefix="readiness")
 
 
 def checks() -> dict[str, bool]:
     """What works, by name. Beat sends the heartbeat and a worker writes it, so one key proves both."""
-    database, valkey = _threads.submit(_database), _threads.submit(_valkey)
+    database, valkey = _threads.submit(_database, _database_params()), _threads.submit(_valkey)
     is_up, is_migrated = _result(database, (False, False))
     has_broker, has_heartbeat = _result(valkey, (False, False))
     return {
@@ -50,27 +53,27 @@ def _result(future: Future[tuple[bool, bool]], failed: tuple[bool, bool]) -> tup
 
 
 # A connection of its own: the pool may be exhausted, and waits longer than a probe may.
-def _database() -> tuple[bool, bool]:
+def _database(params: dict[str, Any]) -> tuple[bool, bool]:
     try:
-        with _connect() as link:
+        with _connect(params) as link:
             link.execute("SELECT 1")
             return True, _is_migrated(link.execute)
     except psycopg.Error:
         return False, False
 
 
-def _connect() -> psycopg.Connection[Any]:
-    params = {
-        name: value
-        for name, value in connection.get_connection_params().items()
-        if name in ("dbname", "user", "password", "host", "port", "sslmode", "sslrootcert", "sslcert", "sslkey")
-    }
+def _connect(params: dict[str, Any]) -> psycopg.Connection[Any]:
     return psycopg.connect(
         **params,
         connect_timeout=TIMEOUT_S,
         tcp_user_timeout=TIMEOUT_S * 1000,
         options=f"-c statement_timeout={TIMEOUT_S * 1000}",
     )
+
+
+def _database_params() -> dict[str, Any]:
+    params = connection.get_connection_params()
+    return {name: value for name, value in params.items() if name in CONNECTION_PARAMS}
 
 
 def _is_migrated(execute: Callable[[str], psycopg.Cursor[Any]]) -> bool:

@@ -60,4 +60,6 @@ def _problem(request: HttpRequest, response: HttpResponseBase) -> HttpResponse:
     for name in ("Allow", "Retry-After", "WWW-Authenticate"):
         if name in response:
             problem[name] = response[name]
+    # Django logs a failure once; it is told that by the response.
+    problem._has_been_logged = getattr(response, "_has_been_logged", False)  # type: ignore[attr-defined]
     return problem

@@ -8,6 +8,7 @@ from typing import Any
 from rest_framework import serializers
 from rest_framework.exceptions import ErrorDetail, ValidationError
 
+from ops_console.rest.fields import TextField
 from ops_console.rest.names import camel
 
 
@@ -53,3 +54,9 @@ class StrictSerializer(serializers.Serializer[Any]):
         """
         self.is_valid(raise_exception=True)
         return dict(self.validated_data)
+
+
+class ReasonSerializer(StrictSerializer):
+    """Why it is done; kept in the audit trail."""
+
+    reason = TextField(max_length=200)

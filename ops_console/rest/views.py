@@ -14,6 +14,7 @@ from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.utils import timezone
 from rest_framework.exceptions import MethodNotAllowed
+from rest_framework.generics import get_object_or_404
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
@@ -149,12 +150,18 @@ class StaffViewSet(ProblemView, GenericViewSet[Any]):
     resource: ClassVar[str]
     orderings: ClassVar[Mapping[str, tuple[str, ...]]]
     policy_actions: ClassVar[Mapping[str, str]] = {}
+    format_kwarg = None
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         caller = cast(Caller, request.auth)
         if self.action is None:
             raise MethodNotAllowed(request.method or "")
         policy.require(caller.actor, self.resource, self.policy_actions.get(self.action, self.action))
+
+    def get_object(self) -> Any:
+        """The one the address names. Filters are for lists, and narrow nothing here."""
+        name = self.lookup_url_kwarg or self.lookup_field
+        return get_object_or_404(self.get_queryset(), **{self.lookup_field: self.kwargs[name]})
 
 
 def _finished(response: HttpResponseBase) -> HttpResponseBase:
