@@ -11,7 +11,6 @@ from django.utils import timezone
 
 from messages import transitions
 from messages.dispatch import departures, landing, timeframes
-from messages.dispatch.matching import FIRST_LEVEL
 from ops_console import doorbell
 
 # One run works this long at most, then rings for the next, so that no kind of task starves another.
@@ -32,16 +31,11 @@ def repeat(step: Callable[[], int], *, again: str) -> int:
 @shared_task(name="messages.tasks.dispatch")
 def dispatch() -> int:
     """Let due messages fly."""
-    departures.end_waits(now=timezone.now())
-    level = FIRST_LEVEL
-
-    def step() -> int:
-        nonlocal level
-        done = departures.dispatch_batch(now=timezone.now(), level=level)
-        level = done.level
-        return done.n_departed + done.n_postponed + done.n_refunded
-
-    return repeat(step, again="messages.tasks.dispatch")
+    end = time.monotonic() + RUN_S
+    done = departures.dispatch_queue(now=timezone.now, until=lambda: time.monotonic() > end)
+    if time.monotonic() > end:
+        doorbell.ring("messages.tasks.dispatch")
+    return done.n_departed
 
 
 @shared_task(name="messages.tasks.land")

@@ -5,7 +5,8 @@ The transaction is the lease: nothing here calls out, so a killed worker's batch
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -67,7 +68,7 @@ UPDATE pigeon_messages_message SET wait_until = NULL WHERE id IN (
 """
 
 
-@dataclass
+@dataclass(frozen=True)
 class Dispatched:
     """What became of a batch; ``level`` is where the search of the next should start."""
 
@@ -76,6 +77,40 @@ class Dispatched:
     n_postponed: int = 0
     n_refunded: int = 0
     level: int = FIRST_LEVEL
+
+    @property
+    def is_progress(self) -> bool:
+        """Whether the next batch will see other messages than this one did."""
+        return bool(self.n_departed + self.n_postponed + self.n_refunded)
+
+    def __add__(self, later: Dispatched) -> Dispatched:
+        return Dispatched(
+            self.n_claimed + later.n_claimed,
+            self.n_departed + later.n_departed,
+            self.n_postponed + later.n_postponed,
+            self.n_refunded + later.n_refunded,
+            later.level,
+        )
+
+
+def dispatch_queue(
+    *, now: Callable[[], datetime], until: Callable[[], bool] = lambda: False, dry_run: bool = False
+) -> Dispatched:
+    """Dispatch batch after batch until nothing more can fly, or ``until`` says it is enough.
+
+    A dry run does the same in one transaction and takes it back.
+    """
+    total = Dispatched()
+    with transaction.atomic() if dry_run else nullcontext():
+        end_waits(now=now())
+        while True:
+            done = dispatch_batch(now=now(), level=total.level)
+            total += done
+            if not done.is_progress or until():
+                break
+        if dry_run:
+            transaction.set_rollback(True)
+    return total
 
 
 def dispatch_batch(

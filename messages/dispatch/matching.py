@@ -21,10 +21,6 @@ from messages.models import Message
 
 # Cells of some 50 km: where a search starts before a first batch has shown how dense the fleet is.
 FIRST_LEVEL = 8
-# The cosine of the angle that a level covers; everybody is within that of level 0.
-LEAST_COSINE = [-2.0, *(1.0 - grid.covered_chord(level) ** 2 / 2 for level in range(1, grid.FINEST_LEVEL + 1))]
-
-
 # The columns dispatch reads, in the order of QueuedMessage's first fields.
 CLAIMED = (
     "id",
@@ -107,8 +103,8 @@ class Matcher:
         self.now = now
         self.level = level
         self.pool = CourierPool()
-        # The lightest message that nobody free in the whole world could carry.
-        self.hopeless_g = math.inf
+        # By position in the batch: what messages weighed that nobody then free in the whole world could carry.
+        self._hopeless_g: dict[int, float] = {}
 
     def match(self, batch: Sequence[QueuedMessage]) -> list[Match]:
         """Give each message its courier where there is one, in the batch's order.
@@ -120,12 +116,14 @@ class Matcher:
         for message in batch:
             message.near = self._by_name(message)
         self._look([message for message in batch if not self._wants_someone(message)], self.level)
+        self._hopeless_g = {-1: min(self._hopeless_g.values(), default=math.inf)}
         chosen: list[Candidate | None] = []
         while unsettled := self._choose(batch, chosen):
             for courier in chosen[unsettled[0] :]:
                 if courier is not None:
                     courier.taken = False
             del chosen[unsettled[0] :]
+            self._hopeless_g = {at: weight for at, weight in self._hopeless_g.items() if at < unsettled[0]}
             self._look_farther([batch[position] for position in unsettled])
         self._remember_level(batch)
         pairs = zip(batch, chosen, strict=True)
@@ -134,15 +132,17 @@ class Matcher:
     def _choose(self, batch: Sequence[QueuedMessage], chosen: list[Candidate | None]) -> list[int]:
         """Let the messages from ``len(chosen)`` on take their couriers; return the positions that must look farther."""
         unsettled = []
+        hopeless_g = min(self._hopeless_g.values())
         for position in range(len(chosen), len(batch)):
             message = batch[position]
             courier = next((near for near in message.near if not near.taken), None)
             if courier is not None:
                 courier.taken = True
-            elif message.level > 0 and message.weight_g < self.hopeless_g and not self._wants_someone(message):
+            elif message.level > 0 and message.weight_g < hopeless_g and not self._wants_someone(message):
                 unsettled.append(position)
             elif message.level == 0 and message.deliver_max is None:
-                self.hopeless_g = min(self.hopeless_g, message.weight_g)
+                self._hopeless_g[position] = message.weight_g
+                hopeless_g = min(hopeless_g, message.weight_g)
             chosen.append(courier)
         return unsettled
 
@@ -159,7 +159,7 @@ class Matcher:
             message.near = self.pool.near(
                 grid.unit_vector(message.latitude, message.longitude),
                 some,
-                least_cosine=LEAST_COSINE[level],
+                within=grid.covered_chord(level),
                 weight_g=message.weight_g,
                 suits=self._in_time(message),
             )

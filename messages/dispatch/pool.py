@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable
+from math import sqrt
 from operator import attrgetter
 
 from django.db import connection
@@ -21,6 +22,9 @@ FETCH_BY_ID = """
 SELECT id, cell, latitude, longitude, speed_kmh, payload_g FROM couriers_courier
 WHERE id = ANY(%s::bigint[]) AND status = 'available'
 """
+
+# Millimetres in the Earth's radius.
+MM = grid.EARTH_RADIUS_KM * 1e6
 
 
 class Candidate:
@@ -87,23 +91,26 @@ class CourierPool:
         point: grid.Vector,
         ranges: Iterable[grid.Range],
         *,
-        least_cosine: float,
+        within: float,
         weight_g: float,
         suits: Callable[[Candidate], bool] | None,
     ) -> list[Candidate]:
         """The couriers in the ranges that carry the weight and suit, nearest first, lower ids before higher.
 
-        Only those at an angle from the point whose cosine is ``least_cosine`` or more.
+        Only those whose chord to the point (unit sphere) is at most ``within``. Chords are compared by the
+        millimetre, so that rounding does not tell apart couriers at one place.
         """
         x, y, z = point
+        most = within * within
         found = []
         for low, high in ranges:
             start = bisect_left(self._cells, low)
             for candidate in self._sorted[start : bisect_right(self._cells, high, start)]:
                 cx, cy, cz = candidate.vector
-                cosine = x * cx + y * cy + z * cz
-                if cosine >= least_cosine and candidate.payload_g >= weight_g and (suits is None or suits(candidate)):
-                    found.append((-cosine, candidate.id, candidate))
+                dx, dy, dz = x - cx, y - cy, z - cz
+                square = dx * dx + dy * dy + dz * dz
+                if square <= most and candidate.payload_g >= weight_g and (suits is None or suits(candidate)):
+                    found.append((int(sqrt(square) * MM), candidate.id, candidate))
         found.sort()
         return [candidate for _, _, candidate in found]
 

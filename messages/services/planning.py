@@ -8,11 +8,10 @@ from decimal import Decimal
 from functools import partial
 from typing import Any
 
-from couriers.places import resolve_address
-
 from couriers import grid
 from couriers.models import Courier
 from couriers.nearest import Among, fastest_arrival, nearest_courier, nearest_place
+from couriers.places import resolve_address
 from messages.drafts import Address, Content, Destination, Extras, MessageDraft, Timeframe
 from messages.models import Message, MessageFormat, Priority, Recipient
 from messages.pricing import MAX_WEIGHT_G, price, weight_g
@@ -26,6 +25,8 @@ SHORTEST_TIMEFRAME = timedelta(hours=16)
 LONGEST_TIMEFRAME = timedelta(hours=168)
 # How long a message without a timeframe waits for the couriers it asks for.
 REQUESTED_WAIT = timedelta(hours=24)
+# How long before the last moment the wait for requested couriers ends when there is a timeframe.
+MARGIN = timedelta(minutes=5)
 # What an ETA supposes while there is no courier at work in the whole world.
 LONGEST_WAIT = timedelta(hours=48)
 
@@ -225,7 +226,7 @@ def schedule(located: Located, weight: float, timeframe: Timeframe, *, is_reques
     departs_at = max(now, timeframe.min - flight) if timeframe.min else now
     requested_until = None
     if is_requested:
-        requested_until = max(now, timeframe.max - flight if timeframe.max else now + REQUESTED_WAIT)
+        requested_until = max(now, timeframe.max - flight - MARGIN if timeframe.max else now + REQUESTED_WAIT)
     return Schedule(
         eta=departs_at + flight,
         wait_until=departs_at if departs_at > now else None,

@@ -1,0 +1,24 @@
+from __future__ import annotations
+
+from argparse import ArgumentParser
+from typing import Any
+
+from django.utils import timezone
+
+from messages.dispatch.departures import dispatch_queue
+from ops_console.access.commands import DomainCommand
+
+
+class Command(DomainCommand):
+    help = "Let all due messages fly now, as the workers do every second."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--dry-run", action="store_true", help="say what would happen and change nothing")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        done = dispatch_queue(now=timezone.now, dry_run=options["dry_run"])
+        would = "would " if options["dry_run"] else ""
+        self.stdout.write(
+            f"{done.n_claimed} due messages looked at: {done.n_departed} {would}depart, {done.n_refunded} {would}be "
+            f"refunded because nobody can make their timeframe, {done.n_postponed} {would}wait for a courier."
+        )
