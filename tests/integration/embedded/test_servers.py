@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
@@ -64,9 +65,11 @@ def test_postgres_starts_although_its_pid_file_names_a_living_process(postgres: 
     postgres.start()
     postgres.stop()
     data = postgres.place.folder / "postgres"
-    (data / "postmaster.pid").write_text(f"{os.getppid()}\n{data}\n0\n5432\n")
-    with psycopg.connect(postgres.start()) as connection:
-        assert connection.execute("SELECT 1").fetchone() == (1,)
+    with subprocess.Popen(["sleep", "60"], user=postgres.place.user) as stranger:
+        (data / "postmaster.pid").write_text(f"{stranger.pid}\n{data}\n0\n5432\n")
+        with psycopg.connect(postgres.start()) as connection:
+            assert connection.execute("SELECT 1").fetchone() == (1,)
+        stranger.kill()
 
 
 def test_postgres_makes_its_files_anew_when_that_was_cut_short(postgres: Postgres) -> None:
