@@ -100,6 +100,8 @@ class Entry(models.Model):
             models.Index(fields=["posted_at", "id"], name="entry_posted"),
             # The entries of one message or courier.
             models.Index(fields=["reference"], name="entry_reference"),
+            # The ledger list by kind; charges are so many that the list by time finds them.
+            models.Index(fields=["kind", "posted_at", "id"], condition=~Q(kind="charge"), name="entry_kind"),
         ]
 
     def __str__(self) -> str:
@@ -191,9 +193,12 @@ class Refund(models.Model):
             ("approve_refund", "Can approve and reject refunds others asked for"),
         ]
         indexes: ClassVar = [
-            # The refund list, newest first, and those waiting for a second member of staff.
+            # The refund list, newest first.
             models.Index(fields=["created_at", "id"], name="refund_created"),
-            models.Index(fields=["created_at"], condition=Q(status="requested"), name="refund_waiting"),
+            # The same by status: above all those waiting for a second member of staff.
+            models.Index(fields=["status", "created_at", "id"], name="refund_status"),
+            # The same by origin; the system's are so many that the list by time finds them.
+            models.Index(fields=["created_at", "id"], condition=Q(origin="staff"), name="refund_by_staff"),
         ]
         constraints: ClassVar = [
             models.CheckConstraint(name="refund_amount", condition=Q(amount__gt=0)),

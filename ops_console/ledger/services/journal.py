@@ -70,7 +70,9 @@ def post(
         "now": now,
     }
     balance = _run(values)
-    if balance is None and _open_missing(counter):
+    if balance is None:
+        # Perhaps only for want of the counter account, which somebody else may have opened meanwhile.
+        _open_missing(counter)
         balance = _run(values)
     if balance is None:
         raise _refusal(account_id, total)
@@ -98,13 +100,11 @@ def _run(values: dict[str, Any]) -> Decimal | None:
     return row[0] if row else None
 
 
-def _open_missing(counter: str) -> bool:
-    """Open the house's or a courier's account unless it is there; whether it was missing."""
-    if Account.objects.filter(username=counter).exists():
-        return False
-    kind = AccountKind(counter.partition(":")[0])
-    Account.objects.bulk_create([Account(kind=kind, username=counter)], ignore_conflicts=True)
-    return True
+def _open_missing(counter: str) -> None:
+    """Open the house's or a courier's account unless it is there."""
+    if not Account.objects.filter(username=counter).exists():
+        kind = AccountKind(counter.partition(":")[0])
+        Account.objects.bulk_create([Account(kind=kind, username=counter)], ignore_conflicts=True)
 
 
 def _refusal(account_id: UUID, total: Decimal) -> DomainError:
