@@ -40,6 +40,7 @@ READY_S = 60.0
 # Honcho kills what is left after 5 s.
 STOP_S = 10.0
 WATCH_S = 0.5
+POLL_S = 0.5
 
 console = Console(highlight=False, soft_wrap=True)
 
@@ -271,7 +272,7 @@ def wait_until_ready(address: Address, keeper: subprocess.Popen[bytes]) -> None:
         status, answer = ask(f"{address.local_url}/readyz?all=1")
         if status == 200:
             return
-        time.sleep(0.2)
+        time.sleep(POLL_S)
     if keeper.poll() is not None:
         raise CannotStart("A process ended while starting: what it printed above tells why.")
     raise CannotStart(f"Not ready after {READY_S:.0f} s: look at what was printed above; /readyz?all=1 says {answer}")
