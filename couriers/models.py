@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import ClassVar
 
 from django.contrib.postgres.fields import ArrayField
@@ -14,6 +15,8 @@ from couriers.querysets import CourierQuerySet, PlaceQuerySet
 from couriers.varieties import TOP_PAYLOAD_G, TOP_SPEED_KMH, Variety
 from ops_console.regions import Region
 from ops_console.state_machine import TransitionEvent
+
+PGN_ID = re.compile(r"^[A-Z]{3}[0-9]{3}[A-Z]\Z")
 
 
 class Place(models.Model):
@@ -57,9 +60,7 @@ class Courier(models.Model):
     """A pigeon. Speed in km/h, payload in grams, place in degrees north and east."""
 
     id = models.BigAutoField(primary_key=True)
-    pgn_id = models.CharField(
-        "pgnId", max_length=7, unique=True, validators=[RegexValidator(r"^[A-Z]{3}[0-9]{3}[A-Z]\Z")]
-    )
+    pgn_id = models.CharField("pgnId", max_length=7, unique=True, validators=[RegexValidator(PGN_ID.pattern)])
     variety = models.CharField(max_length=20, choices=Variety.choices)
     speed_kmh = models.FloatField()
     payload_g = models.FloatField()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from django.db import models
@@ -20,3 +21,7 @@ class CourierQuerySet(models.QuerySet["Courier"]):
     def of_region(self, region: str) -> CourierQuerySet:
         """Every courier of a region, by pgnId, with what the document shows of one."""
         return self.filter(region=region).order_by("pgn_id").only("pgn_id", "status", "region", "variety")
+
+    def rested(self, now: datetime) -> CourierQuerySet:
+        """Those whose rest is over, the longest rested first, by the index of resting couriers."""
+        return self.filter(status="resting", ready_at__lte=now).order_by("ready_at", "pk")
