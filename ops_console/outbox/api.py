@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any, ClassVar
 from uuid import UUID
 
@@ -24,7 +23,7 @@ from ops_console.outbox.serializers import (
 )
 from ops_console.rest.pagination import Orderings
 from ops_console.rest.problems import InvalidParameter
-from ops_console.rest.views import StaffViewSet, answer
+from ops_console.rest.views import StaffView, StaffViewSet, answer
 
 ORGANIZATION = OpenApiParameter("organization", UUID, required=True, description="Whose secret.")
 
@@ -53,16 +52,14 @@ class WebhookViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, StaffView
         return answer(self.get_serializer(self.get_object()).data)
 
 
-class WebhookSecretViewSet(StaffViewSet):
+class WebhookSecretView(StaffView):
     """The secret an organization's webhooks are signed with: shown once, when it is made."""
 
     resource = "webhook-secret"
-    policy_actions: ClassVar[Mapping[str, str]] = {"list": "retrieve", "create": "rotate"}
-    orderings: ClassVar[Orderings] = {}
     takes_body = False
 
     @extend_schema(parameters=[ORGANIZATION], responses=SecretStateSerializer, operation_id="webhook_secret_retrieve")
-    def list(self, request: Request) -> HttpResponse:
+    def retrieve(self, request: Request) -> HttpResponse:
         """Whether the organization has a secret, since when, and until when a replaced one signs beside it."""
         organization_id = _organization(request)
         state = services.secret_state(organization_id=organization_id, actor=self.actor, now=self.now)
@@ -74,7 +71,7 @@ class WebhookSecretViewSet(StaffViewSet):
         responses={201: NewSecretSerializer},
         operation_id="webhook_secret_rotate",
     )
-    def create(self, request: Request) -> HttpResponse:
+    def rotate(self, request: Request) -> HttpResponse:
         """Replace the secret. The answer shows the new one this once; the old one signs beside it for 24 hours."""
         organization_id = _organization(request)
         secret = services.rotate_secret(organization_id=organization_id, actor=self.actor, now=self.now)

@@ -1,10 +1,14 @@
 from __future__ import annotations
 
+from django.urls import path
 from rest_framework.routers import SimpleRouter
 
-from ops_console.outbox.api import WebhookSecretViewSet, WebhookViewSet
+from ops_console.outbox.api import WebhookSecretView, WebhookViewSet
+
+staff_urlpatterns = [
+    path("webhook-secret", WebhookSecretView.as_view({"get": "retrieve", "post": "rotate"})),
+]
 
 
 def register(router: SimpleRouter) -> None:
     router.register("webhooks", WebhookViewSet, basename="webhooks")
-    router.register("webhook-secret", WebhookSecretViewSet, basename="webhook-secret")
