@@ -116,3 +116,10 @@ class UpstreamError(DomainError):
     def __init__(self, message: str | None = None, *, permanent: bool = False) -> None:
         super().__init__(message)
         self.permanent = permanent
+
+
+def sentence(error: DomainError) -> str:
+    """The error in words; faults of the input each with the name of what is at fault."""
+    if not isinstance(error, InvalidInput):
+        return error.message
+    return " ".join(f"{'.'.join(map(str, fault.path))}: {fault.message}" for fault in error.errors)

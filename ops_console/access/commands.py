@@ -7,7 +7,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from ops_console.access.actors import Actor
-from ops_console.errors import DomainError, InvalidInput
+from ops_console.errors import DomainError, sentence
 
 
 class DomainCommand(BaseCommand):
@@ -23,10 +23,3 @@ class DomainCommand(BaseCommand):
     def actor(self) -> Actor:
         """The command itself, as the audit trail names it."""
         return Actor.command(type(self).__module__.rpartition(".")[2])
-
-
-def sentence(error: DomainError) -> str:
-    """The error in words; faults of the input each with the name of what is at fault."""
-    if not isinstance(error, InvalidInput):
-        return error.message
-    return " ".join(f"{'.'.join(map(str, fault.path))}: {fault.message}" for fault in error.errors)

@@ -25,7 +25,10 @@ class Command(BaseCommand):
         if options["json"]:
             self.stdout.write(json.dumps(rows))
         elif rows:
-            Console(file=self.stdout._out).print(as_table(rows))
+            console = Console()
+            with console.capture() as drawn:
+                console.print(as_table(rows))
+            self.stdout.write(drawn.get())
         else:
             self.stdout.write("No message was ever sent.")
 

@@ -1,0 +1,67 @@
+"""Queueing many messages of an account from a file, each once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from django.db import connection, transaction
+
+from messages.drafts import MessageDraft
+from messages.models import Message
+from messages.services.clients import create_message
+from ops_console.access.actors import Actor
+from ops_console.errors import DomainError, sentence
+from ops_console.ledger.models import Account
+
+# Of PostgreSQL's advisory locks: one import at a time for each account.
+LOCK = "SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))"
+
+
+@dataclass
+class Imported:
+    """References queued now, known before, and refused with the reason."""
+
+    queued: list[str] = field(default_factory=list)
+    known: list[str] = field(default_factory=list)
+    refused: dict[str, str] = field(default_factory=dict)
+
+
+def import_messages(
+    *, account: Account, drafts: Sequence[MessageDraft], actor: Actor, now: datetime, dry_run: bool = False
+) -> Imported:
+    """Queue the messages whose reference the account has not used yet, in one transaction.
+
+    A refused one does not stop the others. A dry run does the same and takes it back.
+    """
+    result = Imported()
+    with transaction.atomic():
+        with connection.cursor() as cursor:
+            cursor.execute(LOCK, [f"import:{account.pk}"])
+        seen = _references_in_use(account, drafts)
+        for draft in drafts:
+            reference = draft.extras.reference
+            if reference in seen:
+                result.known.append(reference)
+                continue
+            try:
+                with transaction.atomic():
+                    create_message(account=account, draft=draft, actor=actor, now=now)
+            except DomainError as error:
+                result.refused[reference] = sentence(error)
+            else:
+                seen.add(reference)
+                result.queued.append(reference)
+        transaction.set_rollback(dry_run)
+    return result
+
+
+def _references_in_use(account: Account, drafts: Sequence[MessageDraft]) -> set[str]:
+    wanted = [draft.extras.reference for draft in drafts]
+    return set(
+        Message.objects.of_account(account.pk)
+        .filter(reference__in=wanted)
+        .exclude(reference="")
+        .values_list("reference", flat=True)
+    )

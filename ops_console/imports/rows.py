@@ -1,0 +1,90 @@
+"""CSV with a header in UTF-8, read one row at a time in constant memory."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+T = TypeVar("T")
+
+
+class BadHeader(Exception):
+    """The first line does not name the columns."""
+
+
+class BadValue(Exception):
+    """A value of a row cannot be used."""
+
+
+@dataclass(frozen=True)
+class BadRow:
+    """A row that cannot be used, the line it starts on, and why."""
+
+    line: int
+    reason: str
+
+
+@dataclass(frozen=True)
+class GoodRow(Generic[T]):
+    """What a row says, and the line it starts on."""
+
+    line: int
+    value: T
+
+
+def read_rows(
+    lines: Iterable[str],
+    *,
+    required: Sequence[str],
+    optional: Sequence[str],
+    parse: Callable[[Mapping[str, str]], T],
+) -> Iterator[GoodRow[T] | BadRow]:
+    """Give what ``parse`` makes of each row's values by column, or what is wrong with it; empty lines are skipped.
+
+    ``parse`` raises BadValue for a value it cannot use.
+
+    Raises:
+        BadHeader: a column is missing, unknown or named twice.
+    """
+    reader = csv.reader(lines, strict=True)
+    columns = _header(reader, required, optional)
+    while True:
+        line = reader.line_num + 1
+        try:
+            row = next(reader)
+        except StopIteration:
+            return
+        except csv.Error as error:
+            yield BadRow(line, f"not CSV: {error}")
+            continue
+        if row:
+            yield _good_or_bad(line, columns, row, parse)
+
+
+def _header(reader: Iterator[list[str]], required: Sequence[str], optional: Sequence[str]) -> list[str]:
+    try:
+        columns = [name.strip() for name in next(reader, [])]
+    except csv.Error as error:
+        raise BadHeader(f"The first line is not CSV: {error}.") from None
+    faults = [f"{name} is missing" for name in required if name not in columns]
+    faults += [f"{name!r} is unknown" for name in columns if name not in (*required, *optional)]
+    faults += sorted({f"{name} is named twice" for name in columns if columns.count(name) > 1})
+    if faults:
+        raise BadHeader(f"The first line must name the columns {', '.join(required)}: {', '.join(faults)}.")
+    return columns
+
+
+def _good_or_bad(
+    line: int, columns: list[str], row: list[str], parse: Callable[[Mapping[str, str]], T]
+) -> GoodRow[T] | BadRow:
+    if len(row) != len(columns):
+        return BadRow(line, f"{len(row)} values for {len(columns)} columns")
+    text = "".join(row)
+    if "\0" in text or (not text.isprintable() and any("\ud800" <= character <= "\udfff" for character in text)):
+        return BadRow(line, "not UTF-8 text")
+    try:
+        return GoodRow(line, parse({name: value.strip() for name, value in zip(columns, row, strict=True)}))
+    except BadValue as error:
+        return BadRow(line, str(error))
