@@ -154,10 +154,8 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "COMPONENT_SPLIT_REQUEST": True,
-    "POSTPROCESSING_HOOKS": [
-        "drf_spectacular.hooks.postprocess_schema_enums",
-        "ops_console.rest.openapi.complete",
-    ],
+    # Choices stay where they are used: many machines have a "status", and none shares it.
+    "POSTPROCESSING_HOOKS": ["ops_console.rest.openapi.complete"],
 }
 
 # --- Browsers ------------------------------------------------------------------------------------------------------

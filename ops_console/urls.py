@@ -1,11 +1,13 @@
 """Where every address leads.
 
-An app's ``urls.py`` may hold two things:
+An app's ``urls.py`` may hold three things:
 
 - ``urlpatterns``: its endpoints below ``/pigeon/v1/<account>/``, each a ``rest.views.AccountAPIView``, with relative
   paths and snake_case parameters: ``path("messages/<str:msg_id>", MessageView.as_view())``;
 - ``register(router)``: its resources below ``/api/v1/``, each a ``rest.views.StaffViewSet``:
-  ``router.register("messages", MessageViewSet, basename="messages")``.
+  ``router.register("messages", MessageViewSet, basename="messages")``;
+- ``staff_urlpatterns``: below ``/api/v1/`` too, for what there is one of, each a ``rest.views.StaffView``:
+  ``path("webhook-secret", WebhookSecretView.as_view({"get": "retrieve", "post": "rotate"}))``.
 
 No path ends in a slash. An app is added to ``PIGEON`` or ``STAFF`` below.
 """
@@ -19,10 +21,9 @@ from typing import Any
 from django.contrib import admin
 from django.urls import URLPattern, URLResolver, include, path
 from django.views.generic import RedirectView
-from drf_spectacular.views import SpectacularAPIView
 from rest_framework.routers import SimpleRouter
 
-from ops_console.rest.docs import DocsView
+from ops_console.rest.docs import DocsView, SchemaView
 
 PIGEON = ("messages", "couriers")
 STAFF = (
@@ -42,11 +43,13 @@ def pigeon_urls() -> list[Any]:
 
 def staff_urls() -> list[URLPattern | URLResolver]:
     router = SimpleRouter(trailing_slash=False)
+    singles: list[URLPattern | URLResolver] = []
     for app in STAFF:
-        register = getattr(_urls(app), "register", None)
-        if register:
-            register(router)
-    return router.urls
+        urls = _urls(app)
+        singles += getattr(urls, "staff_urlpatterns", [])
+        if hasattr(urls, "register"):
+            urls.register(router)
+    return [*singles, *router.urls]
 
 
 def _urls(app: str) -> Any:
@@ -56,7 +59,7 @@ def _urls(app: str) -> Any:
 urlpatterns: list[URLPattern | URLResolver] = [
     path("pigeon/v1/<str:account>/", include(pigeon_urls())),
     path("api/v1/", include(staff_urls())),
-    path("api/schema/", SpectacularAPIView.as_view(), name="schema"),
+    path("api/schema/", SchemaView.as_view(), name="schema"),
     path("api/docs/", DocsView.as_view(), name="docs"),
     path("admin/", admin.site.urls),
     path("", include("ops_console.observability.urls")),

@@ -8,7 +8,7 @@ from django.utils import timezone
 from ops_console.access import idempotency
 
 
-@shared_task(ignore_result=True, time_limit=600)  # type: ignore[untyped-decorator,no-untyped-call]
+@shared_task(ignore_result=True, time_limit=600)
 def purge_idempotency() -> None:
     """Delete answers that are past their time, batch by batch."""
     now = timezone.now()

@@ -7,6 +7,6 @@ from celery import shared_task
 from ops_console.observability import readiness
 
 
-@shared_task(ignore_result=True, time_limit=30)  # type: ignore[untyped-decorator,no-untyped-call]
+@shared_task(ignore_result=True, time_limit=30)
 def heartbeat() -> None:
     readiness.beat()

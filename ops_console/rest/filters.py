@@ -21,11 +21,11 @@ class StrictFilterBackend(DjangoFilterBackend):
     """``filterset_class`` of the view, over the query string."""
 
     def filter_queryset(self, request: Request, queryset: QuerySet[Any], view: Any) -> QuerySet[Any]:
-        filterset = self.get_filterset(request, queryset, view)  # type: ignore[no-untyped-call]
+        filterset = self.get_filterset(request, queryset, view)
         if filterset is None:
             return queryset
         if not filterset.is_valid():
-            raise _invalid(utils.translate_validation(filterset.errors))  # type: ignore[no-untyped-call]
+            raise _invalid(utils.translate_validation(filterset.errors))
         found: QuerySet[Any] = filterset.qs
         return found
 

@@ -52,13 +52,14 @@ TEXTS = {
     "422": "The Idempotency-Key was used for another request.",
     "429": "Too many requests: Retry-After tells how many seconds to wait.",
 }
-ALWAYS = ("400", "401", "403", "404")
+ALWAYS = ("400", "401", "403")
 BY_METHOD = {
-    "post": ("409", "413", "415", "422"),
-    "put": ("409", "412", "413", "415"),
-    "patch": ("409", "412", "413", "415"),
+    "post": ("409", "422"),
+    "put": ("409", "412"),
+    "patch": ("409", "412"),
     "delete": ("409", "412"),
 }
+WITH_BODY = ("413", "415")
 CHARGES = ("post", "put", "patch")
 RETRY_AFTER = {"Retry-After": {"schema": {"type": "integer", "minimum": 1}, "description": "Seconds to wait."}}
 AUTHENTICATE = {"WWW-Authenticate": {"schema": {"type": "string"}}}
@@ -108,13 +109,11 @@ def complete(result: dict[str, Any], generator: Any, request: Any, public: bool)
     result.setdefault("components", {}).setdefault("schemas", {})["Problem"] = PROBLEM
     result["paths"] = {_wire_path(path): item for path, item in result["paths"].items()}
     for path, method, operation in _operations(result):
-        _name_parameters(operation)
-        if method == "post":
-            operation.setdefault("parameters", []).append(IDEMPOTENCY_KEY)
-        if method in ("put", "patch", "delete") and path.startswith("/pigeon/"):
-            operation.setdefault("parameters", []).append(IF_MATCH)
-        for status in sorted(_statuses(path, method)):
+        operation["tags"] = ["Pigeon Protocol" if path.startswith("/pigeon/") else "Operations"]
+        operation["parameters"] = [*_named(operation.get("parameters", [])), *_headers(path, method)]
+        for status in sorted(_statuses(path, method, has_body="requestBody" in operation)):
             operation["responses"].setdefault(status, _error(status))
+    _drop_marks(result)
     return result
 
 
@@ -125,8 +124,16 @@ def _operations(result: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, An
                 yield path, method, operation
 
 
-def _statuses(path: str, method: str) -> set[str]:
-    statuses = {*ALWAYS, *BY_METHOD.get(method, ())}
+def _headers(path: str, method: str) -> list[dict[str, Any]]:
+    if method == "post":
+        return [IDEMPOTENCY_KEY]
+    return [IF_MATCH] if "412" in BY_METHOD.get(method, ()) and path.startswith("/pigeon/") else []
+
+
+def _statuses(path: str, method: str, *, has_body: bool) -> set[str]:
+    statuses = {*ALWAYS, *BY_METHOD.get(method, ()), *(WITH_BODY if has_body else ())}
+    if "{" in path:
+        statuses.add("404")
     if path.startswith("/pigeon/"):
         statuses |= {"402", "429"} if method in CHARGES else {"429"}
     return statuses
@@ -145,7 +152,16 @@ def _wire_path(path: str) -> str:
     return "/".join(f"{{{camel(part[1:-1])}}}" if part.startswith("{") else part for part in path.split("/"))
 
 
-def _name_parameters(operation: dict[str, Any]) -> None:
-    for parameter in operation.get("parameters", []):
-        if parameter["in"] == "path":
-            parameter["name"] = camel(parameter["name"])
+def _named(parameters: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [
+        {**parameter, "name": camel(parameter["name"])} if parameter["in"] == "path" else parameter
+        for parameter in parameters
+    ]
+
+
+def _drop_marks(value: Any) -> None:
+    """Take out what drf-spectacular's own hook would use to name choices."""
+    if isinstance(value, dict):
+        value.pop("x-spec-enum-id", None)
+    for inner in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
+        _drop_marks(inner)

@@ -14,11 +14,11 @@ from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.utils import timezone
 from rest_framework.exceptions import MethodNotAllowed
-from rest_framework.generics import get_object_or_404
+from rest_framework.generics import GenericAPIView, get_object_or_404
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
-from rest_framework.viewsets import GenericViewSet
+from rest_framework.viewsets import ViewSetMixin
 
 from ops_console.access import policy, rate_limits
 from ops_console.access.actors import Actor
@@ -137,26 +137,31 @@ class AccountAPIView(ProblemView):
         rate_limits.take(caller.organization)
 
 
-class StaffViewSet(ProblemView, GenericViewSet[Any]):
-    """A resource below /api/v1, for staff by the policy table.
+class StaffView(ViewSetMixin, ProblemView):
+    """Actions below /api/v1 for staff, by the policy table; as it is, for what there is one of.
 
-    Subclasses set ``resource``, ``orderings`` and, for an action whose name differs from the table's,
-    ``policy_actions``; actions of their own are declared with DRF's ``@action``.
+    Subclasses set ``resource`` and, for an action whose name differs from the table's, ``policy_actions``.
     """
 
     authentication_classes = (StaffSessionAuthentication,)
-    pagination_class = CursorPagination
-    filter_backends = (StrictFilterBackend, StrictSearchFilter)
     resource: ClassVar[str]
-    orderings: ClassVar[Mapping[str, tuple[str, ...]]]
     policy_actions: ClassVar[Mapping[str, str]] = {}
-    format_kwarg = None
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         caller = cast(Caller, request.auth)
-        if self.action is None:
+        # DRF sets none where the method has no action.
+        if not self.action:
             raise MethodNotAllowed(request.method or "")
         policy.require(caller.actor, self.resource, self.policy_actions.get(self.action, self.action))
+
+
+class StaffViewSet(StaffView, GenericAPIView[Any]):
+    """A collection below /api/v1: subclasses add DRF's mixins, ``orderings`` and their filters and serializers."""
+
+    pagination_class = CursorPagination
+    filter_backends = (StrictFilterBackend, StrictSearchFilter)
+    orderings: ClassVar[Mapping[str, tuple[str, ...]]]
+    format_kwarg = None
 
     def get_object(self) -> Any:
         """The one the address names. Filters are for lists, and narrow nothing here."""
