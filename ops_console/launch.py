@@ -202,7 +202,6 @@ def check_settings() -> None:
 
 def check_servers() -> None:
     """Reach database and broker once. Raises: CannotStart."""
-    from django.conf import settings
     from django.db import connection
 
     try:
@@ -210,7 +209,7 @@ def check_servers() -> None:
     except psycopg.Error as error:
         raise CannotStart(f"Cannot reach the database: check DATABASE_URL. {last_line(error)}") from None
     try:
-        with redis.Redis.from_url(settings.REDIS_URL, socket_connect_timeout=5, socket_timeout=5) as client:
+        with broker() as client:
             client.ping()
     except (redis.RedisError, ValueError) as error:
         raise CannotStart(f"Cannot reach Valkey or Redis: check REDIS_URL. {last_line(error)}") from None
@@ -218,12 +217,26 @@ def check_servers() -> None:
 
 def forget_heartbeat() -> None:
     """Forget the sign that an earlier run's worker left, which would make this one look ready before its own is."""
-    from django.conf import settings
-
     from ops_console.observability.readiness import HEARTBEAT_KEY
 
-    with redis.Redis.from_url(settings.REDIS_URL) as client:
+    with broker() as client:
         client.delete(HEARTBEAT_KEY)
+
+
+def has_heartbeat() -> bool:
+    from ops_console.observability.readiness import HEARTBEAT_KEY
+
+    try:
+        with broker() as client:
+            return bool(client.exists(HEARTBEAT_KEY))
+    except redis.RedisError:
+        return False
+
+
+def broker() -> redis.Redis:
+    from django.conf import settings
+
+    return redis.Redis.from_url(settings.REDIS_URL, socket_connect_timeout=5, socket_timeout=5)
 
 
 def last_line(error: Exception) -> str:
@@ -267,15 +280,15 @@ def python(module: str, *arguments: str) -> list[str]:
 def wait_until_ready(address: Address, keeper: subprocess.Popen[bytes]) -> None:
     """Return when everything is fine, the worker's heartbeat included. Raises: CannotStart."""
     deadline = time.monotonic() + READY_S
-    answer = "nothing"
+    url = f"{address.local_url}/readyz?all=1"
     while time.monotonic() < deadline and keeper.poll() is None:
-        status, answer = ask(f"{address.local_url}/readyz?all=1")
-        if status == 200:
+        # The heartbeat comes last; each answer before that would be a failure in the log.
+        if has_heartbeat() and ask(url)[0] == 200:
             return
         time.sleep(POLL_S)
     if keeper.poll() is not None:
         raise CannotStart("A process ended while starting: what it printed above tells why.")
-    raise CannotStart(f"Not ready after {READY_S:.0f} s: look at what was printed above; /readyz?all=1 says {answer}")
+    raise CannotStart(f"Not ready after {READY_S:.0f} s: look at what was printed above; {url} says {ask(url)[1]}")
 
 
 def ask(url: str) -> tuple[int, str]:
