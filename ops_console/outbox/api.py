@@ -34,6 +34,7 @@ class WebhookViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, StaffView
     resource = "webhooks"
     orderings: ClassVar[Orderings] = {"-createdAt": ("-created_at", "-id"), "createdAt": ("created_at", "id")}
     filterset_class = WebhookFilter
+    search_fields = ("reference", "host", "event")
     queryset = Webhook.objects.all()
     takes_body = False
 
