@@ -64,8 +64,11 @@ WEBHOOK_ALLOW_LOOPBACK = env.bool("WEBHOOK_ALLOW_LOOPBACK", DEMO)
 # --- Django --------------------------------------------------------------------------------------------------------
 
 INSTALLED_APPS = [
-    "unfold",
-    "django.contrib.admin",
+    # Not "unfold" alone: the admin site is our own.
+    "unfold.apps.BasicAppConfig",
+    "unfold.contrib.filters",
+    "ops_console.console",
+    "ops_console.console.apps.ConsoleAdminConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
@@ -171,6 +174,22 @@ SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
 LOGIN_URL = "admin:login"
 LOGIN_REDIRECT_URL = "admin:index"
+
+# --- The console's theme -------------------------------------------------------------------------------------------
+
+UNFOLD: dict[str, Any] = {
+    "SITE_TITLE": "Pigeon operations",
+    "SITE_HEADER": "Pigeon operations",
+    "SITE_SYMBOL": "flight_takeoff",
+    "SITE_URL": None,
+    # What staff did is in the audit trail, not in Django's own log.
+    "SHOW_HISTORY": False,
+    "SHOW_VIEW_ON_SITE": False,
+    "ENVIRONMENT": "ops_console.console.theme.environment",
+    "STYLES": ["ops_console.console.theme.stylesheet"],
+    "COLORS": {"primary": "ops_console.console.theme.primary"},
+    "SIDEBAR": {"navigation": "ops_console.console.navigation.sidebar"},
+}
 
 # --- Logs ----------------------------------------------------------------------------------------------------------
 
