@@ -17,8 +17,8 @@ class Command(DomainCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         done = dispatch_queue(now=timezone.now, dry_run=options["dry_run"])
-        would = "would " if options["dry_run"] else ""
+        title = "Dry run, nothing is written" if options["dry_run"] else "Dispatched"
         self.stdout.write(
-            f"{done.n_claimed} due messages looked at: {done.n_departed} {would}depart, {done.n_refunded} {would}be "
-            f"refunded because nobody can make their timeframe, {done.n_postponed} {would}wait for a courier."
+            f"{title}: {done.n_claimed} due messages looked at, {done.n_departed} departed, {done.n_refunded} refunded "
+            f"because nobody can make their timeframe, {done.n_postponed} waiting for a courier."
         )
