@@ -20,6 +20,7 @@ ONE_OR_ALL = PolymorphicProxySerializer(
     component_name="CourierOrCouriers",
     serializers=[CourierSerializer, CourierSerializer(many=True)],
     resource_type_field_name=None,
+    many=False,
 )
 EXAMPLE = OpenApiExample(
     "With pgnId",
@@ -28,7 +29,7 @@ EXAMPLE = OpenApiExample(
     status_codes=["200"],
 )
 EXAMPLES = OpenApiExample(
-    "Without: every courier of the account's region",
+    "Without pgnId",
     value=[{"pgnId": "CPL593H", "pgnStatus": "busy", "region": "US_SW", "variety": "mondain"}],
     response_only=True,
     status_codes=["200"],
