@@ -31,16 +31,15 @@ cleanups: list[Callable[[], None]] = []
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_load_initial_conftests() -> Generator[None, None, None]:
-    worker = os.environ.get("PYTEST_XDIST_WORKER")
-    if worker:
-        use_own_valkey_number(worker)
-    else:
-        try:
+    try:
+        if worker := os.environ.get("PYTEST_XDIST_WORKER"):
+            use_own_valkey_number(worker)
+        else:
             boot()
-        except BaseException:
-            stop()
-            raise
-    return (yield)
+        return (yield)
+    except BaseException:
+        stop()
+        raise
 
 
 def pytest_unconfigure() -> None:
