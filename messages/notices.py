@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
@@ -10,7 +9,6 @@ from typing import Any
 from messages.models import Flight, Message
 from messages.representation import status_document
 from ops_console.outbox.services import NewWebhook, enqueue
-from ops_console.rest.renderers import to_json
 
 
 def notify(message_ids: Sequence[int], *, now: datetime) -> None:
@@ -36,6 +34,4 @@ def notify(message_ids: Sequence[int], *, now: datetime) -> None:
 
 def _payload(message: Message, flight: Flight | None, *, now: datetime) -> dict[str, Any]:
     status = status_document(message, flight, now=now)
-    status |= {"reference": message.reference, "returnReceipt": message.return_receipt}
-    payload: dict[str, Any] = json.loads(to_json(status))
-    return payload
+    return status | {"reference": message.reference, "returnReceipt": message.return_receipt}

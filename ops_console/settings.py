@@ -61,6 +61,9 @@ FAILED_AUTH_PER_MINUTE = env.int("FAILED_AUTH_PER_MINUTE", 100)
 # Opens webhooks to loopback and to plain HTTP: for tests and the demo only.
 WEBHOOK_ALLOW_LOOPBACK = env.bool("WEBHOOK_ALLOW_LOOPBACK", DEMO)
 
+# Days after which webhooks that were delivered or given up are deleted.
+WEBHOOK_KEEP_DAYS = env.int("WEBHOOK_KEEP_DAYS", 30)
+
 # --- Django --------------------------------------------------------------------------------------------------------
 
 INSTALLED_APPS = [

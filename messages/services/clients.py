@@ -11,12 +11,13 @@ from typing import Any
 from uuid import UUID
 
 from django.db import transaction
+from django.db.models import QuerySet
 
 from messages.drafts import MessageDraft
 from messages.ids import new_msg_id
 from messages.models import Message, MessageEvent, MessageStatus, RequestedCourier
 from messages.refunding import refund_messages
-from messages.services.planning import Plan, draft_of, plan_message
+from messages.services.planning import Plan, check_callback, draft_of, plan_message
 from messages.transitions import count_flow
 from ops_console import doorbell
 from ops_console.access.actors import Actor, ActorKind
@@ -61,6 +62,7 @@ def quote_message(*, account: Account, draft: MessageDraft, actor: Actor, now: d
         InvalidInput: as when creating it.
     """
     require_own(actor, account)
+    check_callback(draft)
     plan = plan_message(account=account, draft=draft, now=now)
     return Quote(plan.cost, plan.schedule.eta)
 
@@ -73,6 +75,7 @@ def create_message(*, account: Account, draft: MessageDraft, actor: Actor, now: 
         CreditExceeded: it would pass the account's credit limit.
     """
     require_own(actor, account)
+    check_callback(draft)
     plan = plan_message(account=account, draft=draft, now=now)
     msg_id = new_msg_id()
     with transaction.atomic():
@@ -102,8 +105,8 @@ def edit_message(
 ) -> Message:
     """Change a queued message and post the difference in price.
 
-    ``revise`` turns the draft the message stands for into the wanted one; it runs while the row is locked, so no edit
-    is lost. ``precondition`` may refuse what it sees.
+    ``revise`` turns the draft the message stands for into the wanted one. It is asked once to learn of a new callback,
+    and again while the row is locked, so no edit is lost. ``precondition`` may refuse what it sees.
 
     Raises:
         NotFound: the account has no such message.
@@ -112,6 +115,8 @@ def edit_message(
         CreditExceeded: the difference would pass the account's credit limit.
     """
     require_own(actor, account)
+    before = draft_of(find_own(account, msg_id))
+    check_callback(revise(before), before=before)
     with transaction.atomic():
         message = lock_own(account, msg_id)
         if precondition:
@@ -153,13 +158,22 @@ def cancel_message(
     return message
 
 
-def lock_own(account: Account, msg_id: str) -> Message:
-    """The account's message, locked until the transaction ends.
+def find_own(account: Account, msg_id: str) -> Message:
+    """The account's message.
 
     Raises:
         NotFound: the account has no such message.
     """
-    message = Message.objects.select_for_update().of_account(account.pk).filter(msg_id=msg_id).first()
+    return _only(Message.objects.of_account(account.pk), msg_id)
+
+
+def lock_own(account: Account, msg_id: str) -> Message:
+    """The account's message, locked until the transaction ends; raises as ``find_own``."""
+    return _only(Message.objects.select_for_update().of_account(account.pk), msg_id)
+
+
+def _only(messages: QuerySet[Message], msg_id: str) -> Message:
+    message = messages.filter(msg_id=msg_id).first()
     if message is None:
         raise NotFound("There is no such message.")
     return message

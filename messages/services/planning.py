@@ -64,7 +64,7 @@ class Plan:
 
 
 def plan_message(*, account: Account, draft: MessageDraft, now: datetime, unchanged: Message | None = None) -> Plan:
-    """Look everything up and check every rule.
+    """Look everything up and check every rule but ``check_callback``'s.
 
     Of an ``unchanged`` message the parts the draft leaves as they are keep what they resolved to, and a timeframe that
     was right when it was given is not judged again.
@@ -82,8 +82,6 @@ def plan_message(*, account: Account, draft: MessageDraft, now: datetime, unchan
     requested = find_requested(draft.requested)
     if before is None or before.timeframe != draft.timeframe:
         check_timeframe(draft.timeframe, now=now)
-    if draft.extras.callback_url and (before is None or before.extras.callback_url != draft.extras.callback_url):
-        check_url(draft.extras.callback_url, path=("extras", "callbackUrl"))
     return Plan(
         located=located,
         weight_g=weight,
@@ -178,6 +176,17 @@ def check_timeframe(timeframe: Timeframe, *, now: datetime) -> None:
             errors.append(FieldError(("timeframe", "max"), text, "timeframe_length"))
     if errors:
         raise InvalidInput(errors)
+
+
+def check_callback(draft: MessageDraft, *, before: MessageDraft | None = None) -> None:
+    """Ask the address guard about a callback that is new. It may look up a name: call it outside transactions.
+
+    Raises:
+        InvalidInput: the address is not one we send to.
+    """
+    url = draft.extras.callback_url
+    if url and (before is None or before.extras.callback_url != url):
+        check_url(url, path=("extras", "callbackUrl"))
 
 
 def find_requested(pgn_ids: tuple[str, ...]) -> tuple[int, ...]:
