@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from django.http import HttpResponse
 from drf_spectacular.utils import extend_schema, extend_schema_view
@@ -14,12 +15,14 @@ from rest_framework.request import Request
 from couriers import services
 from couriers.filters import CourierFilter
 from couriers.models import Courier
-from couriers.ops_serializers import NewCourierSerializer, StaffCourierSerializer
+from couriers.ops_serializers import CourierFiguresSerializer, StaffCourierSerializer
 from couriers.services import FleetEntry
-from couriers.varieties import PERFORMANCE, Variety
 from ops_console.rest.pagination import Orderings
+from ops_console.rest.problems import InvalidParameter
 from ops_console.rest.serializers import ReasonSerializer
 from ops_console.rest.views import StaffViewSet, answer
+
+PGN_ID = re.compile(r"[A-Z]{3}[0-9]{3}[A-Z]", re.ASCII)
 
 
 @extend_schema_view(
@@ -33,7 +36,7 @@ from ops_console.rest.views import StaffViewSet, answer
 class CourierViewSet(ListModelMixin, RetrieveModelMixin, StaffViewSet):
     resource = "couriers"
     orderings: ClassVar[Orderings] = {"pgnId": ("pgn_id",), "-pgnId": ("-pgn_id",)}
-    policy_actions: ClassVar[Mapping[str, str]] = {"offline": "update", "online": "update"}
+    policy_actions: ClassVar[Mapping[str, str]] = {"update": "create", "offline": "update", "online": "update"}
     filterset_class = CourierFilter
     search_fields = ("pgn_id__startswith",)
     serializer_class = StaffCourierSerializer
@@ -41,18 +44,19 @@ class CourierViewSet(ListModelMixin, RetrieveModelMixin, StaffViewSet):
     lookup_field = "pgn_id"
 
     @extend_schema(
-        operation_id="opsAddCourier",
-        summary="Add a courier",
-        description="It is available at once, where it is said to be.",
-        request=NewCourierSerializer,
-        responses={201: StaffCourierSerializer},
+        operation_id="opsPutCourier",
+        summary="Add a courier, or change one's figures",
+        description="A new one is available at once, where it is said to be. Of a known one the place stays: it "
+        "follows from its flights. Speed and payload are the variety's when left out.",
+        request=CourierFiguresSerializer,
+        responses={200: StaffCourierSerializer, 201: StaffCourierSerializer},
     )
-    def create(self, request: Request) -> HttpResponse:
-        entry = entry_from(request)
-        services.add_courier(entry=entry, actor=self.actor, now=self.now)
-        courier = Courier.objects.get(pgn_id=entry.pgn_id)
-        location = f"/api/v1/couriers/{courier.pgn_id}"
-        return answer(StaffCourierSerializer(courier).data, status=201, headers={"Location": location})
+    def update(self, request: Request, pgn_id: str) -> HttpResponse:
+        if not PGN_ID.fullmatch(pgn_id):
+            raise InvalidParameter.named("pgnId", "A pgnId is three letters, three digits, one letter: CPL593H.")
+        entry = FleetEntry(pgn_id=pgn_id, **CourierFiguresSerializer(data=request.data).figures())
+        change = services.load_fleet(entries=[entry], actor=self.actor, now=self.now)
+        return answer(StaffCourierSerializer(self.get_object()).data, status=201 if change.n_added else 200)
 
     @extend_schema(
         operation_id="opsTakeCourierOffline",
@@ -80,10 +84,3 @@ class CourierViewSet(ListModelMixin, RetrieveModelMixin, StaffViewSet):
         parsed = ReasonSerializer(data=self.request.data).parsed()
         change(courier_id=self.get_object().pk, actor=self.actor, now=self.now, **parsed)
         return answer(StaffCourierSerializer(self.get_object()).data)
-
-
-def entry_from(request: Request) -> FleetEntry:
-    parsed = NewCourierSerializer(data=request.data).parsed()
-    usual = PERFORMANCE[Variety(parsed["variety"])]
-    figures: dict[str, Any] = {"speed_kmh": usual.speed_kmh, "payload_g": usual.payload_g}
-    return FleetEntry(**(figures | parsed))

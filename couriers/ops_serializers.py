@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from rest_framework import serializers
 
 from couriers.models import CourierStatus
-from couriers.varieties import TOP_PAYLOAD_G, TOP_SPEED_KMH, Variety
+from couriers.varieties import PERFORMANCE, TOP_PAYLOAD_G, TOP_SPEED_KMH, Variety
 from ops_console.regions import Region
 from ops_console.rest.fields import ChoiceField, FloatField, InstantField, TextField
 from ops_console.rest.serializers import StrictSerializer
@@ -27,10 +29,9 @@ class StaffCourierSerializer(StrictSerializer):
     created_at = InstantField()
 
 
-class NewCourierSerializer(StrictSerializer):
-    """A courier to add. Speed and payload are its variety's when left out."""
+class CourierFiguresSerializer(StrictSerializer):
+    """What is known of a courier, and where it starts."""
 
-    pgn_id = serializers.RegexField(r"^[A-Z]{3}[0-9]{3}[A-Z]\Z", help_text="Such as CPL593H.")
     variety = ChoiceField(choices=Variety.values)
     region = ChoiceField(choices=Region.values)
     partner = TextField(max_length=100)
@@ -38,3 +39,9 @@ class NewCourierSerializer(StrictSerializer):
     longitude = FloatField(min_value=-180, max_value=180)
     speed_kmh = FloatField(min_value=1, max_value=TOP_SPEED_KMH, required=False)
     payload_g = FloatField(min_value=1, max_value=TOP_PAYLOAD_G, required=False)
+
+    def figures(self) -> dict[str, Any]:
+        """The members, speed and payload completed by the variety's."""
+        parsed = self.parsed()
+        usual = PERFORMANCE[Variety(parsed["variety"])]
+        return {"speed_kmh": usual.speed_kmh, "payload_g": usual.payload_g} | parsed

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+from django.db.models import QuerySet
 from django_filters import rest_framework as filters
 
-from messages.models import Message, MessageStatus, Priority
+from messages.models import Flight, Message, MessageStatus, Priority, Recipient
 from ops_console.regions import Region
 
 
@@ -22,15 +25,62 @@ class AccountMessageFilter(filters.FilterSet):
 
 
 class MessageFilter(AccountMessageFilter):
+    """For staff. Every filter is served by an index, or narrows what one has found.
+
+    ``region``, ``priority`` and ``held`` have an index for the queue alone, or narrow what belongs to one customer.
+    """
+
+    NEED_COMPANY = ("region", "priority", "held")
+
+    status = filters.ChoiceFilter(choices=MessageStatus.choices, method="by_status")
+    organization = filters.UUIDFilter(field_name="organization_id")
+    account = filters.CharFilter(field_name="account__username", max_length=40)
+    region = filters.ChoiceFilter(choices=Region.choices, label="With status=queued, organization or account.")
+    priority = filters.ChoiceFilter(
+        choices=[(priority.label, priority.label) for priority in Priority],
+        method="by_priority",
+        label="With status=queued, organization or account.",
+    )
+    held = filters.BooleanFilter(
+        field_name="held_at",
+        lookup_expr="isnull",
+        exclude=True,
+        label="With status=queued, organization or account.",
+    )
+
+    def is_valid(self) -> bool:
+        if self.form.is_valid() and not self._has_company(self.form.cleaned_data):
+            for name in self.NEED_COMPANY:
+                if self.form.cleaned_data[name] not in (None, ""):
+                    self.form.add_error(name, "Give status=queued, organization or account as well.")
+        return bool(self.form.is_valid())
+
+    def _has_company(self, given: dict[str, Any]) -> bool:
+        return given["status"] == MessageStatus.QUEUED or bool(given["organization"] or given["account"])
+
+    def by_status(self, rows: QuerySet[Message], name: str, value: str) -> QuerySet[Message]:
+        found = rows.filter(status=value)
+        # Found by their flights, which have an index of those in the air.
+        return (
+            found.filter(pk__in=Flight.objects.aloft().values("message")) if value == MessageStatus.ENROUTE else found
+        )
+
+    def by_priority(self, rows: QuerySet[Message], name: str, value: str) -> QuerySet[Message]:
+        return rows.filter(priority=Priority[value.upper()])
+
+
+class RecipientFilter(filters.FilterSet):
     """For staff."""
 
-    organization = filters.UUIDFilter(field_name="organization_id")
-    account = filters.CharFilter(field_name="account__username")
-    region = filters.ChoiceFilter(choices=Region.choices)
-    priority = filters.ChoiceFilter(
-        choices=[(priority.label, priority.label) for priority in Priority], method="by_priority"
-    )
-    held = filters.BooleanFilter(field_name="held_at", lookup_expr="isnull", exclude=True)
+    account = filters.CharFilter(field_name="account__username", max_length=40)
+    recipientId = filters.CharFilter(field_name="recipient_id", max_length=64, label="Together with account.")  # noqa: N815
 
-    def by_priority(self, rows: object, name: str, value: str) -> object:
-        return rows.filter(priority=Priority[value.upper()])  # type: ignore[attr-defined]
+    class Meta:
+        model = Recipient
+        fields: tuple[str, ...] = ()
+
+    def is_valid(self) -> bool:
+        # The index on ids of recipients begins with the account.
+        if self.form.is_valid() and self.form.cleaned_data["recipientId"] and not self.form.cleaned_data["account"]:
+            self.form.add_error("account", "Say whose recipientId it is.")
+        return bool(self.form.is_valid())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from django.contrib.postgres.indexes import BrinIndex
 from django.db import models
 from django.db.models import F, Q
 from uuid6 import uuid7
@@ -94,7 +95,11 @@ class Message(models.Model):
         indexes: ClassVar = [
             # GET messages of an account, and importmessages' look for what is there already.
             models.Index(fields=["account", "id"], name="message_account"),
-            models.Index(fields=["account", "reference"], condition=~Q(reference=""), name="message_reference"),
+            models.Index(fields=["reference", "account"], condition=~Q(reference=""), name="message_reference"),
+            # /api/v1/messages between two instants: rows lie in the order they were made.
+            BrinIndex(fields=["created_at"], name="message_created"),
+            # /api/v1/messages that were refunded, few among all.
+            models.Index(fields=["id"], condition=Q(status="refunded"), name="message_refunded"),
             # /api/v1/messages for an organization.
             models.Index(fields=["organization", "id"], name="message_organization"),
             # Dispatch: what may fly now, in the order it is served.

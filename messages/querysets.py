@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
+from django.apps import apps
 from django.db import connection, models
 from django.db.models import Sum
 
@@ -25,6 +26,18 @@ class MessageQuerySet(models.QuerySet["Message"]):
         """Joined with what lists show of account and organization."""
         return self.select_related("account", "organization")
 
+    def for_list(self) -> MessageQuerySet:
+        """With the account, and without what is long."""
+        return self.select_related("account").defer("body", "address")
+
+    def for_detail(self) -> MessageQuerySet:
+        """With the account, the couriers asked for, the flights and the events: four queries."""
+        return self.select_related("account", "pinned_courier").prefetch_related(
+            models.Prefetch("requested", _model("RequestedCourier").select_related("courier").order_by("rank")),
+            models.Prefetch("flights", _model("Flight").select_related("courier").order_by("id")),
+            models.Prefetch("events", _model("MessageEvent").order_by("id")),
+        )
+
 
 class FlightQuerySet(models.QuerySet["Flight"]):
     def latest_of(self, message_ids: Sequence[int]) -> dict[int, Flight]:
@@ -36,9 +49,17 @@ class FlightQuerySet(models.QuerySet["Flight"]):
         return self.filter(outcome="flying")
 
 
+def _model(name: str) -> models.QuerySet[Any]:
+    # The models import this module.
+    return apps.get_model("pigeon_messages", name)._default_manager.all()
+
+
 class RecipientQuerySet(models.QuerySet["Recipient"]):
     def of_account(self, account_id: UUID) -> RecipientQuerySet:
         return self.filter(account_id=account_id)
+
+    def with_account(self) -> RecipientQuerySet:
+        return self.select_related("account")
 
 
 OLDEST = """

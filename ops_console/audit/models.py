@@ -46,6 +46,10 @@ class AuditEntry(models.Model):
             # The audit list, newest first, and the trail of one thing.
             models.Index(fields=["at", "id"], name="audit_at"),
             models.Index(fields=["target_type", "target_id", "id"], name="audit_target"),
+            # The audit list of one organization, of one actor and of one kind of action.
+            models.Index(fields=["chain", "at", "id"], name="audit_chain_at"),
+            models.Index(fields=["actor", "at", "id"], name="audit_actor_at"),
+            models.Index(fields=["action", "at", "id"], name="audit_action_at"),
         ]
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["chain", "position"], name="audit_position_unique"),

@@ -49,6 +49,8 @@ class Person(AbstractBaseUser, PermissionsMixin):
     class Meta:
         verbose_name_plural = "people"
         permissions: ClassVar = [("manage_staff", "Can say who uses the console, and in which groups")]
+        # Lists of staff, who are few among all people.
+        indexes: ClassVar = [models.Index(fields=["id"], condition=models.Q(is_staff=True), name="person_staff")]
         constraints: ClassVar = [
             models.CheckConstraint(name="person_email_lower", condition=models.Q(email=Lower("email"))),
         ]
