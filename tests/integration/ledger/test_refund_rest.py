@@ -95,6 +95,15 @@ def test_batches_in_opposite_orders_do_not_deadlock(committed_db: None) -> None:
     assert list(ledger.reconcile()) == []
 
 
+def test_batches_of_other_charges_on_the_same_accounts_do_not_deadlock(committed_db: None) -> None:
+    accounts = [ledgers.open_account(f"fan{i}", "1000.00") for i in range(40)]
+    batches = [[ledgers.charge(account, "0.15", f"b{b}{account}").reference for account in accounts] for b in range(8)]
+    answers = in_threads(8, lambda b: refund_rest(*batches[b][:: -1 if b % 2 else 1]))
+    assert [answer for answer in answers if isinstance(answer, Exception)] == []
+    assert {ledgers.balance(account.id) for account in accounts} == {Decimal(0)}
+    assert list(ledger.reconcile()) == []
+
+
 def test_cancel_and_staff_at_once_give_back_exactly_what_was_charged(committed_db: None) -> None:
     account = ledgers.open_account()
     people = [ledgers.refunder(f"p{i}@example.com") for i in range(10)]
