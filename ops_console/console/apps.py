@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 from django.apps import AppConfig
-from django.contrib.admin.apps import AdminConfig
+
+# As a module: Django takes a class imported here for one of this app's own.
+from django.contrib.admin import apps as admin_apps
 
 
 class ConsoleConfig(AppConfig):
@@ -10,7 +12,7 @@ class ConsoleConfig(AppConfig):
     default = True
 
 
-class ConsoleAdminConfig(AdminConfig):
+class ConsoleAdminConfig(admin_apps.AdminConfig):
     """Stands in for ``django.contrib.admin``, with our site."""
 
     default = False
