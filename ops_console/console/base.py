@@ -39,10 +39,10 @@ class ConsoleAdmin(ModelAdmin):
     show_facets = ShowFacets.NEVER
     list_disable_select_all = True
     # Only what an index serves is sortable: a class that has one names it.
-    sortable_by: Sequence[str] = ()
-    list_before_template = "console/_list_head.html"
-    change_form_outer_before_template = "console/_object_head.html"
-    change_form_outer_after_template = "console/_object_parts.html"
+    sortable_by: ClassVar[tuple[str, ...]] = ()
+    list_before_template: Any = "console/_list_head.html"
+    change_form_outer_before_template: Any = "console/_object_head.html"
+    change_form_outer_after_template: Any = "console/_object_parts.html"
 
     # --- Rights ---------------------------------------------------------------------------------------------------
 
@@ -88,7 +88,7 @@ class ConsoleAdmin(ModelAdmin):
         ]
         return ours + super().get_urls()
 
-    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
         if "%00" in request.META.get("QUERY_STRING", ""):
             # PostgreSQL takes no NUL.
             return HttpResponseRedirect(request.path)
@@ -108,7 +108,7 @@ class ConsoleAdmin(ModelAdmin):
         object_id: str | None = None,
         form_url: str = "",
         extra_context: dict[str, Any] | None = None,
-    ) -> HttpResponse:
+    ) -> Any:
         target = self.get_object(request, unquote(object_id)) if object_id else None
         context = dict(extra_context or {})
         if target is not None and self.has_view_permission(request, target):

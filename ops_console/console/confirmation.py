@@ -53,7 +53,7 @@ class Confirmation:
             flash.error(self.request, f"Select at most {MOST_SELECTED:,} at once.")
             return HttpResponseRedirect(self.back)
         if "confirmed" not in self.request.POST:
-            return self._page(self.action.form(initial=self._initial()))
+            return self._page(self.action.form(initial=dict(self._initial())))
         form = self.action.form(self.request.POST)
         return self._carry_out(form) if form.is_valid() else self._page(form)
 

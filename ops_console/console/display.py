@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -82,6 +82,10 @@ def list_url(model: type[Model], query: str = "") -> str:
     return f"{url}?{query}" if query else url
 
 
+def list_link(model: type[Model], query: str, text: str = "Show") -> SafeString:
+    return format_html('<a class="text-link" href="{}">{}</a>', list_url(model, query), text)
+
+
 def table(
     title: str, headers: Sequence[str], rows: Sequence[Sequence[Any]], *, empty: str, more_url: str = "", note: str = ""
 ) -> dict[str, Any]:
@@ -89,7 +93,7 @@ def table(
     return {"title": title, "headers": headers, "rows": rows, "empty": empty, "more_url": more_url, "note": note}
 
 
-def timeline(title: str, events: Sequence[Any], *, empty: str = "Nothing happened yet.") -> dict[str, Any]:
+def timeline(title: str, events: Iterable[Any], *, empty: str = "Nothing happened yet.") -> dict[str, Any]:
     """The variables of ``console/_timeline.html``, from rows of a ``TransitionEvent``, oldest first."""
     steps = [
         {"badge": badge(event.to_status), "at": moment(event.at), "actor": event.actor, "reason": event.reason}

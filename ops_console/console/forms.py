@@ -79,9 +79,7 @@ def email(label: str, *, help_text: str = "") -> forms.CharField:
 
 
 def whole_number(label: str, *, help_text: str = "") -> forms.IntegerField:
-    return forms.IntegerField(
-        label=label, required=False, widget=UnfoldAdminIntegerFieldWidget(), help_text=help_text
-    )
+    return forms.IntegerField(label=label, required=False, widget=UnfoldAdminIntegerFieldWidget(), help_text=help_text)
 
 
 def choice(label: str, choices: Sequence[tuple[str, str]]) -> forms.ChoiceField:

@@ -47,7 +47,7 @@ SECTIONS: tuple[tuple[str, tuple[tuple[str, str, str], ...]], ...] = (
 def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
     """The theme's navigation; sections without anything to see are left out."""
     dashboard = {"title": "Dashboard", "icon": "dashboard", "link": reverse("admin:index")}
-    sections = [{"title": "", "items": [dashboard]}]
+    sections: list[dict[str, Any]] = [{"title": "", "items": [dashboard]}]
     for title, entries in SECTIONS:
         items = [_item(*entry) for entry in entries if _is_visible(request, entry[2])]
         if items:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest
+from django.template.response import TemplateResponse
 from unfold.sites import UnfoldAdminSite
 
 from ops_console.console import dashboard
@@ -15,12 +16,11 @@ class ConsoleSite(UnfoldAdminSite):
 
     enable_nav_sidebar = True
 
-    def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+    def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> TemplateResponse:
         return super().index(request, {**(extra_context or {}), "title": "Dashboard", **dashboard.context(request)})
 
-    def search(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
-        """The theme's search fails on a page that is no number; there is never a second page."""
-        query = request.GET.copy()
-        query.pop("page", None)
-        request.GET = query
+    def search(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> TemplateResponse:
+        """The theme's search fails on a page that is no number; nobody has a second page of menu entries."""
+        if "page" in request.GET:
+            raise Http404
         return super().search(request, extra_context)

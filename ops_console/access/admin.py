@@ -1,0 +1,231 @@
+"""Credentials and staff groups in the console, and what access adds to accounts and people."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from django import forms as django_forms
+from django.contrib import admin
+from django.contrib.auth.models import Group
+from django.utils.safestring import SafeString
+from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget, UnfoldBooleanWidget
+
+from ops_console.access import onboarding, services, staff
+from ops_console.access.models import AccountCredential
+from ops_console.console import display, forms
+from ops_console.console.actions import Call, Report, Scope, ServiceAction, each
+from ops_console.console.base import ConsoleAdmin
+from ops_console.console.registry import Part, extend
+from ops_console.ledger.models import Account, AccountKind
+from ops_console.organizations.models import Organization
+from ops_console.regions import Region
+
+RECENT = 20
+
+
+# --- Accounts and their credentials ------------------------------------------------------------------------------
+
+
+class AccountForm(forms.ConsoleForm):
+    organization = forms.line("Organization", help_text="Its id, or its exact name.")
+    account = forms.line("Account name", max_length=32, help_text="3 to 32 of a-z, 0-9, '-' and '_'.")
+    region = forms.choice("Region", Region.choices)
+
+
+class CredentialForm(forms.ConsoleForm):
+    label = forms.line("Label", required=False, max_length=100, help_text="What uses it, such as 'billing server'.")
+
+
+def open_account(call: Call) -> Report:
+    organization = Organization.objects.named(call.given["organization"].strip())
+    new = onboarding.add_account(
+        organization_id=organization.pk,
+        username=call.given["account"],
+        region=call.given["region"],
+        actor=call.actor,
+        now=call.now,
+    )
+    return Report(
+        text=f"The account {new.account.username} was opened.",
+        secrets={"Auth ID": new.auth_id, "Auth Key": new.auth_key},
+        url=display.url_of(new.account),
+    )
+
+
+def create_credential(call: Call) -> Report:
+    new = services.create_account_credential(account_id=call.target.pk, actor=call.actor, now=call.now, **call.given)
+    return Report(text="A credential was made.", secrets={"Auth ID": new.auth_id, "Auth Key": new.auth_key})
+
+
+def revoke(call: Call) -> Report:
+    return each(
+        call,
+        lambda credential: services.revoke_credential(
+            credential_id=credential.pk, actor=call.actor, now=call.now, **call.given
+        ),
+    )
+
+
+OPEN_ACCOUNT = ServiceAction(
+    name="open",
+    label="Open account",
+    resource="accounts",
+    right="create",
+    run=open_account,
+    preview=lambda call: ("The account gets a credential, whose Auth Key is shown once.",),
+    scope=Scope.NEW,
+    form=AccountForm,
+    icon="add",
+)
+CREATE_CREDENTIAL = ServiceAction(
+    name="credential",
+    label="Create credential",
+    resource="credentials",
+    right="create",
+    run=create_credential,
+    preview=lambda call: ("A further Auth ID for this account; its Auth Key is shown once.",),
+    applies=lambda account: account.kind == AccountKind.CUSTOMER,
+    scope=Scope.ONE,
+    form=CredentialForm,
+    icon="key",
+)
+REVOKE = ServiceAction(
+    name="revoke",
+    label="Revoke",
+    resource="credentials",
+    right="revoke",
+    run=revoke,
+    preview=lambda call: ("Requests with them are refused from now on. This cannot be undone.",),
+    applies=lambda credential: credential.revoked_at is None,
+    form=forms.OptionalReasonForm,
+    done="revoked",
+    icon="key_off",
+    is_dangerous=True,
+)
+
+
+def credential_state(credential: AccountCredential) -> SafeString:
+    return display.badge("revoked" if credential.revoked_at else "active")
+
+
+def credentials(account: Account) -> dict[str, Any]:
+    rows = AccountCredential.objects.filter(account=account).defer("key_digest").order_by("-created_at")[:RECENT]
+    return display.table(
+        "Credentials",
+        ("Auth ID", "Status", "Label", "Made", "Last used"),
+        [
+            (
+                display.link(row),
+                credential_state(row),
+                row.label,
+                display.moment(row.created_at),
+                display.moment(row.last_used_at),
+            )
+            for row in rows
+        ],
+        empty="It has none, so nobody can send with it: use 'Create credential'.",
+    )
+
+
+@admin.register(AccountCredential)
+class CredentialAdmin(ConsoleAdmin):
+    resource = "credentials"
+    service_actions = (REVOKE,)
+    empty_text = "There are no credentials yet. Create one on an account's page."
+
+    list_display = ("auth_id", "account", "state", "label", "created_by", "created_at", "last_used_at")
+    list_filter = (("revoked_at", admin.EmptyFieldListFilter),)
+    search_fields = ("auth_id__exact", "account__username__exact")
+    search_help_text = "Auth ID or account name, in full"
+    ordering = ("-created_at", "-id")
+    fields = ("auth_id", "account", "state", "label", "created_by", "created_at", "last_used_at", "revoked_at")
+
+    def list_rows(self, rows: Any) -> Any:
+        return rows.select_related("account").defer("key_digest")
+
+    def object_rows(self, rows: Any) -> Any:
+        return rows.select_related("account").defer("key_digest")
+
+    @admin.display(description="status")
+    def state(self, credential: AccountCredential) -> SafeString:
+        return credential_state(credential)
+
+
+# --- Staff -------------------------------------------------------------------------------------------------------
+
+
+class StaffForm(forms.OptionalReasonForm):
+    field_order = ("is_staff", "groups", "reason")
+    is_staff = django_forms.BooleanField(label="May use the console", required=False, widget=UnfoldBooleanWidget())
+    groups = django_forms.MultipleChoiceField(
+        required=False,
+        widget=UnfoldAdminCheckboxSelectMultipleWidget(),
+        choices=lambda: [(name, name) for name in Group.objects.order_by("name").values_list("name", flat=True)],
+    )
+
+
+def set_staff(call: Call) -> Report:
+    person = staff.set_staff(person_id=call.target.pk, actor=call.actor, now=call.now, **call.given)
+    return Report(text=f"{person.email} {'uses' if person.is_staff else 'does not use'} the console.")
+
+
+def staff_now(person: Any) -> dict[str, Any]:
+    return {"is_staff": person.is_staff, "groups": [group.name for group in person.groups.all()]}
+
+
+def preview_staff(call: Call) -> Sequence[str]:
+    return ("The person is then in exactly these groups.", "Nobody gives or takes what he may not do himself.")
+
+
+SET_STAFF = ServiceAction(
+    name="staff",
+    label="Set console access",
+    resource="people",
+    right="set_staff",
+    run=set_staff,
+    preview=preview_staff,
+    initial=staff_now,
+    scope=Scope.ONE,
+    form=StaffForm,
+    icon="shield_person",
+)
+
+
+def people_of(group: Group) -> dict[str, Any]:
+    rows = group.user_set.filter(is_staff=True).order_by("email")[:RECENT]
+    return display.table("People", ("E-mail",), [(display.link(person),) for person in rows], empty="Nobody is in it.")
+
+
+admin.site.unregister(Group)
+
+
+@admin.register(Group)
+class GroupAdmin(ConsoleAdmin):
+    """What each group may do; who is in it is set on the person's page."""
+
+    resource = "people"
+    parts = (Part("people", people_of),)
+
+    list_display = ("name", "n_permissions")
+    search_fields = ("name",)
+    ordering = ("name",)
+    fields = ("name", "may")
+
+    def list_rows(self, rows: Any) -> Any:
+        return rows.prefetch_related("permissions")
+
+    def object_rows(self, rows: Any) -> Any:
+        return rows.prefetch_related("permissions__content_type")
+
+    @admin.display(description="permissions")
+    def n_permissions(self, group: Group) -> int:
+        return len(group.permissions.all())
+
+    @admin.display(description="may")
+    def may(self, group: Group) -> str:
+        return "\n".join(sorted(permission.name for permission in group.permissions.all()))
+
+
+extend("ledger.account", actions=[OPEN_ACCOUNT, CREATE_CREDENTIAL], parts=[Part("credentials", credentials)])
+extend("organizations.person", actions=[SET_STAFF])
