@@ -127,6 +127,13 @@ class TestTips:
         assert response.status_code == 200
         assert response.json()["tip"] == 0.05
 
+    def test_nor_does_it_make_another_request_of_a_repetition(self, client: AccountClient) -> None:
+        path = f"{client.base}/couriers/tip?pgnId=CPL593H"
+        for body in (b"", b"{", b"x" * 2_000_000):
+            key = {"Idempotency-Key": "one"}
+            assert client.generic("POST", path, body, content_type="application/json", headers=key).status_code == 200
+        assert Account.objects.get(pk=client.account.pk).balance == Decimal("-0.05")
+
     @pytest.mark.parametrize("query", ["", "?pgnId=", "?pgnid=CPL593H"])
     def test_without_a_courier_it_is_refused(self, client: AccountClient, query: str) -> None:
         response = tip(client, query)
