@@ -15,7 +15,7 @@ from ops_console.access.actors import Actor
 from ops_console.audit import services as audit
 from ops_console.errors import FieldError, InvalidInput, NotFound
 from ops_console.ledger.models import USERNAME, Account, Entry, EntryKind
-from ops_console.ledger.services.amounts import LARGEST, check_amount, check_reason
+from ops_console.ledger.services.amounts import LARGEST, check_amount, check_reason, check_text
 from ops_console.ledger.services.journal import ADJUSTMENTS, CASH, Line, post_one
 from ops_console.organizations.models import Organization
 from ops_console.regions import Region
@@ -82,11 +82,12 @@ def pay(
 
     Raises:
         Forbidden: the actor may not record payments.
-        InvalidInput: at ``amount``.
+        InvalidInput: at ``amount``, ``reference`` or ``memo``.
         NotFound: there is no such customer.
     """
     policy.require(actor, "accounts", "pay")
-    line = Line(check_amount(amount, "amount"), reference, memo)
+    reference = check_text(reference, "reference", longest=40)
+    line = Line(check_amount(amount, "amount"), reference, check_text(memo, "memo", longest=200))
     return _post_by_staff(account_id, EntryKind.PAYMENT, CASH, line, "account.pay", actor, now)
 
 

@@ -1,4 +1,4 @@
-"""What may be written as an amount of money, and how one is shown."""
+"""What may be written as an amount of money or as words beside it, and how an amount is shown."""
 
 from __future__ import annotations
 
@@ -35,16 +35,22 @@ def show(amount: Decimal) -> str:
 
 
 def check_reason(reason: str, *, required: bool = True) -> str:
-    """The reason without spaces round it.
-
-    Raises:
-        InvalidInput: at ``reason``; it is required and empty, longer than 200 characters, or holds a NUL.
-    """
-    reason = reason.strip()
+    """The reason without spaces round it; raises as ``check_text``."""
+    reason = check_text(reason, "reason", longest=200)
     if required and not reason:
         raise InvalidInput.field("reason", message="Say why.", code="required")
-    if len(reason) > 200:
-        raise InvalidInput.field("reason", message="This is longer than 200 characters.", code="max_length")
-    if "\0" in reason:
-        raise InvalidInput.field("reason", message="This holds a NUL character.")
     return reason
+
+
+def check_text(text: str, *path: str, longest: int) -> str:
+    """The text without spaces round it.
+
+    Raises:
+        InvalidInput: at ``path``; it is too long or holds a NUL.
+    """
+    text = text.strip()
+    if len(text) > longest:
+        raise InvalidInput.field(*path, message=f"This is longer than {longest} characters.", code="max_length")
+    if "\0" in text:
+        raise InvalidInput.field(*path, message="This holds a NUL character.")
+    return text

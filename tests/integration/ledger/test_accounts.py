@@ -166,3 +166,15 @@ def test_a_payment_is_a_positive_amount(amount: str) -> None:
         ledger.pay(account_id=account.id, amount=Decimal(amount), actor=SYSTEM, now=NOW)
     assert isinstance(refused.value, InvalidInput)
     assert refused.value.errors[0].path == ("amount",)
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("field", "text"), [("reference", "x" * 41), ("reference", "a\0b"), ("memo", "x" * 201), ("memo", "a\0b")]
+)
+def test_the_words_beside_a_payment_must_fit(field: str, text: str) -> None:
+    account = ledgers.open_account()
+    with pytest.raises(InvalidInput) as refused:
+        ledger.pay(account_id=account.id, amount=Decimal(1), actor=SYSTEM, now=NOW, **{field: text})  # type: ignore[arg-type]
+    assert refused.value.errors[0].path == (field,)
+    assert not Entry.objects.exists()
