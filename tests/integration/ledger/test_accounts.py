@@ -175,6 +175,6 @@ def test_a_payment_is_a_positive_amount(amount: str) -> None:
 def test_the_words_beside_a_payment_must_fit(field: str, text: str) -> None:
     account = ledgers.open_account()
     with pytest.raises(InvalidInput) as refused:
-        ledger.pay(account_id=account.id, amount=Decimal(1), actor=SYSTEM, now=NOW, **{field: text})  # type: ignore[arg-type]
+        ledger.pay(account_id=account.id, amount=Decimal(1), actor=SYSTEM, now=NOW, **{field: text})
     assert refused.value.errors[0].path == (field,)
     assert not Entry.objects.exists()
