@@ -73,14 +73,8 @@ class RecipientFilter(filters.FilterSet):
     """For staff."""
 
     account = filters.CharFilter(field_name="account__username", max_length=40)
-    recipientId = filters.CharFilter(field_name="recipient_id", max_length=64, label="Together with account.")  # noqa: N815
+    recipientId = filters.CharFilter(field_name="recipient_id", max_length=64)  # noqa: N815
 
     class Meta:
         model = Recipient
         fields: tuple[str, ...] = ()
-
-    def is_valid(self) -> bool:
-        # The index on ids of recipients begins with the account.
-        if self.form.is_valid() and self.form.cleaned_data["recipientId"] and not self.form.cleaned_data["account"]:
-            self.form.add_error("account", "Say whose recipientId it is.")
-        return bool(self.form.is_valid())

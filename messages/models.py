@@ -248,6 +248,8 @@ class Recipient(models.Model):
         indexes: ClassVar = [
             # The address book of an account, by age, for cursor pages.
             models.Index(fields=["account", "created_at", "id"], name="recipient_account"),
+            # /api/v1/recipients of that id, whosever.
+            models.Index(fields=["recipient_id"], name="recipient_by_id"),
         ]
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["account", "recipient_id"], name="recipient_id_unique"),

@@ -173,7 +173,7 @@ class RefundApprovalViewSet(StaffViewSet):
     list=extend_schema(
         operation_id="opsListRecipients",
         summary="List address book entries of all accounts",
-        description="Newest first.",
+        description="Newest first. `search` is a whole recipientId.",
     ),
     retrieve=extend_schema(
         operation_id="opsGetRecipient", summary="Read an entry of an address book", description="One entry by its id."
@@ -184,6 +184,7 @@ class RecipientViewSet(ListModelMixin, RetrieveModelMixin, StaffViewSet):
     orderings = BY_AGE
     policy_actions: ClassVar[Mapping[str, str]] = {"partial_update": "update", "destroy": "delete"}
     filterset_class = RecipientFilter
+    search_fields = ("recipient_id__exact",)
     serializer_class = StaffRecipientSerializer
     queryset = Recipient.objects.with_account()
 

@@ -35,4 +35,8 @@ class Migration(migrations.Migration):
             model_name="message",
             index=models.Index(condition=models.Q(("status", "refunded")), fields=["id"], name="message_refunded"),
         ),
+        migrations.AddIndex(
+            model_name="recipient",
+            index=models.Index(fields=["recipient_id"], name="recipient_by_id"),
+        ),
     ]

@@ -10,6 +10,7 @@ from rest_framework.mixins import ListModelMixin
 from ops_console.audit.filters import AuditFilter
 from ops_console.audit.models import AuditEntry
 from ops_console.audit.serializers import AuditEntrySerializer
+from ops_console.rest.filters import StrictFilterBackend
 from ops_console.rest.pagination import Orderings
 from ops_console.rest.views import StaffViewSet
 
@@ -24,6 +25,7 @@ from ops_console.rest.views import StaffViewSet
 class AuditViewSet(ListModelMixin, StaffViewSet):
     resource = "audit"
     orderings: ClassVar[Orderings] = {"-at": ("-at", "-id"), "at": ("at", "id")}
+    filter_backends = (StrictFilterBackend,)
     filterset_class = AuditFilter
     serializer_class = AuditEntrySerializer
     queryset = AuditEntry.objects.all()

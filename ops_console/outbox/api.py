@@ -7,7 +7,7 @@ from uuid import UUID
 
 from django.db.models import QuerySet
 from django.http import HttpResponse
-from drf_spectacular.utils import OpenApiParameter, extend_schema
+from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_view
 from rest_framework import mixins
 from rest_framework.decorators import action
 from rest_framework.request import Request
@@ -28,12 +28,25 @@ from ops_console.rest.views import StaffView, StaffViewSet, answer
 ORGANIZATION = OpenApiParameter("organization", UUID, required=True, description="Whose secret.")
 
 
+@extend_schema_view(
+    list=extend_schema(
+        operation_id="opsListWebhooks",
+        summary="List webhooks",
+        description="Webhooks that wait, were delivered or given up. `search` is a whole reference.",
+    ),
+    retrieve=extend_schema(
+        operation_id="opsGetWebhook",
+        summary="Read a webhook",
+        description="What it tells, with the log of its attempts.",
+    ),
+)
 class WebhookViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, StaffViewSet):
     """Webhooks waiting, delivered and given up, each with the log of its attempts."""
 
     resource = "webhooks"
     orderings: ClassVar[Orderings] = {"-createdAt": ("-created_at", "-id"), "createdAt": ("created_at", "id")}
     filterset_class = WebhookFilter
+    search_fields = ("reference__exact",)
     search_fields = ("reference", "host", "event")
     queryset = Webhook.objects.all()
     takes_body = False
@@ -44,10 +57,15 @@ class WebhookViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, StaffView
     def get_serializer_class(self) -> type[WebhookSerializer]:
         return WebhookSerializer if self.action == "list" else WebhookDetailSerializer
 
-    @extend_schema(request=None, responses=WebhookDetailSerializer)
+    @extend_schema(
+        operation_id="opsReplayWebhook",
+        summary="Replay a webhook",
+        description="Sends one that was delivered or given up again, now and under the same id.",
+        request=None,
+        responses=WebhookDetailSerializer,
+    )
     @action(detail=True, methods=["post"])
     def replay(self, request: Request, pk: str) -> HttpResponse:
-        """Send an ended webhook again, now and under the same id."""
         webhook = self.get_object()
         services.replay(webhook_id=webhook.id, actor=self.actor, now=self.now)
         return answer(self.get_serializer(self.get_object()).data)
@@ -59,21 +77,27 @@ class WebhookSecretView(StaffView):
     resource = "webhook-secret"
     takes_body = False
 
-    @extend_schema(parameters=[ORGANIZATION], responses=SecretStateSerializer, operation_id="webhook_secret_retrieve")
+    @extend_schema(
+        operation_id="opsGetWebhookSecret",
+        summary="Read the state of a webhook secret",
+        description="Whether the organization has a secret, since when, and until when a replaced one signs beside it.",
+        parameters=[ORGANIZATION],
+        responses=SecretStateSerializer,
+    )
     def retrieve(self, request: Request) -> HttpResponse:
-        """Whether the organization has a secret, since when, and until when a replaced one signs beside it."""
         organization_id = _organization(request)
         state = services.secret_state(organization_id=organization_id, actor=self.actor, now=self.now)
         return answer(SecretStateSerializer(state).data)
 
     @extend_schema(
+        operation_id="opsRotateWebhookSecret",
+        summary="Replace a webhook secret",
+        description="The answer shows the new one this once; the old one signs beside it for 24 hours.",
         parameters=[ORGANIZATION],
         request=None,
         responses={201: NewSecretSerializer},
-        operation_id="webhook_secret_rotate",
     )
     def rotate(self, request: Request) -> HttpResponse:
-        """Replace the secret. The answer shows the new one this once; the old one signs beside it for 24 hours."""
         organization_id = _organization(request)
         secret = services.rotate_secret(organization_id=organization_id, actor=self.actor, now=self.now)
         state = services.secret_state(organization_id=organization_id, actor=self.actor, now=self.now)

@@ -79,7 +79,9 @@ def secret_state(*, organization_id: UUID, actor: Actor, now: datetime) -> Secre
         Forbidden: the actor may not.
         NotFound: there is no such organization.
     """
-    policy.require(actor, "webhook-secret", "retrieve")
+    # Who rotates it is told the same.
+    if not policy.may(actor, "webhook-secret", "rotate"):
+        policy.require(actor, "webhook-secret", "retrieve")
     if not Organization.objects.filter(pk=organization_id).exists():
         raise NotFound("There is no such organization.")
     live = list(WebhookSecret.objects.of_organization(organization_id).live(now).defer("ciphertext"))
