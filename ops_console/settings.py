@@ -180,6 +180,7 @@ LOGIN_REDIRECT_URL = "admin:index"
 
 # --- The console's theme -------------------------------------------------------------------------------------------
 
+FORMAT_MODULE_PATH = "ops_console.console.formats"
 UNFOLD: dict[str, Any] = {
     "SITE_TITLE": "Pigeon operations",
     "SITE_HEADER": "Pigeon operations",
