@@ -108,7 +108,7 @@ class MessageView(AccountAPIView):
         examples=[examples.QUEUED, examples.ENROUTE, examples.DELIVERED, examples.REFUNDED],
     )
     def get(self, request: Request, account: str, msg_id: str) -> HttpResponse:
-        message = clients.find_own(self.account, msg_id)
+        message = clients.find_status(self.account, msg_id)
         flight = Flight.objects.latest_of([message.pk]).get(message.pk) if message.has_flown else None
         return answer(status_document(message, flight, now=self.now), headers={"ETag": etag(message.version)})
 

@@ -51,7 +51,8 @@ class FlightQuerySet(models.QuerySet["Flight"]):
 
 def _model(name: str) -> models.QuerySet[Any]:
     # The models import this module.
-    return apps.get_model("pigeon_messages", name)._default_manager.all()
+    rows: models.QuerySet[Any] = apps.get_model("pigeon_messages", name)._default_manager.all()
+    return rows
 
 
 class RecipientQuerySet(models.QuerySet["Recipient"]):

@@ -23,15 +23,12 @@ def summary(message: Message, *, now: datetime) -> dict[str, Any]:
 
 
 def enroute(message: Message, flight: Flight, *, now: datetime) -> dict[str, Any]:
-    fraction = progress(flight, now=now)
-    latitude, longitude = position_along(
-        flight.from_latitude, flight.from_longitude, message.latitude, message.longitude, fraction
-    )
+    latitude, longitude = position(flight, message, now=now)
     return summary(message, now=now) | {
         "pgnId": flight.courier.pgn_id,
         "partner": flight.courier.partner,
         "departedAt": flight.departed_at,
-        "progress": round(fraction, 4),
+        "progress": round(progress(flight, now=now), 4),
         "position": {"latitude": round(latitude, 5), "longitude": round(longitude, 5)},
     }
 
@@ -72,3 +69,14 @@ def progress(flight: Flight, *, now: datetime) -> float:
     """How much of the way is flown, from 0 to 1."""
     whole = (flight.arrives_at - flight.departed_at).total_seconds()
     return min(1.0, max(0.0, (now - flight.departed_at).total_seconds() / whole)) if whole > 0 else 1.0
+
+
+def position(flight: Flight, message: Message, *, now: datetime) -> tuple[float, float]:
+    """Where the courier is on the great circle to its destination; degrees north and east."""
+    return position_along(
+        flight.from_latitude,
+        flight.from_longitude,
+        message.latitude,
+        message.longitude,
+        progress(flight, now=now),
+    )

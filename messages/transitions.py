@@ -75,6 +75,22 @@ def count_flow(moves: Iterable[tuple[str, str, str]]) -> None:
             cursor.execute(COUNT, [list(region), list(old), list(new), list(counts.values())])
 
 
+CREATED = """
+WITH event AS (
+    INSERT INTO pigeon_messages_messageevent (subject_id, from_status, to_status, actor, reason, at)
+    VALUES (%(id)s, '', %(status)s, %(actor)s, '', %(at)s)
+)
+INSERT INTO pigeon_messages_messageflow (region, from_status, to_status, n) VALUES (%(region)s, '', %(status)s, 1)
+"""
+
+
+def record_creation(message: Message, *, actor: str, at: datetime) -> None:
+    """Write the first event of a message and count it, in one statement."""
+    values = {"id": message.pk, "status": message.status, "region": message.region, "actor": actor, "at": at}
+    with connection.cursor() as cursor:
+        cursor.execute(CREATED, values)
+
+
 FOLD = """
 WITH taken AS (DELETE FROM pigeon_messages_messageflow RETURNING region, from_status, to_status, n)
 INSERT INTO pigeon_messages_messageflow (region, from_status, to_status, n)

@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 
 from django.db import connection, transaction
 
+from couriers import grid
 from couriers.models import CourierStatus
 from couriers.transitions import MACHINE as COURIER_MACHINE
 from messages.dispatch.matching import CLAIMED, FIRST_LEVEL, Match, Matcher, QueuedMessage
@@ -191,14 +192,22 @@ def depart(matches: Sequence[Match], *, now: datetime) -> None:
 
 
 def take_off(matches: Sequence[Match], *, actor: str, now: datetime) -> None:
-    """Make the couriers busy and write the flights, without a look at the messages."""
+    """Make the couriers busy and write the flights, without a look at the messages.
+
+    A busy courier's place is where it will land, so that a search for who could fly next finds it there.
+    """
     couriers = [match.courier for match in matches]
     COURIER_MACHINE.move(
         [courier.id for courier in couriers],
         CourierStatus.BUSY,
         actor=actor,
         at=now,
-        columns={"ready_at": [match.ready_at for match in matches]},
+        columns={
+            "ready_at": [match.ready_at for match in matches],
+            "latitude": [match.message.latitude for match in matches],
+            "longitude": [match.message.longitude for match in matches],
+            "cell": [grid.cell(match.message.latitude, match.message.longitude) for match in matches],
+        },
     )
     with connection.cursor() as cursor:
         cursor.execute(

@@ -15,7 +15,7 @@ from couriers.models import CourierStatus
 from couriers.transitions import MACHINE as COURIER_MACHINE
 from messages.models import Flight, FlightOutcome, MessageStatus
 from messages.notices import notify
-from messages.representation import progress
+from messages.representation import position, progress
 from messages.transitions import move_messages
 
 ACTOR = "flight"
@@ -95,9 +95,6 @@ def _deliver(
         reason=reason,
         at=now,
         columns={
-            "latitude": [landing.latitude for landing in landings],
-            "longitude": [landing.longitude for landing in landings],
-            "cell": [grid.cell(landing.latitude, landing.longitude) for landing in landings],
             "ready_at": [
                 at + rest_duration(distance_km=landing.distance_km, speed_kmh=landing.speed_kmh)
                 for landing, at in zip(landings, delivered_at, strict=True)
@@ -115,10 +112,6 @@ def end_flights(flight_ids: Sequence[int], outcome: FlightOutcome, *, now: datet
 
 def recall(flight: Flight, *, actor: str, reason: str, now: datetime) -> None:
     """End a flying flight without delivery: its courier rests where it was at that moment."""
-    message = flight.message
-    latitude, longitude = grid.position_along(
-        flight.from_latitude, flight.from_longitude, message.latitude, message.longitude, progress(flight, now=now)
-    )
     end_flights([flight.pk], FlightOutcome.RECALLED, now=now)
     flown_km = flight.distance_km * progress(flight, now=now)
     COURIER_MACHINE.move_one(
@@ -127,16 +120,26 @@ def recall(flight: Flight, *, actor: str, reason: str, now: datetime) -> None:
         actor=actor,
         reason=reason,
         at=now,
-        latitude=latitude,
-        longitude=longitude,
-        cell=grid.cell(latitude, longitude),
         ready_at=now + rest_duration(distance_km=flown_km, speed_kmh=flight.courier.speed_kmh),
+        **_place(flight, now),
     )
 
 
 def lose(flight: Flight, *, actor: str, reason: str, now: datetime) -> None:
-    """End a flying flight with the loss of its courier, who goes offline."""
+    """End a flying flight with the loss of its courier, who goes offline where it was last."""
     end_flights([flight.pk], FlightOutcome.LOST, now=now)
     COURIER_MACHINE.move_one(
-        flight.courier_id, CourierStatus.OFFLINE, actor=actor, reason=reason, at=now, ready_at=None
+        flight.courier_id,
+        CourierStatus.OFFLINE,
+        actor=actor,
+        reason=reason,
+        at=now,
+        ready_at=None,
+        **_place(flight, now),
     )
+
+
+def _place(flight: Flight, now: datetime) -> dict[str, float]:
+    """The courier's columns of where it is on its way."""
+    latitude, longitude = position(flight, flight.message, now=now)
+    return {"latitude": latitude, "longitude": longitude, "cell": grid.cell(latitude, longitude)}

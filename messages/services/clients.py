@@ -10,20 +10,21 @@ from functools import partial
 from typing import Any
 from uuid import UUID
 
-from django.db import transaction
+from django.db import connection, transaction
 from django.db.models import QuerySet
 
 from messages.drafts import MessageDraft
 from messages.ids import new_msg_id
-from messages.models import Message, MessageEvent, MessageStatus, RequestedCourier
+from messages.models import Message, MessageStatus, RequestedCourier
 from messages.refunding import refund_messages
 from messages.services.planning import Plan, check_callback, draft_of, plan_message
-from messages.transitions import count_flow
+from messages.transitions import count_flow, record_creation
 from ops_console import doorbell
 from ops_console.access.actors import Actor, ActorKind
 from ops_console.errors import Forbidden, InvalidTransition, NotFound
 from ops_console.ledger.models import Account
 from ops_console.ledger.services import adjust_charge, charge
+from ops_console.readers import RowReader
 
 DISPATCH_TASK = "messages.tasks.dispatch"
 CANCELLED = "Cancelled by the client."
@@ -87,9 +88,8 @@ def create_message(*, account: Account, draft: MessageDraft, actor: Actor, now: 
             created_at=now,
             **_columns(draft, plan),
         )
-        MessageEvent.objects.create(subject=message, to_status=message.status, actor=actor.label, at=now)
+        record_creation(message, actor=actor.label, at=now)
         _request(message, plan)
-        count_flow([(message.region, "", message.status)])
     ring_dispatch()
     return message
 
@@ -158,17 +158,36 @@ def cancel_message(
     return message
 
 
-def find_own(account: Account, msg_id: str) -> Message:
-    """The account's message.
+STATUS = RowReader(
+    Message,
+    *("id", "msg_id", "status", "version", "eta", "cost", "latitude", "longitude", "ended_at", "end_reason"),
+)
+FIND_STATUS = "SELECT {} FROM pigeon_messages_message m WHERE m.msg_id = %s AND m.account_id = %s".format(
+    STATUS.columns("m")
+)
+
+
+def find_status(account: Account, msg_id: str) -> Message:
+    """The account's message with what its status shows; its other fields are deferred. One query.
 
     Raises:
         NotFound: the account has no such message.
     """
+    with connection.cursor() as cursor:
+        cursor.execute(FIND_STATUS, [msg_id, account.pk])
+        row = cursor.fetchone()
+    if row is None:
+        raise NotFound("There is no such message.")
+    return STATUS.read(row)
+
+
+def find_own(account: Account, msg_id: str) -> Message:
+    """The whole of the account's message; raises as ``find_status``."""
     return _only(Message.objects.of_account(account.pk), msg_id)
 
 
 def lock_own(account: Account, msg_id: str) -> Message:
-    """The account's message, locked until the transaction ends; raises as ``find_own``."""
+    """The account's message, locked until the transaction ends; raises as ``find_status``."""
     return _only(Message.objects.select_for_update().of_account(account.pk), msg_id)
 
 

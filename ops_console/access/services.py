@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from django.db import transaction
+from django.db import connection, transaction
 from django.db.models import Q
 
 from ops_console.access import policy
@@ -19,6 +19,8 @@ from ops_console.access.models import AccountCredential
 from ops_console.audit import services as audit
 from ops_console.errors import Conflict, InvalidInput, NotFound, Unauthenticated
 from ops_console.ledger.models import Account, AccountKind
+from ops_console.organizations.models import Organization
+from ops_console.readers import RowReader
 
 AUTH_ID_LENGTH = 64
 LABEL_LENGTH = 100
@@ -109,14 +111,27 @@ def authenticate_account(*, auth_id: str, auth_key: str, now: datetime) -> Accou
     return credential
 
 
+CREDENTIALS, ACCOUNTS, ORGANIZATIONS = RowReader(AccountCredential), RowReader(Account), RowReader(Organization)
+FIND = """
+SELECT {}, {}, {} FROM access_accountcredential c
+JOIN ledger_account a ON a.id = c.account_id
+JOIN organizations_organization o ON o.id = a.organization_id
+WHERE c.auth_id = %s AND c.revoked_at IS NULL
+""".format(CREDENTIALS.columns("c"), ACCOUNTS.columns("a"), ORGANIZATIONS.columns("o"))
+
+
 def find_credential(auth_id: str) -> AccountCredential | None:
     if len(auth_id) > AUTH_ID_LENGTH or not (auth_id.isascii() and auth_id.isprintable()):
         return None
-    try:
-        # get, not first: on every request, and a third faster.
-        return AccountCredential.objects.select_related("account__organization").get(auth_id=auth_id, revoked_at=None)
-    except AccountCredential.DoesNotExist:
+    with connection.cursor() as cursor:
+        cursor.execute(FIND, [auth_id])
+        row = cursor.fetchone()
+    if row is None:
         return None
+    credential = CREDENTIALS.read(row)
+    credential.account = ACCOUNTS.read(row, len(CREDENTIALS.names))
+    credential.account.organization = ORGANIZATIONS.read(row, len(CREDENTIALS.names) + len(ACCOUNTS.names))
+    return credential
 
 
 def note_use(credential: AccountCredential, now: datetime) -> None:

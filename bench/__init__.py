@@ -1,0 +1,1 @@
+"""Measurements of the product beside plain SQL and plain Django: ``make bench``."""

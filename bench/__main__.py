@@ -1,0 +1,44 @@
+"""``python -m bench [dispatch] [requests]``: measure, write ``bench/results``, exit 1 if a limit does not hold."""
+
+from __future__ import annotations
+
+import sys
+
+from bench.servers import databases
+
+N_ACCOUNTS = 60
+
+
+def main(names: list[str]) -> int:
+    with databases():
+        return measure_all(names or ["dispatch", "requests"])
+
+
+def measure_all(names: list[str]) -> int:
+    import django
+
+    django.setup()
+    from django.core.management import call_command
+
+    from bench.dispatching import bench_dispatch
+    from bench.fixtures import open_accounts
+    from bench.report import Comparison, Limit, write
+    from bench.requests import bench_requests
+
+    call_command("migrate", interactive=False, verbosity=0)
+    call_command("loadplaces")
+    logins = open_accounts(N_ACCOUNTS)
+    comparisons: list[Comparison] = []
+    limits: list[Limit] = []
+    if "requests" in names:
+        comparisons += bench_requests(logins)
+    if "dispatch" in names:
+        dispatch, memory = bench_dispatch(logins[0])
+        comparisons += dispatch
+        limits += memory
+    print(write(comparisons, limits))
+    return 0 if all(result.holds for result in [*comparisons, *limits]) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

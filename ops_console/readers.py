@@ -1,0 +1,33 @@
+"""Reading rows by statements written once, for the queries every request makes.
+
+Compiling a queryset takes longer than the database takes to answer it (docs/decisions/hot-reads.md).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Generic, TypeVar
+
+from django.db import DEFAULT_DB_ALIAS, models
+
+M = TypeVar("M", bound=models.Model)
+
+
+class RowReader(Generic[M]):
+    """Names a model's columns for a SELECT, and makes an instance of their values; other fields are deferred.
+
+    Only fields whose values PostgreSQL's driver gives as the model has them: no JSON.
+    """
+
+    def __init__(self, model: type[M], *fields: str) -> None:
+        self.model = model
+        meta = model._meta
+        chosen = [meta.get_field(name) for name in fields] if fields else list(meta.concrete_fields)
+        self.names = [str(field.attname) for field in chosen]  # type: ignore[union-attr]
+
+    def columns(self, alias: str) -> str:
+        return ", ".join(f'{alias}."{name}"' for name in self.names)
+
+    def read(self, row: Sequence[Any], start: int = 0) -> M:
+        """The instance whose columns begin at ``start`` of the row."""
+        return self.model.from_db(DEFAULT_DB_ALIAS, self.names, row[start : start + len(self.names)])
