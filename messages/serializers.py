@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from django.core.validators import RegexValidator
 from drf_spectacular.utils import inline_serializer
 from rest_framework import serializers
 
@@ -23,6 +24,7 @@ from ops_console.rest.pagination import DEFAULT_LIMIT, MAX_LIMIT
 from ops_console.rest.serializers import StrictSerializer
 
 PRIORITIES = {priority.label: priority for priority in Priority}
+RECIPIENT_ID = r"^[A-Za-z0-9._~-]{1,64}\Z"
 POINT = ("latitude", "longitude")
 POSTAL = ("street", "city", "region", "postal_code", "country")
 
@@ -194,7 +196,7 @@ class QuoteSerializer(StrictSerializer):
 class RecipientSerializer(StrictSerializer):
     """An entry of the address book, under an id the client chooses."""
 
-    recipient_id = serializers.RegexField(r"^[A-Za-z0-9._~-]{1,64}\Z", help_text="Unique in the account.")
+    recipient_id = TextField(validators=[RegexValidator(RECIPIENT_ID)], help_text="Unique in the account.")
     name = TextField(max_length=200, required=False, allow_blank=True)
     address = AddressSerializer()
 
