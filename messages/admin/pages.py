@@ -44,7 +44,7 @@ class MessageAdmin(ConsoleAdmin):
         "msg_id",
         "account",
         "organization",
-        "region",
+        "region_code",
         "state",
         "urgency",
         "age",
@@ -57,29 +57,24 @@ class MessageAdmin(ConsoleAdmin):
     search_fields = ("msg_id",)
     search_help_text = "msgId, reference or account name, in full"
     fieldsets: ClassVar[Any] = (
-        (None, {"fields": ("msg_id", "state", "account", "organization", "reference", "version")}),
-        ("Content", {"fields": ("subject", "body", "format", "weight_g")}),
-        ("Destination", {"fields": ("recipient", "postal_address", "place_name", "region", "position")}),
+        (None, {"fields": (("msg_id", "state"), ("account", "organization"), ("reference", "version"))}),
+        ("Content", {"fields": (("subject", "format"), "body", "weight")}),
+        ("Destination", {"fields": (("recipient", "postal_address"), ("place_name", "region"), "position")}),
         (
             "Delivery",
             {
                 "fields": (
-                    "urgency",
-                    "arrival",
-                    "deliver_min",
-                    "deliver_max",
-                    "wait_until",
-                    "asked_for",
-                    "requested_until",
-                    "pinned_courier",
-                    "held_at",
-                    "return_receipt",
+                    ("urgency", "arrival"),
+                    ("deliver_min", "deliver_max"),
+                    ("asked_for", "requested_until"),
+                    ("pinned_courier", "wait_until"),
+                    ("held_at", "return_receipt"),
                 )
             },
         ),
         (
             "Money and end",
-            {"fields": ("price", "insured_value", "callback_url", "created_at", "ended_at", "end_reason")},
+            {"fields": (("price", "insured"), ("created_at", "ended_at"), ("end_reason", "callback_url"))},
         ),
     )
 
@@ -110,6 +105,18 @@ class MessageAdmin(ConsoleAdmin):
             )
         )
         return queryset.filter(pk__in=found), False
+
+    @admin.display(description="region")
+    def region_code(self, message: Message) -> str:
+        return message.region
+
+    @admin.display(description="weight")
+    def weight(self, message: Message) -> str:
+        return f"{message.weight_g:g} g"
+
+    @admin.display(description="insured value")
+    def insured(self, message: Message) -> str:
+        return display.money(message.insured_value)
 
     @admin.display(description="status")
     def state(self, message: Message) -> SafeString:

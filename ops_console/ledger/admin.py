@@ -283,7 +283,7 @@ def waiting_panel(now: datetime) -> dict[str, Any]:
         f"Refunds waiting for a second person: {n_waiting}",
         ("Amount", "Account", "Reason", "Asked by", "Age"),
         rows,
-        empty="None waits.",
+        empty="Nothing waits. Refunds past the four-eyes limit show up here.",
         more_url=display.list_url(Refund, "status__exact=requested"),
     )
 
