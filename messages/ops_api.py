@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, ClassVar, Protocol
+from collections.abc import Callable, Mapping
+from typing import Any, ClassVar, Protocol, TypeVar
 
 from django.http import HttpResponse
-from drf_spectacular.utils import extend_schema, extend_schema_view
+from drf_spectacular.utils import OpenApiExample, extend_schema, extend_schema_view
 from rest_framework.decorators import action
 from rest_framework.mixins import ListModelMixin, RetrieveModelMixin
 from rest_framework.request import Request
@@ -37,21 +37,27 @@ from ops_console.rest.views import StaffViewSet, answer
 BY_AGE: Orderings = {"-createdAt": ("-id",), "createdAt": ("id",)}
 
 
+Handler = TypeVar("Handler", bound=Callable[..., HttpResponse])
+REASON = OpenApiExample("A reason", value={"reason": "The customer rang: ticket 4711."}, request_only=True)
+
+
 class Steer(Protocol):
     """One of ``services.steering``: what is done to messages."""
 
     def __call__(self, *, msg_ids: list[str], reason: str, actor: Any, now: Any) -> steering.Outcome: ...
 
 
-def steered(operation_id: str, summary: str, description: str) -> Any:
+def steered(operation_id: str, summary: str, description: str) -> Callable[[Handler], Handler]:
     """Document an action that takes a reason and answers with the message."""
-    return extend_schema(
+    document: Callable[[Handler], Handler] = extend_schema(
         operation_id=operation_id,
         summary=summary,
         description=description,
         request=ReasonSerializer,
         responses=MessageDetailSerializer,
+        examples=[REASON],
     )
+    return document
 
 
 @extend_schema_view(

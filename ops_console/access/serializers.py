@@ -15,7 +15,7 @@ class CredentialSerializer(StrictSerializer):
     account = serializers.CharField(source="account.username")
     organization = serializers.UUIDField(source="account.organization_id")
     auth_id = serializers.CharField()
-    label = serializers.CharField()
+    label = serializers.CharField()  # type: ignore[assignment]
     created_by = serializers.CharField()
     created_at = InstantField()
     last_used_at = InstantField(allow_null=True, help_text="To the minute.")
@@ -26,7 +26,7 @@ class NewCredentialSerializer(StrictSerializer):
     """A credential to make."""
 
     account = TextField(max_length=40, help_text="The account's name.")
-    label = TextField(max_length=100, required=False, allow_blank=True, help_text="What it is for.")
+    label = TextField(max_length=100, required=False, allow_blank=True)  # type: ignore[assignment]
 
 
 class IssuedCredentialSerializer(CredentialSerializer):

@@ -47,7 +47,6 @@ class WebhookViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, StaffView
     orderings: ClassVar[Orderings] = {"-createdAt": ("-created_at", "-id"), "createdAt": ("created_at", "id")}
     filterset_class = WebhookFilter
     search_fields = ("reference__exact",)
-    search_fields = ("reference", "host", "event")
     queryset = Webhook.objects.all()
     takes_body = False
 

@@ -6,7 +6,7 @@ Both authenticate, refuse and count before a handler runs; a handler parses, cal
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, ClassVar, cast
 
@@ -14,6 +14,7 @@ from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.utils import timezone
 from rest_framework.exceptions import MethodNotAllowed
+from rest_framework.filters import BaseFilterBackend
 from rest_framework.generics import GenericAPIView, get_object_or_404
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -159,7 +160,7 @@ class StaffViewSet(StaffView, GenericAPIView[Any]):
     """A collection below /api/v1: subclasses add DRF's mixins, ``orderings`` and their filters and serializers."""
 
     pagination_class = CursorPagination
-    filter_backends = (StrictFilterBackend, StrictSearchFilter)
+    filter_backends: Sequence[type[BaseFilterBackend]] = (StrictFilterBackend, StrictSearchFilter)
     orderings: ClassVar[Mapping[str, tuple[str, ...]]]
     format_kwarg = None
 
