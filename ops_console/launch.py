@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from ops_console.embedded.session import EmbeddedServers
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-READY_S = 60.0
+READY_S = 120.0
 # Honcho kills what is left after 5 s.
 STOP_S = 10.0
 WATCH_S = 0.5

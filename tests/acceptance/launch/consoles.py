@@ -16,8 +16,9 @@ from pathlib import Path
 from ops_console.var_dir import PROJECT
 
 READY = "Press Ctrl-C to stop."
-START_S = 60.0
-STOP_S = 15.0
+# Generous: the machine may have other things to do.
+START_S = 180.0
+STOP_S = 30.0
 
 
 @dataclass

@@ -6,77 +6,66 @@ import os
 import re
 import signal
 import sys
-import time
 from collections.abc import Callable
 
 import pytest
 
-from tests.acceptance.launch.consoles import Console, Witness, descendants, wait_until_gone
+from tests.acceptance.launch.consoles import START_S, STOP_S, Console, Witness, descendants, wait_until_gone
 
 NewConsole = Callable[..., Console]
 MODEL = "from ops_console.organizations.models import Organization"
 MAKE = MODEL + "; Organization.objects.create(name='Loft {0}')"
-NAMES = MODEL + "; print(*Organization.objects.values_list('name', flat=True))"
+NAMES = MODEL + "; print(*Organization.objects.values_list('name', flat=True).order_by('name'), sep=', ')"
 AUTHENTICATE = "from django.contrib.auth import authenticate; print(authenticate(email='{0}', password='{1}'))"
 PROGRAMS = ("bin/postgres", "valkey-server", "granian", "ops_console worker", "ops_console beat")
 
 
-def test_a_stopped_console_leaves_nothing_running_and_keeps_its_data(new_console: NewConsole) -> None:
+def test_a_console_leaves_nothing_running_and_keeps_its_data(new_console: NewConsole) -> None:
     console = new_console().start()
-    console.python_says(MAKE.format("kept"))
+    console.python_says(MAKE.format("before a stop"))
     sign_in = sign_in_of(console)
     assert console.python_says(AUTHENTICATE.format(*sign_in)) == sign_in[0]
     stop(console, signal.SIGTERM)
+
     console.start()
     assert sign_in_of(console) == sign_in
-    assert console.python_says(NAMES) == "Loft kept"
-
-
-def test_a_killed_console_leaves_nothing_running_and_loses_nothing(new_console: NewConsole) -> None:
-    console = new_console().start()
-    console.python_says(MAKE.format("committed"))
+    console.python_says(MAKE.format("before a kill"))
     running = processes_of(console)
     console.signal(signal.SIGKILL)
     wait_until_gone(running)
-    assert console.python_says(NAMES) == "Loft committed"
-
-
-@pytest.mark.faults
-def test_ctrl_c_stops_a_console(new_console: NewConsole) -> None:
-    stop(new_console().start(), signal.SIGINT)
+    assert console.python_says(NAMES) == "Loft before a kill, Loft before a stop"
 
 
 @pytest.mark.faults
 @pytest.mark.parametrize("name", ["ops_console.processes", "granian", "ops_console worker", "ops_console beat"])
-def test_a_console_ends_when_one_of_its_processes_is_killed(new_console: NewConsole, name: str) -> None:
-    console = new_console().start()
+def test_a_console_ends_when_one_of_its_processes_is_killed(used_console: NewConsole, name: str) -> None:
+    console = used_console().start()
     running = processes_of(console)
     os.kill(next(each.pid for each in running if name in each.command), signal.SIGKILL)
     assert console.process
-    assert console.process.wait(30) == 1
+    assert console.process.wait(STOP_S) == 1
     wait_until_gone(running)
     assert "so all were stopped" in console.text
 
 
 @pytest.mark.faults
-def test_a_console_starts_its_servers_again_when_they_are_killed(new_console: NewConsole) -> None:
-    console = new_console().start()
+def test_a_console_starts_its_servers_again_when_they_are_killed(used_console: NewConsole) -> None:
+    console = used_console().start()
     console.python_says(MAKE.format("committed"))
     running = processes_of(console)
     killed = [each for each in running if "postgres -D" in each.command or "valkey-server" in each.command]
     assert len(killed) == 2
     for each in killed:
         os.kill(each.pid, signal.SIGKILL)
-    console.wait_until(lambda: console.text.count("Starting it again") == 2 and console.is_ready, 30)
-    assert console.python_says(NAMES) == "Loft committed"
-    stop(console, signal.SIGTERM)
+    console.wait_until(lambda: console.text.count("Starting it again") == 2 and console.is_ready, START_S)
+    assert "Loft committed" in console.python_says(NAMES)
+    stop(console, signal.SIGINT)
 
 
 @pytest.mark.faults
-def test_a_console_ends_with_the_make_that_started_it(new_console: NewConsole) -> None:
-    console = new_console(
-        command=["/bin/sh", "-c", '"$0" -m ops_console.launch --stop-with-parent; true', sys.executable]
-    )
+def test_a_console_ends_with_the_make_that_started_it(used_console: NewConsole) -> None:
+    started_by = '"$0" -m ops_console.launch --stop-with-parent; true'
+    console = used_console(command=["/bin/sh", "-c", started_by, sys.executable])
     running = processes_of(console.start())
     console.signal(signal.SIGKILL)
     wait_until_gone(running)
@@ -97,10 +86,8 @@ def sign_in_of(console: Console) -> tuple[str, str]:
 
 
 def stop(console: Console, number: signal.Signals) -> None:
-    """Stop the console as a person would, and see that it stops cleanly and soon."""
+    """Stop the console as a person would, and see that it stops cleanly."""
     running = processes_of(console)
-    began = time.monotonic()
     assert console.signal(number) == 0
-    assert time.monotonic() - began < 10
     wait_until_gone(running)
     assert console.text.rstrip().endswith("Stopped.")

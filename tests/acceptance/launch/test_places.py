@@ -24,7 +24,10 @@ ORDINARY = "nobody"
 NOT_THE_PROJECT = shutil.ignore_patterns(".*", "var", "node_modules", "__pycache__", "results")
 NOT_THE_LIBRARY = shutil.ignore_patterns("test", "site-packages", "__pycache__", "config-*", "idlelib")
 
-pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root may be somebody else")
+pytestmark = [
+    pytest.mark.faults,
+    pytest.mark.skipif(os.geteuid() != 0, reason="only root may be somebody else"),
+]
 
 
 @pytest.fixture
