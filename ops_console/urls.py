@@ -15,7 +15,6 @@ No path ends in a slash. An app is added to ``PIGEON`` or ``STAFF`` below.
 from __future__ import annotations
 
 from importlib import import_module
-from importlib.util import find_spec
 from typing import Any
 
 from django.contrib import admin
@@ -38,22 +37,18 @@ STAFF = (
 
 
 def pigeon_urls() -> list[Any]:
-    return [pattern for app in PIGEON for pattern in getattr(_urls(app), "urlpatterns", [])]
+    return [pattern for app in PIGEON for pattern in import_module(f"{app}.urls").urlpatterns]
 
 
 def staff_urls() -> list[URLPattern | URLResolver]:
     router = SimpleRouter(trailing_slash=False)
     singles: list[URLPattern | URLResolver] = []
     for app in STAFF:
-        urls = _urls(app)
+        urls = import_module(f"{app}.urls")
         singles += getattr(urls, "staff_urlpatterns", [])
         if hasattr(urls, "register"):
             urls.register(router)
     return [*singles, *router.urls]
-
-
-def _urls(app: str) -> Any:
-    return import_module(f"{app}.urls") if find_spec(f"{app}.urls") else None
 
 
 urlpatterns: list[URLPattern | URLResolver] = [

@@ -9,9 +9,8 @@ from typing import Any
 
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
-from structlog.contextvars import bind_contextvars, clear_contextvars
 
-from ops_console.observability import metrics
+from ops_console.observability import logs, metrics
 from ops_console.observability.request_ids import request_id_of
 
 logger = logging.getLogger("ops_console.request")
@@ -27,12 +26,16 @@ class RequestLog:
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         started = time.perf_counter()
-        request_id = request_id_of(request.META)
-        request.request_id = request_id  # type: ignore[attr-defined]
-        clear_contextvars()
-        bind_contextvars(request_id=request_id)
+        identity = request_id_of(request.META)
+        token = logs.request_id.set(identity)
+        try:
+            return self._answer(request, identity, started)
+        finally:
+            logs.request_id.reset(token)
+
+    def _answer(self, request: HttpRequest, identity: str, started: float) -> HttpResponseBase:
         response = self.get_response(request)
-        response.headers["X-Request-Id"] = request_id
+        response.headers["X-Request-Id"] = identity
         elapsed_s = time.perf_counter() - started
         metrics.observe(request, response.status_code, elapsed_s)
         if request.path_info not in PROBES or response.status_code >= 500:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 
+from ops_console.observability.logs import request_id
 from ops_console.rest import problems
 
 API = ("/pigeon/v1", "/api/v1")
@@ -37,7 +38,7 @@ class ApiErrors:
             return response
         if response.get("Content-Type") == problems.MEDIA_TYPE:
             return response
-        return _problem(request, response)
+        return _problem(response)
 
 
 class ContentSecurity:
@@ -54,8 +55,8 @@ class ContentSecurity:
         return response
 
 
-def _problem(request: HttpRequest, response: HttpResponseBase) -> HttpResponse:
-    members = {"requestId": getattr(request, "request_id", "")} if response.status_code >= 500 else {}
+def _problem(response: HttpResponseBase) -> HttpResponse:
+    members = {"requestId": request_id.get()} if response.status_code >= 500 else {}
     problem = problems.of_status(response.status_code, **members).response()
     for name in ("Allow", "Retry-After", "WWW-Authenticate"):
         if name in response:
