@@ -84,7 +84,7 @@ def python_for(user: str, folder: Path) -> tuple[str, dict[str, str]]:
     (library / "site-packages").mkdir(exist_ok=True)
     (library / "site-packages" / "shared.pth").write_text(sysconfig.get_path("purelib"))
     environment = {"LD_LIBRARY_PATH": str(python.parent)}
-    command = [python, "-c", "import django"]
+    command = [str(python), "-c", "import django"]
     if subprocess.run(command, user=user, extra_groups=[], env=environment, capture_output=True).returncode != 0:
         pytest.skip(f"user {user} may not run Python here")
     return str(python), environment
