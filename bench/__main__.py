@@ -37,7 +37,8 @@ def measure_all(names: list[str]) -> int:
         comparisons += dispatch
         limits += memory
     print(write(comparisons, limits))
-    return 0 if all(result.holds for result in [*comparisons, *limits]) else 1
+    holds = [comparison.holds for comparison in comparisons] + [limit.holds for limit in limits]
+    return 0 if all(holds) else 1
 
 
 if __name__ == "__main__":

@@ -37,8 +37,6 @@ class BareView(APIView):
 class Insert(BareView):
     """The product's serializer, then one INSERT into the product's table."""
 
-    account = None
-
     def post(self, request: Request) -> Response:
         serializer = MessageSerializer(data=request.data)
         serializer.is_valid(raise_exception=True)
@@ -48,7 +46,7 @@ class Insert(BareView):
         message = Message.objects.create(
             msg_id=new_msg_id(),
             account_id=account.pk,
-            organization_id=account.organization_id,
+            organization_id=account.organization_id,  # type: ignore[misc]
             region="US_SW",
             address=dict(address),
             place_name=address["city"],

@@ -60,6 +60,7 @@ def events(courier: Courier) -> dict[str, Any]:
 @admin.register(Courier)
 class CourierAdmin(ConsoleAdmin):
     resource = "couriers"
+    audited_as = ("courier", "pgn_id")
     service_actions = (OFFLINE, BACK)
     parts = (Part("couriers", events, "console/_timeline.html"),)
     empty_text = "There are no couriers yet. Load a fleet with 'manage.py loadcouriers FILE.csv'."

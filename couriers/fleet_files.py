@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from math import isfinite
 from typing import TypeVar
 
@@ -13,6 +11,7 @@ from django.db.models import TextChoices
 from couriers.models import PGN_ID, CourierStatus
 from couriers.services import FleetEntry
 from couriers.varieties import PERFORMANCE, TOP_PAYLOAD_G, TOP_SPEED_KMH, Variety
+from ops_console.imports.rows import BadRow, BadValue, GoodRow, read_rows
 from ops_console.regions import Region
 
 C = TypeVar("C", bound=TextChoices)
@@ -24,23 +23,7 @@ FIRST_STATUSES = (CourierStatus.AVAILABLE, CourierStatus.OFFLINE)
 LONGEST_PARTNER = 100
 
 
-class BadHeader(Exception):
-    """The first line does not name the columns."""
-
-
-class BadValue(Exception):
-    """A value of a row cannot be used."""
-
-
-@dataclass(frozen=True)
-class BadRow:
-    """A row that cannot be used, the line it starts on, and why."""
-
-    line: int
-    reason: str
-
-
-def read_fleet(lines: Iterable[str]) -> Iterator[FleetEntry | BadRow]:
+def read_fleet(lines: Iterable[str]) -> Iterator[GoodRow[FleetEntry] | BadRow]:
     """Give each row's entry, or what is wrong with it, one at a time.
 
     Remembers the pgnIds it has seen and nothing else.
@@ -48,46 +31,16 @@ def read_fleet(lines: Iterable[str]) -> Iterator[FleetEntry | BadRow]:
     Raises:
         BadHeader: a column is missing, unknown or named twice.
     """
-    reader = csv.reader(lines, strict=True)
-    columns = _header(reader)
     seen: set[str] = set()
-    while True:
-        line = reader.line_num + 1
-        try:
-            row = next(reader)
-        except StopIteration:
-            return
-        except csv.Error as error:
-            yield BadRow(line, f"not CSV: {error}")
-            continue
-        if row:
-            yield _entry_or_fault(line, columns, row, seen)
 
+    def parse(values: Mapping[str, str]) -> FleetEntry:
+        entry = _entry(values)
+        if entry.pgn_id in seen:
+            raise BadValue(f"pgnId {entry.pgn_id} stands on an earlier line")
+        seen.add(entry.pgn_id)
+        return entry
 
-def _header(reader: Iterator[list[str]]) -> list[str]:
-    try:
-        columns = [name.strip() for name in next(reader, [])]
-    except csv.Error as error:
-        raise BadHeader(f"The first line is not CSV: {error}.") from None
-    faults = [f"{name} is missing" for name in REQUIRED if name not in columns]
-    faults += [f"{name!r} is unknown" for name in columns if name not in REQUIRED + OPTIONAL]
-    faults += sorted({f"{name} is named twice" for name in columns if columns.count(name) > 1})
-    if faults:
-        raise BadHeader(f"The first line must name the columns {', '.join(REQUIRED)}: {', '.join(faults)}.")
-    return columns
-
-
-def _entry_or_fault(line: int, columns: list[str], row: list[str], seen: set[str]) -> FleetEntry | BadRow:
-    if len(row) != len(columns):
-        return BadRow(line, f"{len(row)} values for {len(columns)} columns")
-    try:
-        entry = _entry({name: value.strip() for name, value in zip(columns, row, strict=True)})
-    except BadValue as error:
-        return BadRow(line, str(error))
-    if entry.pgn_id in seen:
-        return BadRow(line, f"pgnId {entry.pgn_id} stands on an earlier line")
-    seen.add(entry.pgn_id)
-    return entry
+    return read_rows(lines, required=REQUIRED, optional=OPTIONAL, parse=parse)
 
 
 def _entry(values: Mapping[str, str]) -> FleetEntry:

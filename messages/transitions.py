@@ -86,7 +86,8 @@ INSERT INTO pigeon_messages_messageflow (region, from_status, to_status, n) VALU
 
 def record_creation(message: Message, *, actor: str, at: datetime) -> None:
     """Write the first event of a message and count it, in one statement."""
-    values = {"id": message.pk, "status": message.status, "region": message.region, "actor": actor, "at": at}
+    values: dict[str, Any] = {"id": message.pk, "status": message.status, "region": message.region}
+    values |= {"actor": actor, "at": at}
     with connection.cursor() as cursor:
         cursor.execute(CREATED, values)
 

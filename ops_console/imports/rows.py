@@ -81,10 +81,20 @@ def _good_or_bad(
 ) -> GoodRow[T] | BadRow:
     if len(row) != len(columns):
         return BadRow(line, f"{len(row)} values for {len(columns)} columns")
-    text = "".join(row)
-    if "\0" in text or (not text.isprintable() and any("\ud800" <= character <= "\udfff" for character in text)):
-        return BadRow(line, "not UTF-8 text")
+    values = {name: value.strip() for name, value in zip(columns, row, strict=True)}
+    garbled = [f"{name} {value[:100]!r}" for name, value in values.items() if "\0" in value or not _is_utf8(value)]
+    if garbled:
+        return BadRow(line, f"not UTF-8 text: {', '.join(garbled)}")
     try:
-        return GoodRow(line, parse({name: value.strip() for name, value in zip(columns, row, strict=True)}))
+        return GoodRow(line, parse(values))
     except BadValue as error:
         return BadRow(line, str(error))
+
+
+def _is_utf8(text: str) -> bool:
+    """Whether the file's bytes were: those that are not were read as lone surrogates."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

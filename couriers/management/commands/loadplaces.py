@@ -6,8 +6,8 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from couriers.management.progress import progress_bar
 from couriers.places import count_places, load_places
+from ops_console.imports.progress import progress_bar
 
 
 class Command(BaseCommand):

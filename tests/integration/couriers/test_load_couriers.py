@@ -14,6 +14,7 @@ from couriers.models import Courier
 from couriers.services import FleetEntry, load_fleet
 from ops_console.access.actors import SYSTEM
 from ops_console.audit.models import AuditEntry
+from ops_console.imports.rows import GoodRow
 from tests.fleets import NOW, even_points, pgn_id
 
 pytestmark = pytest.mark.django_db
@@ -127,7 +128,7 @@ def test_a_missing_file_is_refused(tmp_path: Path) -> None:
 
 def entries(n: int) -> list[FleetEntry]:
     lines = [HEADER] + [f"{pgn_id(i)},runt,AN,{a},{b},P,,,\n" for i, (a, b) in enumerate(even_points(n))]
-    return [row for row in read_fleet(lines) if isinstance(row, FleetEntry)]
+    return [row.value for row in read_fleet(lines) if isinstance(row, GoodRow)]
 
 
 @pytest.mark.parametrize("n", [10, 200])
