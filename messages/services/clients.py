@@ -162,7 +162,7 @@ STATUS = RowReader(
     Message,
     *("id", "msg_id", "status", "version", "eta", "cost", "latitude", "longitude", "ended_at", "end_reason"),
 )
-FIND_STATUS = "SELECT {} FROM pigeon_messages_message m WHERE m.msg_id = %s AND m.account_id = %s".format(
+FIND_STATUS = "SELECT {} FROM pigeon_messages_message m WHERE m.msg_id = %s AND m.account_id = %s".format(  # noqa: S608 - our own columns
     STATUS.columns("m")
 )
 

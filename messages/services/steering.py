@@ -23,6 +23,7 @@ from ops_console.access.actors import Actor
 from ops_console.access.policy import require
 from ops_console.audit.services import Change, record_many
 from ops_console.errors import Conflict, DomainError, InvalidInput, InvalidTransition, NotFound
+from ops_console.ledger.services import pay_insurance
 
 LOST = "The courier was lost."
 
@@ -92,16 +93,33 @@ def deliver_messages(*, msg_ids: Sequence[str], reason: str, actor: Actor, now: 
 
 
 def lose_couriers(*, msg_ids: Sequence[str], reason: str, actor: Actor, now: datetime) -> Outcome:
-    """Declare the couriers of enroute messages lost: they go offline, the messages are refunded."""
+    """Declare the couriers of enroute messages lost: they go offline, the messages are refunded.
+
+    What a message was insured for is paid to its account.
+    """
     require(actor, "messages", "lost")
     with transaction.atomic():
         outcome, messages = _lock(msg_ids, _not_enroute)
         for flight in _flights(messages):
             lose(flight, actor=actor.label, reason=reason, now=now)
         refund_messages(messages, actor=actor.label, reason=LOST, now=now)
+        _pay_insured(messages, actor=actor, now=now)
         outcome.done = [message.msg_id for message in messages]
         _audit(messages, "message.lost", {"status": MessageStatus.REFUNDED}, actor=actor, reason=reason, now=now)
     return outcome
+
+
+def _pay_insured(messages: Sequence[Message], *, actor: Actor, now: datetime) -> None:
+    # In the order of accounts, so that two of these never wait for each other.
+    for message in sorted(messages, key=lambda message: message.account_id):
+        if message.insured_value:
+            pay_insurance(
+                account_id=message.account_id,
+                reference=message.msg_id,
+                amount=message.insured_value,
+                actor_label=actor.label,
+                now=now,
+            )
 
 
 def reassign_message(*, msg_id: str, pgn_id: str, reason: str, actor: Actor, now: datetime) -> Message:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from ops_console.ledger.reconciliation import Difference, reconcile
 from ops_console.ledger.services.accounts import adjust, open_account, pay, set_credit_limit
-from ops_console.ledger.services.charges import NewCharge, adjust_charge, charge, charge_many, tip
+from ops_console.ledger.services.charges import NewCharge, adjust_charge, charge, charge_many, pay_insurance, tip
 from ops_console.ledger.services.refunds import approve_refund, reject_refund, request_refund
 from ops_console.ledger.services.system_refunds import refund_rest
 
@@ -22,6 +22,7 @@ __all__ = [
     "charge_many",
     "open_account",
     "pay",
+    "pay_insurance",
     "reconcile",
     "refund_rest",
     "reject_refund",

@@ -14,7 +14,7 @@ from uuid6 import uuid7
 from ops_console.errors import Conflict, NotFound
 from ops_console.ledger.models import Charge, Entry, EntryKind
 from ops_console.ledger.services.amounts import check_amount, show
-from ops_console.ledger.services.journal import REVENUE, Line, post, post_one
+from ops_console.ledger.services.journal import ADJUSTMENTS, REVENUE, Line, post, post_one
 
 TIP = Decimal("0.05")
 
@@ -115,6 +115,25 @@ def tip(*, account_id: UUID, courier_code: str, actor_label: str, now: datetime,
         actor_label=actor_label,
         now=now,
         within_limit=True,
+    )
+    return entry
+
+
+def pay_insurance(*, account_id: UUID, reference: str, amount: Decimal, actor_label: str, now: datetime) -> Entry:
+    """Pay the insured value of what was lost to the account, as an adjustment under ``insurance:<reference>``.
+
+    Raises:
+        InvalidInput: the amount is not positive or has more than two places.
+        NotFound: there is no such customer.
+    """
+    entry, _balance = post_one(
+        line=Line(check_amount(amount, "amount"), f"insurance:{reference}", "Insured value of what was lost."),
+        kind=EntryKind.ADJUSTMENT,
+        account_id=account_id,
+        counter=ADJUSTMENTS,
+        actor_label=actor_label,
+        now=now,
+        within_limit=False,
     )
     return entry
 

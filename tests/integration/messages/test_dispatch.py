@@ -12,8 +12,10 @@ from messages.dispatch.landing import land_due
 from messages.dispatch.timeframes import refund_missed
 from messages.drafts import Timeframe
 from messages.models import Flight, Message, MessageEvent, MessageFlow, Priority
+from messages.services.steering import lose_couriers
 from ops_console.ledger.models import Account
-from tests.factories import NOW, PHOENIX, SANTA_FE, account, message
+from ops_console.ledger.services import reconcile
+from tests.factories import COMMAND, NOW, PHOENIX, SANTA_FE, account, message
 from tests.fleets import courier
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("places")]
@@ -225,3 +227,16 @@ def test_a_batch_takes_a_fixed_number_of_queries(django_assert_max_num_queries):
         message(sender, to=(33 + n / 50, -112.0))
     with django_assert_max_num_queries(24):
         assert dispatch_batch(now=NOW).n_departed == 30
+
+
+def test_a_lost_courier_goes_offline_and_the_message_is_refunded_and_its_insurance_paid():
+    (bird,) = fleet(courier(1, *TUCSON))
+    sender = account()
+    sent = message(sender, insured_value=Decimal("25.00"))
+    dispatch_batch(now=NOW)
+    lost = lose_couriers(msg_ids=[sent.msg_id], reason="a storm", actor=COMMAND, now=NOW + HOUR)
+    assert lost.done == [sent.msg_id]
+    bird.refresh_from_db()
+    assert (bird.status, status_of(sent), Flight.objects.get().outcome) == ("offline", "refunded", "lost")
+    assert Account.objects.get(pk=sender.pk).balance == Decimal("25.00")
+    assert list(reconcile()) == []
