@@ -36,6 +36,7 @@ class HeldFilter(admin.SimpleListFilter):
 @admin.register(Message)
 class MessageAdmin(ConsoleAdmin):
     resource = "messages"
+    audited_as = ("message", "msg_id")
     service_actions = actions.ALL
     parts = parts.ALL
     empty_text = "No message has been sent yet. Open an organization with an account, then POST to its messages."

@@ -131,6 +131,7 @@ def credentials(account: Account) -> dict[str, Any]:
 @admin.register(AccountCredential)
 class CredentialAdmin(ConsoleAdmin):
     resource = "credentials"
+    audited_as = ("credential", "auth_id")
     service_actions = (REVOKE,)
     empty_text = "There are no credentials yet. Create one on an account's page."
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any, ClassVar
 
 from django.contrib.admin import ShowFacets
@@ -13,11 +14,13 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import URLPattern, path, reverse
 from unfold.admin import ModelAdmin
 
-from ops_console.console import registry
+from ops_console.audit.models import AuditEntry
+from ops_console.console import display, registry
 from ops_console.console.actions import Scope, ServiceAction
 from ops_console.console.callers import may
 from ops_console.console.confirmation import MOST_SELECTED, Confirmation
 from ops_console.console.paginator import CappedPaginator
+from ops_console.console.trail import trail
 
 
 class ConsoleAdmin(ModelAdmin):
@@ -31,6 +34,8 @@ class ConsoleAdmin(ModelAdmin):
     service_actions: ClassVar[Sequence[ServiceAction]] = ()
     parts: ClassVar[Sequence[registry.Part]] = ()
     empty_text: ClassVar[str] = ""
+    # What the audit trail calls it, and the field that names it there.
+    audited_as: ClassVar[tuple[str, str] | None] = None
 
     paginator = CappedPaginator
     list_per_page = 50
@@ -47,7 +52,7 @@ class ConsoleAdmin(ModelAdmin):
     # --- Rights ---------------------------------------------------------------------------------------------------
 
     def has_view_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        return may(request, self.resource, "list" if obj is None else "retrieve")
+        return may(request, self.resource, "list")
 
     def has_module_permission(self, request: HttpRequest) -> bool:
         return self.has_view_permission(request)
@@ -123,7 +128,7 @@ class ConsoleAdmin(ModelAdmin):
         self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
         """Django's own log stays empty here: the audit trail tells more."""
-        return HttpResponseRedirect(reverse("admin:audit_auditentry_changelist"))
+        return HttpResponseRedirect(display.list_url(AuditEntry))
 
     # --- Actions --------------------------------------------------------------------------------------------------
 
@@ -190,6 +195,8 @@ class ConsoleAdmin(ModelAdmin):
 
     def _parts(self, request: HttpRequest, target: Model) -> list[dict[str, Any]]:
         parts = [*self.parts, *registry.parts_of(self.opts.label_lower)]
+        if self.audited_as:
+            parts.append(registry.Part("audit", partial(trail, *self.audited_as)))
         return [
             {"template": part.template, "values": part.read(target)}
             for part in parts

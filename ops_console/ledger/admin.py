@@ -129,6 +129,7 @@ def statement(account: Account) -> dict[str, Any]:
 @admin.register(Account)
 class AccountAdmin(ConsoleAdmin):
     resource = "accounts"
+    audited_as = ("account", "username")
     service_actions = (PAY, SET_LIMIT, ADJUST)
     parts = (Part("entries", statement),)
     empty_text = "There are no accounts yet. Open one here, or an organization with 'manage.py createorg'."
@@ -213,6 +214,7 @@ def refund_events(refund: Refund) -> dict[str, Any]:
 @admin.register(Refund)
 class RefundAdmin(ConsoleAdmin):
     resource = "refunds"
+    audited_as = ("refund", "pk")
     service_actions = (REJECT,)
     parts = (Part("refunds", refund_events, "console/_timeline.html"),)
     empty_text = "Nothing was refunded yet. Ask for a refund on a message's page."

@@ -92,6 +92,7 @@ def roles(organization: Organization) -> dict[str, Any]:
 @admin.register(Organization)
 class OrganizationAdmin(ConsoleAdmin):
     resource = "organizations"
+    audited_as = ("organization", "pk")
     service_actions = (CREATE, SET_RATE)
     parts = (Part("organizations", members), Part("organizations", roles))
     empty_text = "There are no organizations yet. Open one here, or with 'manage.py createorg'."
@@ -118,6 +119,7 @@ class PersonAdmin(ConsoleAdmin):
     """No password is shown or set here: everybody changes his own."""
 
     resource = "people"
+    audited_as = ("person", "pk")
     parts = (Part("organizations", memberships),)
 
     list_display = ("email", "uses_console", "in_groups", "is_active", "created_at")

@@ -81,6 +81,7 @@ def secrets(organization: Organization) -> dict[str, Any]:
 @admin.register(Webhook)
 class WebhookAdmin(ConsoleAdmin):
     resource = "webhooks"
+    audited_as = ("webhook", "pk")
     service_actions = (REPLAY,)
     parts = (Part("webhooks", attempts),)
     empty_text = "There are no webhooks. A message with a callbackUrl brings one at each change of its status."

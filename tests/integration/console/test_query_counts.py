@@ -1,0 +1,78 @@
+"""A list costs as many queries with 50 rows as with 5."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from django.apps import apps
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
+
+from messages.models import Message
+from messages.services.refunds import request_refund
+from ops_console.access.actors import Actor
+from ops_console.outbox import services as outbox
+from ops_console.outbox.services import NewWebhook
+from tests import factories, fleets
+from tests.factories import PHOENIX
+
+from .conftest import list_of
+
+LISTS = (
+    "access.AccountCredential",
+    "audit.AuditEntry",
+    "couriers.Courier",
+    "ledger.Account",
+    "ledger.Entry",
+    "ledger.Refund",
+    "organizations.Organization",
+    "organizations.Person",
+    "outbox.Webhook",
+    "pigeon_messages.Message",
+)
+
+
+def grow(first: int, n: int) -> None:
+    """Add so many of everything, each of its own organization."""
+    now = timezone.now()
+    for number in range(first, first + n):
+        sent = factories.message(now=now)
+        factories.credential(sent.account)
+        asking = Actor.staff(factories.member_of_staff("Finance"))
+        request_refund(msg_id=sent.msg_id, amount=sent.cost, reason="Late.", actor=asking, now=now)
+        fleets.courier(number, *PHOENIX).save()
+        new = NewWebhook(sent.organization_id, "https://customer.example/hook", "message.queued", sent.msg_id, {})
+        outbox.enqueue(webhooks=[new], now=now)
+
+
+def cost(client: Client, url: str) -> int:
+    with CaptureQueriesContext(connection, ) as queries:
+        assert client.get(url).status_code == 200
+    return len(queries)
+
+
+@pytest.mark.usefixtures("places")
+def test_no_list_costs_more_as_it_grows(root: Client):
+    urls = {name: list_of(apps.get_model(name)) for name in LISTS}
+    grow(0, 5)
+    few = {name: cost(root, url) for name, url in urls.items()}
+    grow(5, 45)
+    many = {name: cost(root, url) for name, url in urls.items()}
+    shown: dict[str, Any] = {name: root.get(url).context["cl"].result_list for name, url in urls.items()}
+    assert {name: len(rows) for name, rows in shown.items()} == dict.fromkeys(LISTS, 50)
+    assert many == few
+    # Session, person, count and rows; prefetches and what the filters need on top.
+    assert max(many.values()) <= 8, many
+
+
+@pytest.mark.usefixtures("places")
+def test_the_queue_is_not_counted_to_its_end(root: Client, monkeypatch: pytest.MonkeyPatch):
+    grow(0, 3)
+    with CaptureQueriesContext(connection) as queries:
+        root.get(list_of(Message))
+    counts = [query["sql"] for query in queries if "COUNT(" in query["sql"]]
+    assert counts
+    assert all("LIMIT 10001" in sql for sql in counts)
