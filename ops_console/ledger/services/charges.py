@@ -120,7 +120,7 @@ def tip(*, account_id: UUID, courier_code: str, actor_label: str, now: datetime,
 
 
 def pay_insurance(*, account_id: UUID, reference: str, amount: Decimal, actor_label: str, now: datetime) -> Entry:
-    """Pay the insured value of what was lost to the account, as an adjustment under ``insurance:<reference>``.
+    """Pay the insured value of what was lost to the account, as a payment under ``insurance:<reference>``.
 
     Raises:
         InvalidInput: the amount is not positive or has more than two places.
@@ -128,7 +128,7 @@ def pay_insurance(*, account_id: UUID, reference: str, amount: Decimal, actor_la
     """
     entry, _balance = post_one(
         line=Line(check_amount(amount, "amount"), f"insurance:{reference}", "Insured value of what was lost."),
-        kind=EntryKind.ADJUSTMENT,
+        kind=EntryKind.PAYMENT,
         account_id=account_id,
         counter=ADJUSTMENTS,
         actor_label=actor_label,
