@@ -22,8 +22,9 @@ class RowReader(Generic[M]):
     def __init__(self, model: type[M], *fields: str) -> None:
         self.model = model
         meta = model._meta
-        chosen = [meta.get_field(name) for name in fields] if fields else list(meta.concrete_fields)
-        self.names = [str(field.attname) for field in chosen]  # type: ignore[union-attr]
+        # In the model's order, whatever the order of the names: Django takes the values so.
+        chosen = [field for field in meta.concrete_fields if not fields or field.name in fields]
+        self.names = [str(field.attname) for field in chosen]
 
     def columns(self, alias: str) -> str:
         return ", ".join(f'{alias}."{name}"' for name in self.names)
