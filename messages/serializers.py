@@ -277,16 +277,21 @@ def _postal(address: Address) -> dict[str, str]:
     return {wire: value for name, wire in names.items() if (value := getattr(address, name))}
 
 
-def merge(document: Any, patch: Any) -> Any:
-    """The document with the patch laid over it, null removing a member (RFC 7396)."""
+def merge(document: Any, patch: Any, declared: Any) -> Any:
+    """The document with the patch laid over it, null removing a member (RFC 7396).
+
+    ``declared`` is the serializer of the document: null for a member it does not know stays, to be refused as any other
+    value of it is.
+    """
     if not isinstance(patch, Mapping):
         return patch
+    fields = declared.fields if isinstance(declared, StrictSerializer) else {}
     merged = dict(document) if isinstance(document, Mapping) else {}
     for name, value in patch.items():
-        if value is None:
+        if value is None and name in fields:
             merged.pop(name, None)
         else:
-            merged[name] = merge(merged.get(name), value)
+            merged[name] = merge(merged.get(name), value, fields.get(name))
     return merged
 
 
@@ -296,16 +301,15 @@ def revised(document: dict[str, Any], patch: Mapping[str, Any]) -> dict[str, Any
     A recipient named without an address brings the entry's own; an address of the other form replaces the old one.
     """
     wanted = patch.get("destination")
-    if isinstance(wanted, Mapping):
-        address = wanted.get("address")
-        only_recipient = "recipientId" in wanted and "address" not in wanted
-        if only_recipient or (
-            isinstance(address, Mapping) and _form(address) != _form(document["destination"]["address"])
-        ):
-            document["destination"].pop("address")
-    merged: dict[str, Any] = merge(document, patch)
+    if isinstance(wanted, Mapping) and _leaves_address(wanted, document["destination"]["address"]):
+        del document["destination"]["address"]
+    merged: dict[str, Any] = merge(document, patch, MessageSerializer())
     return merged
 
 
-def _form(address: Mapping[str, Any]) -> bool:
-    return any(name in address for name in POINT)
+def _leaves_address(wanted: Mapping[str, Any], address: Mapping[str, Any]) -> bool:
+    if "address" not in wanted:
+        return wanted.get("recipientId") is not None
+    given = wanted["address"]
+    other_form = ("city", "country") if POINT[0] in address else POINT
+    return isinstance(given, Mapping) and any(given.get(name) is not None for name in other_form)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from copy import deepcopy
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -16,6 +16,8 @@ from django.conf import LazySettings
 from couriers.models import Courier
 from messages.dispatch.departures import dispatch_batch
 from messages.models import Message, MessageEvent, MessageFlow, Recipient, RequestedCourier
+from messages.services.refunds import request_refund
+from ops_console.access.actors import Actor
 from ops_console.access.models import IdempotencyRecord
 from ops_console.access.services import NewCredential
 from ops_console.ledger.models import Account, Charge, Entry, Posting, Refund
@@ -136,3 +138,14 @@ def loopback(settings: LazySettings) -> str:
     """A callbackUrl that is let through."""
     settings.WEBHOOK_ALLOW_LOOPBACK = True
     return HOOK
+
+
+@pytest.fixture
+def refund_some() -> Callable[[str, str], Refund]:
+    """Staff give back a part of a message's price, each time somebody else."""
+
+    def refund(msg_id: str, amount: str) -> Refund:
+        actor = Actor.staff(factories.member_of_staff("Operations", "Finance"))
+        return request_refund(msg_id=msg_id, amount=Decimal(amount), reason="Late.", actor=actor, now=NOW)
+
+    return refund
