@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from decimal import Decimal
 from typing import Any, ClassVar
 
@@ -46,6 +47,13 @@ class Tips(AccountAPIView):
     def post(self, request: Request, account: str) -> HttpResponse:
         Organization.objects.create(name="tip")
         return answer({"tip": Decimal("0.05")})
+
+
+class Slow(AccountAPIView):
+    def post(self, request: Request, account: str) -> HttpResponse:
+        made = Organization.objects.create(name=NoteSerializer(data=request.data).parsed()["name"])
+        time.sleep(0.5)
+        return answer({"id": made.pk}, status=201)
 
 
 class Broken(AccountAPIView):
@@ -94,6 +102,7 @@ router.register("organizations", Organizations, basename="organizations")
 urlpatterns = [
     path("pigeon/v1/<str:account>/notes", Notes.as_view()),
     path("pigeon/v1/<str:account>/tips", Tips.as_view()),
+    path("pigeon/v1/<str:account>/slow", Slow.as_view()),
     path("pigeon/v1/<str:account>/broken", Broken.as_view()),
     path("api/v1/", include(router.urls)),
     path("api/v1/forgotten", Forgotten.as_view()),
