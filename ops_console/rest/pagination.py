@@ -114,7 +114,7 @@ class CursorPagination(BasePagination):
             "type": "object",
             "required": ["results", "nextCursor", "next"],
             "properties": {
-                "results": {"type": "array", "items": schema},
+                "results": schema,
                 "nextCursor": {"type": "string", "nullable": True, "description": "Give it as cursor."},
                 "next": {"type": "string", "format": "uri", "nullable": True},
             },
