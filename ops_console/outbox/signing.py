@@ -9,7 +9,7 @@ import secrets
 from collections.abc import Sequence
 from datetime import datetime
 
-from ops_console.rest.renderers import to_text
+from ops_console.formats import to_text
 
 PREFIX = "whsec_"
 

@@ -10,7 +10,7 @@ from django.utils.dateparse import parse_datetime
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from ops_console.rest.renderers import timestamp
+from ops_console.formats import json_time
 
 
 class TextField(serializers.CharField):
@@ -99,7 +99,7 @@ class InstantField(serializers.DateTimeField):
         return instant
 
     def to_representation(self, value: Any) -> str:
-        return timestamp(value)
+        return json_time(value)
 
 
 @extend_schema_field({"type": "number", "format": "double", "multipleOf": 0.01, "example": 0.15})

@@ -18,8 +18,8 @@ from django.http import Http404, HttpResponse, UnreadablePostError
 from rest_framework import exceptions as drf
 
 from ops_console import errors
+from ops_console.formats import to_json
 from ops_console.rest.names import camel, pointer
-from ops_console.rest.renderers import to_json
 
 MEDIA_TYPE = "application/problem+json"
 

@@ -24,13 +24,14 @@ from rest_framework.viewsets import ViewSetMixin
 from ops_console.access import policy, rate_limits
 from ops_console.access.actors import Actor
 from ops_console.errors import Forbidden
+from ops_console.formats import to_json
 from ops_console.ledger.models import Account
 from ops_console.rest import once, problems
 from ops_console.rest.authentication import AccountBasicAuthentication, Caller, StaffSessionAuthentication
 from ops_console.rest.filters import StrictFilterBackend, StrictSearchFilter
 from ops_console.rest.pagination import CursorPagination
 from ops_console.rest.parsers import StrictJSONParser
-from ops_console.rest.renderers import JSONRenderer, to_json
+from ops_console.rest.renderers import JSONRenderer
 
 METHODS = ("get", "post", "put", "patch", "delete", "head")
 RENDERER = JSONRenderer()

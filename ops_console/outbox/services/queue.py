@@ -15,10 +15,10 @@ from ops_console import doorbell
 from ops_console.access import policy
 from ops_console.access.actors import Actor
 from ops_console.audit.services import record
+from ops_console.formats import to_text
 from ops_console.outbox.models import SilentHost, Webhook, WebhookSecret
 from ops_console.outbox.retries import RETRY_FOR
 from ops_console.outbox.states import PENDING, WEBHOOKS
-from ops_console.rest.renderers import to_text
 
 DELIVER_TASK = "ops_console.outbox.tasks.deliver_webhooks"
 BATCH = 1000

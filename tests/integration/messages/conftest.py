@@ -20,9 +20,9 @@ from messages.services.refunds import request_refund
 from ops_console.access.actors import Actor
 from ops_console.access.models import IdempotencyRecord
 from ops_console.access.services import NewCredential
+from ops_console.formats import json_time
 from ops_console.ledger.models import Account, Charge, Entry, Posting, Refund
 from ops_console.outbox.models import Webhook
-from ops_console.rest.renderers import timestamp
 from tests import factories
 from tests.factories import NOW, SANTA_FE
 from tests.fleets import courier
@@ -83,7 +83,7 @@ def note(**changes: Any) -> dict[str, Any]:
 
 
 def in_hours(hours: float, *, start: datetime = NOW) -> str:
-    return timestamp(start + timedelta(hours=hours))
+    return json_time(start + timedelta(hours=hours))
 
 
 def pointers(answer: Any) -> list[str]:

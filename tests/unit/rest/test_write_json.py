@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ops_console.rest.renderers import to_json, to_text
+from ops_console.formats import to_json, to_text
 
 PLAIN = st.recursive(
     st.none()
