@@ -28,7 +28,7 @@ lint: .venv/dev ## Look for faults in style, and for imports that cross the floo
 	@$(PYTHON) -m ruff check . && $(PYTHON) -m ruff format --check . && exec .venv/bin/lint-imports --no-cache
 
 types: .venv/dev ## Check the types
-	@exec env DATABASE_URL=postgres:///none REDIS_URL=redis:// SECRET_KEY=none $(PYTHON) -m mypy $(CODE)
+	@exec env DATABASE_URL=postgres:///none REDIS_URL=redis:// SECRET_KEY=none PUBLIC_URL=http://localhost $(PYTHON) -m mypy $(CODE)
 
 check: lint types ## Everything that needs no test run: lint, types, import contracts, migrations
 	@exec $(PYTHON) manage.py makemigrations --check --dry-run

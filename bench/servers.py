@@ -32,6 +32,7 @@ def databases() -> Iterator[None]:
             REDIS_URL=valkey.start(),
             VAR_DIR=str(var_dir),
             SECRET_KEY="bench-only-secret-key-that-opens-nothing-anywhere",
+            PUBLIC_URL="http://localhost",
             DJANGO_SETTINGS_MODULE="ops_console.settings",
         )
         yield

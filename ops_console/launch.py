@@ -184,6 +184,8 @@ def set_variables(home: VarDir, address: Address) -> None:
         PYTHONUNBUFFERED="1",
         PATH=os.pathsep.join([programs, os.environ.get("PATH", os.defpath)]),
     )
+    # Passkeys refuse an IP address, so the address shown is this one.
+    os.environ.setdefault("PUBLIC_URL", f"http://localhost:{address.port}")
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "ops_console.settings")
     if os.geteuid() == 0:
         # Whoever runs this as root knows it.

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from django.conf import settings
 from django.db import connection, connections
+from django.test.utils import setup_databases, teardown_databases
 from pytest_django import DjangoDbBlocker
 
 # Written by migrations and by nothing else.
@@ -20,6 +21,21 @@ POOL_SIZE = 64
 def django_db_modify_db_settings(django_db_modify_db_settings_parallel_suffix: None) -> None:
     options: dict[str, Any] = settings.DATABASES["default"]["OPTIONS"]
     options["pool"]["max_size"] = max(options["pool"]["max_size"], POOL_SIZE)
+
+
+# In pytest-django's place, which makes no database when only tests of committed_db were chosen.
+@pytest.fixture(scope="session")
+def django_db_setup(
+    django_test_environment: None,
+    django_db_blocker: DjangoDbBlocker,
+    django_db_modify_db_settings: None,
+) -> Iterator[None]:
+    with django_db_blocker.unblock():
+        configuration = setup_databases(verbosity=0, interactive=False, aliases={"default"})
+    yield
+    with django_db_blocker.unblock():
+        connections.close_all()
+        teardown_databases(configuration, verbosity=0)
 
 
 @pytest.fixture(scope="session")

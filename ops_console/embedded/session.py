@@ -21,6 +21,7 @@ SECRETS = "secrets.json"
 # Commands that ask the database nothing; the settings want these variables all the same.
 WITHOUT_SERVERS = frozenset({"", "help", "version", "--help", "-h", "--version", "check"})
 PLACEHOLDERS = {"DATABASE_URL": "postgres:///none", "REDIS_URL": "redis://127.0.0.1:1", "SECRET_KEY": "unused"}
+PLACEHOLDERS |= {"PUBLIC_URL": "http://localhost"}
 
 
 @dataclass
@@ -42,7 +43,8 @@ class EmbeddedServers:
 @contextmanager
 def embedded_servers(folder: Path, report: Callable[[str], None]) -> Iterator[EmbeddedServers]:
     """Run the servers that no variable names, for as long as the context lasts. Raises: CannotStart."""
-    servers = EmbeddedServers(variables={**_secrets(folder), "VAR_DIR": str(folder)})
+    url = os.environ.get("PUBLIC_URL") or f"http://localhost:{os.environ.get('PORT') or 8000}"
+    servers = EmbeddedServers(variables={**_secrets(folder), "VAR_DIR": str(folder), "PUBLIC_URL": url})
     with ExitStack() as stack:
         if not is_set("DATABASE_URL"):
             report(Postgres.name)
