@@ -17,6 +17,7 @@ from ops_console.console import display, forms
 from ops_console.console.actions import Call, Report, Scope, ServiceAction, each
 from ops_console.console.base import ConsoleAdmin
 from ops_console.console.registry import Part, extend
+from ops_console.errors import Conflict, InvalidInput, NotFound
 from ops_console.ledger.models import Account, AccountKind
 from ops_console.organizations.models import Organization
 from ops_console.regions import Region
@@ -37,8 +38,16 @@ class CredentialForm(forms.ConsoleForm):
     label = forms.line("Label", required=False, max_length=100, help_text="What uses it, such as 'billing server'.")
 
 
+def named_organization(text: str) -> Organization:
+    """The organization of that id or name; a fault of the form's field when there is none."""
+    try:
+        return Organization.objects.named(text)
+    except (Conflict, NotFound) as error:
+        raise InvalidInput.field("organization", message=error.message) from error
+
+
 def open_account(call: Call) -> Report:
-    organization = Organization.objects.named(call.given["organization"].strip())
+    organization = named_organization(call.given["organization"].strip())
     new = onboarding.add_account(
         organization_id=organization.pk,
         username=call.given["account"],

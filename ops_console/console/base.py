@@ -81,7 +81,7 @@ class ConsoleAdmin(ModelAdmin):
         match = request.resolver_match
         is_list = match is not None and str(match.url_name).endswith("_changelist")
         rows = self.list_rows(rows) if is_list else self.object_rows(rows)
-        return rows.order_by(*self.get_ordering(request)) if is_list else rows
+        return rows.order_by(*self.get_ordering(request))
 
     # --- Pages ----------------------------------------------------------------------------------------------------
 
@@ -94,9 +94,6 @@ class ConsoleAdmin(ModelAdmin):
         return ours + super().get_urls()
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
-        if "%00" in request.META.get("QUERY_STRING", ""):
-            # PostgreSQL takes no NUL.
-            return HttpResponseRedirect(request.path)
         if request.method == "POST":
             self._refuse_forced(request)
         context = {

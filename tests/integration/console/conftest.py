@@ -90,7 +90,9 @@ def action_of(target: Any, name: str) -> str:
     """The address of an action: on an object's page, or of a model's list."""
     meta = target._meta
     prefix = f"admin:{meta.app_label}_{meta.model_name}_do"
-    return reverse(f"{prefix}_new", args=[name]) if isinstance(target, type) else reverse(prefix, args=[target.pk, name])
+    return (
+        reverse(f"{prefix}_new", args=[name]) if isinstance(target, type) else reverse(prefix, args=[target.pk, name])
+    )
 
 
 def once_in(page: Any) -> str:

@@ -129,7 +129,17 @@ def test_the_outsider_cannot_come_in(client: Client, db: None):
 
 def test_the_message_page_tells_the_whole_story(operator: Client, everything: Message):
     html = operator.get(page_of(everything)).content.decode()
-    for told in ("Timeline", "The courier was lost.", "Hawk.", "Flights", "lost", "Refunds", "Ledger", "house:revenue", "Webhooks"):
+    for told in (
+        "Timeline",
+        "The courier was lost.",
+        "Hawk.",
+        "Flights",
+        "lost",
+        "Refunds",
+        "Ledger",
+        "house:revenue",
+        "Webhooks",
+    ):
         assert told in html
 
 
@@ -200,6 +210,13 @@ def test_an_empty_list_says_what_to_do(root: Client, db: None):
     for model in (Message, Organization, Refund, AccountCredential, Courier, Webhook):
         html = unescape(root.get(list_of(model)).content.decode())
         assert admin.site._registry[model].empty_text in html  # type: ignore[attr-defined]
+
+
+def test_organizations_are_found_for_the_filter(operator: Client, queued: Message):
+    query = {"app_label": "pigeon_messages", "model_name": "message", "field_name": "organization"}
+    found = operator.get("/admin/autocomplete/", {**query, "term": "feath"}).json()
+    assert [result["text"] for result in found["results"]] == ["Feathers and Sons"]
+    assert operator.get("/admin/autocomplete/?term=%00").status_code == 302
 
 
 def test_the_themes_search_survives_a_wrong_page(root: Client, db: None):

@@ -49,7 +49,9 @@ def grow(first: int, n: int) -> None:
 
 
 def cost(client: Client, url: str) -> int:
-    with CaptureQueriesContext(connection, ) as queries:
+    with CaptureQueriesContext(
+        connection,
+    ) as queries:
         assert client.get(url).status_code == 200
     return len(queries)
 
