@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
+from django import forms
 from django.db.models import QuerySet
 from django_filters import rest_framework as filters
 
 from messages.models import Flight, Message, MessageStatus, Priority, Recipient
 from ops_console.regions import Region
+from ops_console.rest.filters import InstantFilter
+
+BROAD = "Give status=queued, organization or account as well."
 
 
 class AccountMessageFilter(filters.FilterSet):
@@ -16,8 +20,8 @@ class AccountMessageFilter(filters.FilterSet):
 
     status = filters.ChoiceFilter(choices=MessageStatus.choices)
     reference = filters.CharFilter(max_length=100)
-    createdAfter = filters.IsoDateTimeFilter(field_name="created_at", lookup_expr="gte")  # noqa: N815 - as in the address
-    createdBefore = filters.IsoDateTimeFilter(field_name="created_at", lookup_expr="lt")  # noqa: N815 - as in the address
+    createdAfter = InstantFilter(field_name="created_at", lookup_expr="gte")  # noqa: N815 - as in the address
+    createdBefore = InstantFilter(field_name="created_at", lookup_expr="lt")  # noqa: N815 - as in the address
 
     class Meta:
         model = Message
@@ -52,7 +56,7 @@ class MessageFilter(AccountMessageFilter):
         if self.form.is_valid() and not self._has_company(self.form.cleaned_data):
             for name in self.NEED_COMPANY:
                 if self.form.cleaned_data[name] not in (None, ""):
-                    self.form.add_error(name, "Give status=queued, organization or account as well.")
+                    self.form.add_error(name, forms.ValidationError(BROAD, "too_broad"))
         return bool(self.form.is_valid())
 
     def _has_company(self, given: dict[str, Any]) -> bool:

@@ -143,11 +143,18 @@ class EditEnvelope(StrictSerializer):
     msg_info = serializers.DictField()
 
 
-class SummarySerializer(StrictSerializer):
+class ListedSerializer(StrictSerializer):
+    """What lists show of every message."""
+
+    reference = serializers.CharField(required=False, help_text="In lists.")
+    created_at = InstantField(required=False, help_text="In lists.")
+
+
+class SummarySerializer(ListedSerializer):
     """The answer to creating and editing, and the status of a queued message."""
 
     msg_id = serializers.CharField()
-    status = serializers.ChoiceField(choices=MessageStatus.values)
+    status = serializers.ChoiceField(choices=[MessageStatus.QUEUED])
     eta = InstantField()
     cost = MoneyField()
 
@@ -158,6 +165,7 @@ class PositionSerializer(StrictSerializer):
 
 
 class EnrouteSerializer(SummarySerializer):
+    status = serializers.ChoiceField(choices=[MessageStatus.ENROUTE])
     pgn_id = serializers.CharField()
     partner = serializers.CharField()
     departed_at = InstantField()
@@ -165,7 +173,7 @@ class EnrouteSerializer(SummarySerializer):
     position = PositionSerializer()
 
 
-class DeliveredSerializer(StrictSerializer):
+class DeliveredSerializer(ListedSerializer):
     msg_id = serializers.CharField()
     status = serializers.ChoiceField(choices=[MessageStatus.DELIVERED])
     delivered_at = InstantField()
@@ -174,7 +182,7 @@ class DeliveredSerializer(StrictSerializer):
     partner = serializers.CharField()
 
 
-class RefundedSerializer(StrictSerializer):
+class RefundedSerializer(ListedSerializer):
     msg_id = serializers.CharField()
     status = serializers.ChoiceField(choices=[MessageStatus.REFUNDED])
     cost = MoneyField()

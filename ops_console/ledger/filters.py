@@ -18,6 +18,7 @@ from ops_console.ledger.models import (
     RefundStatus,
 )
 from ops_console.regions import Region
+from ops_console.rest.filters import InstantFilter
 
 
 class AccountFilter(filters.FilterSet):
@@ -41,8 +42,8 @@ class EntryFilter(filters.FilterSet):
     organization = filters.UUIDFilter(method="by_organization", label="Whose accounts it posts to.")
     kind = filters.ChoiceFilter(choices=EntryKind.choices)
     reference = filters.CharFilter(max_length=40, label="A msgId, a pgnId, or a payment's own number.")
-    postedAfter = filters.IsoDateTimeFilter(field_name="posted_at", lookup_expr="gte")  # noqa: N815 - as in the address
-    postedBefore = filters.IsoDateTimeFilter(field_name="posted_at", lookup_expr="lt")  # noqa: N815 - as in the address
+    postedAfter = InstantFilter(field_name="posted_at", lookup_expr="gte")  # noqa: N815 - as in the address
+    postedBefore = InstantFilter(field_name="posted_at", lookup_expr="lt")  # noqa: N815 - as in the address
 
     class Meta:
         model = Entry
@@ -62,8 +63,8 @@ class RefundFilter(filters.FilterSet):
     reference = filters.CharFilter(field_name="charge__reference", max_length=40, label="A msgId.")
     account = filters.CharFilter(field_name="charge__account__username", max_length=40)
     organization = filters.UUIDFilter(field_name="charge__account__organization_id")
-    createdAfter = filters.IsoDateTimeFilter(field_name="created_at", lookup_expr="gte")  # noqa: N815 - as in the address
-    createdBefore = filters.IsoDateTimeFilter(field_name="created_at", lookup_expr="lt")  # noqa: N815 - as in the address
+    createdAfter = InstantFilter(field_name="created_at", lookup_expr="gte")  # noqa: N815 - as in the address
+    createdBefore = InstantFilter(field_name="created_at", lookup_expr="lt")  # noqa: N815 - as in the address
 
     class Meta:
         model = Refund

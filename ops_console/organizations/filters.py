@@ -5,11 +5,12 @@ from __future__ import annotations
 from django_filters import rest_framework as filters
 
 from ops_console.organizations.models import Organization, Person
+from ops_console.rest.filters import InstantFilter
 
 
 class OrganizationFilter(filters.FilterSet):
-    createdAfter = filters.IsoDateTimeFilter(field_name="created_at", lookup_expr="gte")  # noqa: N815 - as in the address
-    createdBefore = filters.IsoDateTimeFilter(field_name="created_at", lookup_expr="lt")  # noqa: N815 - as in the address
+    createdAfter = InstantFilter(field_name="created_at", lookup_expr="gte")  # noqa: N815 - as in the address
+    createdBefore = InstantFilter(field_name="created_at", lookup_expr="lt")  # noqa: N815 - as in the address
 
     class Meta:
         model = Organization

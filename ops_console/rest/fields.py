@@ -91,7 +91,7 @@ class InstantField(serializers.DateTimeField):
     }
 
     def to_internal_value(self, value: Any) -> datetime:
-        instant = _parse(value)
+        instant = parse_instant(value)
         if instant is None:
             self.fail("invalid")
         if instant.tzinfo is None:
@@ -120,7 +120,8 @@ class MoneyField(serializers.DecimalField):
         return Decimal(value)
 
 
-def _parse(value: Any) -> datetime | None:
+def parse_instant(value: Any) -> datetime | None:
+    """The instant in UTC, or without a zone where none is given; None for what is no date and time."""
     # The separator is checked here because Django takes a space, and a date alone, as well.
     if not isinstance(value, str) or len(value) > 40 or value[10:11] not in ("T", "t"):
         return None

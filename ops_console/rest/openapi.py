@@ -111,7 +111,7 @@ def complete(result: dict[str, Any], generator: Any, request: Any, public: bool)
     for path, method, operation in _operations(result):
         operation["tags"] = ["Pigeon Protocol" if path.startswith("/pigeon/") else "Operations"]
         operation["parameters"] = [*_named(operation.get("parameters", [])), *_headers(path, method)]
-        for status in sorted(_statuses(path, method, has_body="requestBody" in operation)):
+        for status in sorted(_statuses(path, method, operation)):
             operation["responses"].setdefault(status, _error(status))
     _drop_marks(result)
     return result
@@ -130,9 +130,10 @@ def _headers(path: str, method: str) -> list[dict[str, Any]]:
     return [IF_MATCH] if "412" in BY_METHOD.get(method, ()) and path.startswith("/pigeon/") else []
 
 
-def _statuses(path: str, method: str, *, has_body: bool) -> set[str]:
-    statuses = {*ALWAYS, *BY_METHOD.get(method, ()), *(WITH_BODY if has_body else ())}
-    if "{" in path:
+def _statuses(path: str, method: str, operation: dict[str, Any]) -> set[str]:
+    statuses = {*ALWAYS, *BY_METHOD.get(method, ()), *(WITH_BODY if "requestBody" in operation else ())}
+    # What must be named, in the path or the query, may not be there.
+    if any(parameter.get("required") for parameter in operation["parameters"]):
         statuses.add("404")
     if path.startswith("/pigeon/"):
         statuses |= {"402", "429"} if method in CHARGES else {"429"}
