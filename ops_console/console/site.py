@@ -21,7 +21,7 @@ class ConsoleSite(UnfoldAdminSite):
 
     enable_nav_sidebar = True
 
-    def admin_view(self, view: View, cacheable: bool = False) -> View:
+    def admin_view(self, view: View, cacheable: bool = False) -> Any:
         inner = super().admin_view(view, cacheable)
 
         @wraps(inner)
