@@ -70,6 +70,9 @@ def dispatch_messages(*, msg_ids: Sequence[str], reason: str, actor: Actor, now:
         dispatch_batch(now=now, limit=len(ids), ids=ids)
         after = dict(Message.objects.filter(pk__in=ids).values_list("pk", "status"))
         flown = [message for message in messages if after[message.pk] == MessageStatus.ENROUTE]
+        # A refusal takes nothing from what the others wait for.
+        stayed = [message for message in messages if after[message.pk] == MessageStatus.QUEUED]
+        Message.objects.bulk_update(stayed, ["requested_until", "wait_until"])
         outcome.done = [message.msg_id for message in flown]
         outcome.refused |= {
             message.msg_id: "No available courier can carry it within its timeframe."
@@ -137,11 +140,12 @@ def reassign_message(*, msg_id: str, pgn_id: str, reason: str, actor: Actor, now
             raise refusal_of(msg_id, outcome.refused[msg_id])
         message = messages[0]
         courier = _carrier(message, pgn_id)
+        before = {"courier": _present_carrier(message)}
         if message.status == MessageStatus.QUEUED:
             _pin(message, courier)
         else:
             _fly_instead(message, courier, actor=actor, reason=reason, now=now)
-        _audit([message], "message.reassign", {"courier": pgn_id}, actor=actor, reason=reason, now=now)
+        _audit([message], "message.reassign", {"courier": pgn_id}, before=before, actor=actor, reason=reason, now=now)
     ring_dispatch()
     message.refresh_from_db()
     return message
@@ -179,6 +183,13 @@ def _carrier(message: Message, pgn_id: str) -> Courier:
         text = f"{pgn_id} carries {courier.payload_g:g} g; the message weighs {message.weight_g:g} g."
         raise InvalidInput.field("pgnId", message=text, code="too_heavy")
     return courier
+
+
+def _present_carrier(message: Message) -> str:
+    """The pgnId of who flies it or, still queued, of who was chosen before."""
+    flights = _flights([message])
+    courier = flights[0].courier if flights else message.pinned_courier
+    return courier.pgn_id if courier else ""
 
 
 Refusal = Callable[[Message], str | None]
@@ -246,15 +257,23 @@ def _flights(messages: Sequence[Message]) -> list[Flight]:
 
 
 def _audit(
-    messages: Sequence[Message], action: str, after: dict[str, Any], *, actor: Actor, reason: str, now: datetime
+    messages: Sequence[Message],
+    action: str,
+    after: dict[str, Any],
+    *,
+    before: dict[str, Any] | None = None,
+    actor: Actor,
+    reason: str,
+    now: datetime,
 ) -> None:
-    before = {"status", "held_at"} & after.keys()
+    """Write what was done to each; without ``before`` the fields that changed are read from the messages."""
+    changed = {"status", "held_at"} & after.keys()
     items = [
         Change(
             "message",
             message.msg_id,
             message.organization_id,
-            before={name: getattr(message, name) for name in before},
+            before=before or {name: getattr(message, name) for name in changed},
             after=after,
         )
         for message in messages
