@@ -111,7 +111,8 @@ def edit_message(
     Raises:
         NotFound: the account has no such message.
         InvalidTransition: it is no longer queued.
-        InvalidInput: as when creating it, or the price would fall below what is already refunded.
+        InvalidInput: as when creating it.
+        Conflict: the price would fall below what is already refunded.
         CreditExceeded: the difference would pass the account's credit limit.
     """
     require_own(actor, account)
@@ -130,6 +131,9 @@ def edit_message(
             count_flow([(message.region, message.status, ""), (plan.located.region, "", message.status)])
         for name, value in _columns(draft, plan).items():
             setattr(message, name, value)
+        if message.pinned_courier and message.pinned_courier.payload_g < plan.weight_g:
+            # Staff chose it for what the message weighed then.
+            message.pinned_courier = None
         message.version += 1
         message.save()
         message.requested.all().delete()
