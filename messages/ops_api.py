@@ -38,7 +38,19 @@ BY_AGE: Orderings = {"-createdAt": ("-id",), "createdAt": ("id",)}
 
 
 Handler = TypeVar("Handler", bound=Callable[..., HttpResponse])
+GRANDMA = OpenApiExample(
+    "Grandma in Phoenix",
+    value={
+        "account": "featherfan92",
+        "recipientId": "grandma",
+        "name": "Grandma Columba",
+        "address": {"city": "Phoenix", "region": "AZ", "country": "US"},
+    },
+    request_only=True,
+)
 REASON = OpenApiExample("A reason", value={"reason": "The customer rang: ticket 4711."}, request_only=True)
+
+REFUND = OpenApiExample("A part", value={"amount": 0.05, "reason": "A day late."}, request_only=True)
 
 
 class Steer(Protocol):
@@ -135,6 +147,7 @@ class MessageViewSet(ListModelMixin, RetrieveModelMixin, StaffViewSet):
         "passes the four-eyes limit: then it waits as `requested` for a second member of staff.",
         request=RefundRequestSerializer,
         responses={201: RefundSerializer},
+        examples=[REFUND],
     )
     @action(detail=True, methods=["post"], resource="refunds")
     def refund(self, request: Request, msg_id: str) -> HttpResponse:
@@ -200,6 +213,7 @@ class RecipientViewSet(ListModelMixin, RetrieveModelMixin, StaffViewSet):
         description="The address must lead to a place that is known.",
         request=NewRecipientSerializer,
         responses={201: StaffRecipientSerializer},
+        examples=[GRANDMA],
     )
     def create(self, request: Request) -> HttpResponse:
         parsed = NewRecipientSerializer(data=request.data).parsed()

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import ClassVar
 
 from django.http import HttpResponse
-from drf_spectacular.utils import extend_schema, extend_schema_view
+from drf_spectacular.utils import OpenApiExample, extend_schema, extend_schema_view
 from rest_framework.decorators import action
 from rest_framework.mixins import ListModelMixin, RetrieveModelMixin
 from rest_framework.request import Request
@@ -27,6 +27,16 @@ from ops_console.ledger.serializers import (
 from ops_console.rest.pagination import Orderings
 from ops_console.rest.references import referred_to_by
 from ops_console.rest.views import StaffViewSet, answer
+
+NEW_ACCOUNT = OpenApiExample(
+    "A second account",
+    value={"organization": "01953f0e-7a2c-7cc1-b1a5-8f4a7c2d9e10", "account": "featherfan93", "region": "US_SW"},
+    request_only=True,
+)
+ADJUSTMENT = OpenApiExample(
+    "Against the customer", value={"amount": -1.50, "reason": "Charged twice too little."}, request_only=True
+)
+PAYMENT = OpenApiExample("A bank transfer", value={"amount": 20.00, "reference": "SEPA 17"}, request_only=True)
 
 
 @extend_schema_view(
@@ -59,6 +69,7 @@ class AccountViewSet(ListModelMixin, RetrieveModelMixin, StaffViewSet):
         description="Gives an organization a further account, as yet without credentials.",
         request=NewAccountSerializer,
         responses={201: AccountSerializer},
+        examples=[NEW_ACCOUNT],
     )
     def create(self, request: Request) -> HttpResponse:
         parsed = NewAccountSerializer(data=request.data).parsed()
@@ -97,6 +108,7 @@ class AccountViewSet(ListModelMixin, RetrieveModelMixin, StaffViewSet):
         description="Posts a correction against the house, past the credit limit too.",
         request=AdjustmentSerializer,
         responses={201: EntrySerializer},
+        examples=[ADJUSTMENT],
     )
     @action(detail=True, methods=["post"])
     def adjust(self, request: Request, account: str) -> HttpResponse:
@@ -114,6 +126,7 @@ class AccountViewSet(ListModelMixin, RetrieveModelMixin, StaffViewSet):
         description="Posts money received from a customer.",
         request=PaymentSerializer,
         responses={201: EntrySerializer},
+        examples=[PAYMENT],
     )
     @action(detail=True, methods=["post"])
     def pay(self, request: Request, account: str) -> HttpResponse:

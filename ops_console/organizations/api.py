@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from django.http import HttpResponse
-from drf_spectacular.utils import extend_schema, extend_schema_view
+from drf_spectacular.utils import OpenApiExample, extend_schema, extend_schema_view
 from rest_framework.decorators import action
 from rest_framework.mixins import ListModelMixin, RetrieveModelMixin
 from rest_framework.request import Request
@@ -26,6 +26,12 @@ from ops_console.organizations.serializers import (
 )
 from ops_console.rest.pagination import Orderings
 from ops_console.rest.views import StaffViewSet, answer
+
+CUSTOMER = OpenApiExample(
+    "A customer in Santa Fe",
+    value={"name": "Roost & Co.", "adminEmail": "ann@roost.example", "account": "roost", "region": "US_SW"},
+    request_only=True,
+)
 
 
 @extend_schema_view(
@@ -55,6 +61,7 @@ class OrganizationViewSet(ListModelMixin, RetrieveModelMixin, StaffViewSet):
         "secret. A person with that e-mail address who is known already becomes its administrator as well.",
         request=NewOrganizationSerializer,
         responses={201: OpenedOrganizationSerializer},
+        examples=[CUSTOMER],
     )
     def create(self, request: Request) -> HttpResponse:
         parsed = NewOrganizationSerializer(data=request.data).parsed()

@@ -1,0 +1,161 @@
+"""What the OpenAPI document promises, kept by the real server under generated requests."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from zlib import crc32
+
+import pytest
+import schemathesis
+from django.test import Client
+from drf_spectacular.generators import SchemaGenerator
+from drf_spectacular.renderers import OpenApiJsonRenderer
+from hypothesis import HealthCheck, given, settings
+from schemathesis import Case, GenerationMode, checks
+from schemathesis.core.failures import FailureGroup
+
+from ops_console.ledger.models import Entry
+from tests import factories, ops
+from tests.integration.ops_rest.scenarios import webhook
+from tests.web import web_server
+
+CHECKS = [
+    checks.not_a_server_error,
+    checks.status_code_conformance,
+    checks.content_type_conformance,
+    checks.response_schema_conformance,
+    checks.response_headers_conformance,
+    checks.unsupported_method,
+]
+QUICK = settings(max_examples=20, derandomize=True, deadline=None, suppress_health_check=list(HealthCheck))
+LONG = settings(QUICK, max_examples=150)
+CSRF = "c" * 32
+
+
+@dataclass(frozen=True)
+class House:
+    """A running server, who calls it, and the names of things it holds."""
+
+    url: str
+    headers: Mapping[str, str]
+    cookies: Mapping[str, str] = field(default_factory=dict)
+    account: str = ""
+    known: Mapping[str, list[str]] = field(default_factory=dict)
+
+
+@pytest.fixture
+def server(committed_db: None, places: None) -> Iterator[str]:
+    with web_server() as url:
+        yield url
+
+
+@pytest.fixture
+def account_house(server: str) -> House:
+    made = factories.credential()
+    account = made.credential.account
+    type(account.organization).objects.update(rate_per_s=100_000, rate_burst=100_000)
+    token = base64.b64encode(f"{made.auth_id}:{made.auth_key}".encode()).decode()
+    ids = [message.msg_id for message in (ops.enroute(account), ops.queued(account), ops.queued(account))]
+    known = {"msgId": ids, "pgnId": ["AAA000B"], "recipientId": [ops.recipient(account).recipient_id]}
+    return House(server, {"Authorization": f"Basic {token}"}, account=account.username, known=known)
+
+
+@pytest.fixture
+def staff_house(server: str) -> House:
+    client = Client()
+    client.force_login(factories.superuser())
+    account = factories.account()
+    messages = [ops.enroute(account), *(ops.queued(account) for _ in range(4))]
+    known: dict[tuple[str, str], list[Any]] = {
+        ("messages", "msgId"): [message.msg_id for message in messages],
+        ("couriers", "pgnId"): [ops.bird(500).pgn_id, ops.bird(501).pgn_id],
+        ("accounts", "account"): [account.username, "house:cash"],
+        ("credentials", "id"): [factories.credential(account).credential.pk],
+        ("entries", "id"): list(Entry.objects.values_list("pk", flat=True)[:2]),
+        ("organizations", "id"): [account.organization_id],
+        ("people", "id"): [factories.outsider().pk],
+        ("recipients", "id"): [ops.recipient(account, f"r{number}").pk for number in range(3)],
+        ("refunds", "id"): [ops.refund(messages[1]).pk, ops.waiting_refund().pk, ops.waiting_refund().pk],
+        ("webhooks", "id"): [webhook().pk, webhook(ended=True).pk],
+    }
+    session = client.cookies["sessionid"].value
+    named = {f"{resource}.{name}": [str(value) for value in values] for (resource, name), values in known.items()}
+    named |= {"organization": [str(account.organization_id)], "account": [account.username]}
+    return House(server, {"X-CSRFToken": CSRF}, {"sessionid": session, "csrftoken": CSRF}, known=named)
+
+
+@pytest.fixture
+def document() -> Any:
+    """The document as the server gives it out."""
+    written = OpenApiJsonRenderer().render(SchemaGenerator().get_schema(request=None, public=True))
+    return schemathesis.openapi.from_dict(json.loads(written))
+
+
+def some(known: list[str], generated: Any) -> Any:
+    """One of the known in two cases of three, the same for the same generated value."""
+    number = crc32(repr(generated).encode())
+    return known[number % len(known)] if number % 3 else generated
+
+
+def at_home(case: Case, house: House) -> None:
+    """Let the request be about things the house holds, most of the time."""
+    resource = case.path.split("/")[3] if case.path.startswith("/api/") else ""
+    for name, value in case.path_parameters.items():
+        if name == "account" and house.account:
+            case.path_parameters[name] = house.account
+        elif known := house.known.get(f"{resource}.{name}", house.known.get(name)):
+            case.path_parameters[name] = some(known, value)
+    if isinstance(case.body, dict) and "msgId" in case.body and house.account:
+        case.body["msgId"] = case.path_parameters["msgId"]
+    for part in (case.query, case.body):
+        if isinstance(part, dict):
+            part.update({name: some(house.known[name], part[name]) for name in part if name in house.known})
+
+
+def call(case: Case, house: House) -> None:
+    at_home(case, house)
+    response = case.call(base_url=house.url, headers=house.headers, cookies=house.cookies, timeout=30)
+    case.validate_response(response, checks=CHECKS, headers=dict(house.headers))
+
+
+def keep_promises(document: Any, below: str, house: House, how: settings) -> None:
+    """Send requests of every operation, well-formed, not, and as its examples; tell of all that was not answered as promised."""
+    broken = []
+    for operation in document.include(path_regex=f"^{below}").get_all_operations():
+        generated = [operation.ok().as_strategy(generation_mode=mode) for mode in GenerationMode]
+        for strategy in [*generated, *operation.ok().get_strategies_from_examples()]:
+            try:
+                how(given(strategy)(lambda case: call(case, house)))()
+            except FailureGroup as group:
+                broken.append(f"{operation.ok().label}: {group}\n{group.exceptions}")
+    assert not broken, "\n\n".join(broken)
+
+
+@pytest.mark.django_db
+def test_every_request_is_described(document: Any) -> None:
+    operations = [operation.ok() for operation in document.get_all_operations()]
+    assert len(operations) > 60
+    texts = ("summary", "description")
+    assert [one.label for one in operations if not all(one.definition.raw.get(text) for text in texts)] == []
+
+
+def test_an_account_is_answered_as_promised(document: Any, account_house: House) -> None:
+    keep_promises(document, "/pigeon/v1/", account_house, QUICK)
+
+
+def test_staff_are_answered_as_promised(document: Any, staff_house: House) -> None:
+    keep_promises(document, "/api/v1/", staff_house, QUICK)
+
+
+@pytest.mark.faults
+def test_an_account_is_answered_as_promised_for_long(document: Any, account_house: House) -> None:
+    keep_promises(document, "/pigeon/v1/", account_house, LONG)
+
+
+@pytest.mark.faults
+def test_staff_are_answered_as_promised_for_long(document: Any, staff_house: House) -> None:
+    keep_promises(document, "/api/v1/", staff_house, LONG)
