@@ -53,7 +53,16 @@ def read_messages(lines: Iterable[str]) -> Iterator[GoodRow[ImportedMessage] | B
         BadHeader: a column is missing, unknown or named twice.
     """
     optional = [name for name in MEMBERS if name not in REQUIRED]
-    return read_rows(lines, required=REQUIRED, optional=optional, parse=_parse)
+    seen: set[str] = set()
+
+    def parse(values: Mapping[str, str]) -> ImportedMessage:
+        message = _parse(values)
+        if message.reference in seen:
+            raise BadValue(f"reference {message.reference} stands on an earlier line")
+        seen.add(message.reference)
+        return message
+
+    return read_rows(lines, required=REQUIRED, optional=optional, parse=parse)
 
 
 def _parse(values: Mapping[str, str]) -> ImportedMessage:
