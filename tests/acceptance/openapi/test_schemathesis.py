@@ -123,7 +123,7 @@ def call(case: Case, house: House) -> None:
 
 
 def keep_promises(document: Any, below: str, house: House, how: settings) -> None:
-    """Send requests of every operation, well-formed, not, and as its examples; tell of all that was not answered as promised."""
+    """Send requests of every operation, well-formed, malformed, and as its examples; tell what broke a promise."""
     broken = []
     for operation in document.include(path_regex=f"^{below}").get_all_operations():
         generated = [operation.ok().as_strategy(generation_mode=mode) for mode in GenerationMode]
