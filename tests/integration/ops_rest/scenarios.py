@@ -9,7 +9,6 @@ from uuid import UUID
 
 from django.utils import timezone
 
-from ops_console.access.policy import POLICY
 from ops_console.ledger.models import Entry
 from ops_console.outbox import services as outbox
 from ops_console.outbox.models import Webhook, WebhookStatus
@@ -218,6 +217,3 @@ def rotate() -> Request:
 @scenario("webhooks", "replay")
 def replay() -> Request:
     return Request("POST", f"webhooks/{webhook(ended=True).pk}/replay")
-
-
-assert SCENARIOS.keys() == POLICY.keys(), SCENARIOS.keys() ^ POLICY.keys()

@@ -44,7 +44,7 @@ def routed() -> Iterator[Pair]:
 
 
 def test_every_row_has_a_route_and_every_route_a_row() -> None:
-    assert set(routed()) == set(POLICY)
+    assert set(routed()) == set(POLICY) == set(SCENARIOS)
 
 
 @pytest.mark.parametrize("pair", PAIRS, ids="-".join)
