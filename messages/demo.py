@@ -41,8 +41,8 @@ CUSTOMERS = (
         "featherfan92",
         Region.US_SW,
         (
-            ("Phoenix", "AZ", "US"),
-            ("Tucson", "AZ", "US"),
+            ("Amarillo", "TX", "US"),
+            ("Lubbock", "TX", "US"),
             ("Albuquerque", "NM", "US"),
             ("Las Cruces", "NM", "US"),
             ("El Paso", "TX", "US"),

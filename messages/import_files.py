@@ -68,6 +68,8 @@ def read_messages(lines: Iterable[str]) -> Iterator[GoodRow[ImportedMessage] | B
 def _parse(values: Mapping[str, str]) -> ImportedMessage:
     if not values["reference"]:
         raise BadValue("reference is empty: it tells a message that is there already from a new one")
+    if not values["body"]:
+        raise BadValue("body is empty")
     document: dict[str, Any] = {}
     for name, text in values.items():
         if text:

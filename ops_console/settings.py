@@ -19,14 +19,17 @@ env = Env()
 BASE_DIR = Path(__file__).resolve().parent.parent
 
 
+def secret(name: str) -> str:
+    """The variable's value, or what the file holds that ``NAME_FILE`` names; empty without either."""
+    path = env.str(f"{name}_FILE", "")
+    return Path(path).read_text().strip() if path else env.str(name, "")
+
+
 def required(name: str, meaning: str) -> str:
     """The variable's value, which production must set; ``NAME_FILE`` may name a file that holds it."""
-    path = env.str(f"{name}_FILE", "")
-    value = Path(path).read_text().strip() if path else env.str(name, "")
+    value = secret(name)
     if not value:
-        raise ImproperlyConfigured(
-            f"{name} is not set: set it to {meaning}, or start the embedded servers with 'make run'."
-        )
+        raise ImproperlyConfigured(f"{name} is not set: set it to {meaning}.")
     return value
 
 
@@ -42,7 +45,7 @@ SECRET_KEY_FALLBACKS: list[str] = env.list("SECRET_KEY_FALLBACKS", [])
 # Links and identifiers come from PUBLIC_URL, never from the Host header, so any name may reach us.
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", ["*"])
 TRUSTED_PROXIES: list[str] = env.list("TRUSTED_PROXIES", [])
-METRICS_TOKEN = env.str("METRICS_TOKEN", "")
+METRICS_TOKEN = secret("METRICS_TOKEN")
 DEMO = env.bool("DEMO", False)
 
 # --- The product ---------------------------------------------------------------------------------------------------

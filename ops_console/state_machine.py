@@ -34,16 +34,26 @@ class TransitionEvent(models.Model):
 MOVE = """
 WITH wanted AS (
     SELECT * FROM unnest({arrays}) AS w ({columns})
-), old AS MATERIALIZED (
+), {moved}
+INSERT INTO {events} (subject_id, from_status, to_status, actor, reason, at)
+SELECT id, status, %(to)s, %(actor)s, %(reason)s, %(at)s FROM moved
+RETURNING subject_id, from_status
+"""
+MOVED_FROM_ONE = """
+moved AS (
+    UPDATE {table} t SET status = %(to)s{assignments}
+    FROM wanted WHERE t.{pk} = wanted.id AND t.status = %(source)s RETURNING t.{pk} AS id, %(source)s AS status
+)
+"""
+# The old status of a row is known only from before the UPDATE.
+MOVED_FROM_SEVERAL = """
+old AS MATERIALIZED (
     SELECT t.{pk} AS id, t.status FROM {table} t JOIN wanted ON wanted.id = t.{pk}
     WHERE t.status = ANY(%(sources)s) ORDER BY t.{pk} FOR UPDATE OF t
 ), moved AS (
     UPDATE {table} t SET status = %(to)s{assignments}
     FROM old JOIN wanted USING (id) WHERE t.{pk} = old.id RETURNING old.id, old.status
 )
-INSERT INTO {events} (subject_id, from_status, to_status, actor, reason, at)
-SELECT id, status, %(to)s, %(actor)s, %(reason)s, %(at)s FROM moved
-RETURNING subject_id, from_status
 """
 
 
@@ -72,15 +82,17 @@ class StateMachine(Generic[M]):
     ) -> dict[Any, str]:
         """Move the rows that may move, in one statement, and return each moved id with its old state.
 
+        Callers that move several rows at once lock them first, so that two movers never wait in a circle.
         ``changes`` are set on every row; ``columns`` holds per field a value for each of ``ids``, in their order.
         """
-        if not ids:
-            return {}
         columns = columns or {}
-        statement = self._statement(list(columns), list(changes))
+        sources = sorted(self.allowed[to])
+        if not ids or not sources:
+            return {}
+        statement = self._statement(list(columns), list(changes), n_sources=len(sources))
         values: dict[str, Any] = {f"set_{name}": value for name, value in changes.items()}
         values |= {f"col_{name}": array_text(column) for name, column in columns.items()}
-        values |= {"ids": array_text(ids), "to": to, "sources": sorted(self.allowed[to])}
+        values |= {"ids": array_text(ids), "to": to, "sources": sources, "source": sources[0]}
         values |= {"actor": actor, "reason": reason, "at": at}
         with connection.cursor() as cursor:
             cursor.execute(statement, values)
@@ -101,7 +113,7 @@ class StateMachine(Generic[M]):
             raise NotFound()
         raise InvalidTransition(current=str(current), wanted=to)
 
-    def _statement(self, columns: list[str], changes: list[str]) -> str:
+    def _statement(self, columns: list[str], changes: list[str], *, n_sources: int) -> str:
         meta = self.model._meta
         varying = [meta.get_field(name) for name in columns]
         arrays = [("%(ids)s", meta.pk)] + [(f"%(col_{field.name})s", field) for field in varying]
@@ -110,12 +122,12 @@ class StateMachine(Generic[M]):
         assignments += [f", {_column(meta.get_field(name))} = %(set_{name})s" for name in changes]
         if any(field.name == "version" for field in meta.concrete_fields):
             assignments.append(", version = t.version + 1")
+        moved = MOVED_FROM_ONE if n_sources == 1 else MOVED_FROM_SEVERAL
+        table, pk = meta.db_table, _column(meta.pk)
         return MOVE.format(
             arrays=", ".join(f"{value}::{_array_type(field)}[]" for value, field in arrays),
             columns=", ".join(["id", *names]),
-            assignments="".join(assignments),
-            table=meta.db_table,
-            pk=_column(meta.pk),
+            moved=moved.format(table=table, pk=pk, assignments="".join(assignments)),
             events=self.events._meta.db_table,
         )
 

@@ -56,8 +56,8 @@ class QueuedMessage:
     callback_url: str
     requested: list[int] = field(default_factory=list)
     level: int = FIRST_LEVEL
-    # Suitable couriers nearest first: all there are within the distance the level covers.
-    near: list[Candidate] = field(default_factory=list)
+    # Ids of suitable couriers, nearest first: all there are within the distance the level covers.
+    near: list[int] = field(default_factory=list)
 
     @classmethod
     def of(cls, message: Message) -> QueuedMessage:
@@ -117,27 +117,28 @@ class Matcher:
             message.near = self._by_name(message)
         self._look([message for message in batch if not self._wants_someone(message)], self.level)
         self._hopeless_g = {-1: min(self._hopeless_g.values(), default=math.inf)}
-        chosen: list[Candidate | None] = []
+        chosen: list[int | None] = []
         while unsettled := self._choose(batch, chosen):
-            for courier in chosen[unsettled[0] :]:
-                if courier is not None:
-                    courier.taken = False
+            self.pool.taken.difference_update(chosen[unsettled[0] :])
             del chosen[unsettled[0] :]
             self._hopeless_g = {at: weight for at, weight in self._hopeless_g.items() if at < unsettled[0]}
             self._look_farther([batch[position] for position in unsettled])
         self._remember_level(batch)
         pairs = zip(batch, chosen, strict=True)
-        return [Match.of(message, courier, now=self.now) for message, courier in pairs if courier is not None]
+        return [
+            Match.of(message, self.pool.get(courier), now=self.now) for message, courier in pairs if courier is not None
+        ]
 
-    def _choose(self, batch: Sequence[QueuedMessage], chosen: list[Candidate | None]) -> list[int]:
+    def _choose(self, batch: Sequence[QueuedMessage], chosen: list[int | None]) -> list[int]:
         """Let the messages from ``len(chosen)`` on take their couriers; return the positions that must look farther."""
         unsettled = []
+        taken = self.pool.taken
         hopeless_g = min(self._hopeless_g.values())
         for position in range(len(chosen), len(batch)):
             message = batch[position]
-            courier = next((near for near in message.near if not near.taken), None)
+            courier = next((near for near in message.near if near not in taken), None)
             if courier is not None:
-                courier.taken = True
+                taken.add(courier)
             elif message.level > 0 and message.weight_g < hopeless_g and not self._wants_someone(message):
                 unsettled.append(position)
             elif message.level == 0 and message.deliver_max is None:
@@ -172,9 +173,9 @@ class Matcher:
             return [message.pinned_courier_id]
         return message.requested if message.waits_for_requested(self.now) else []
 
-    def _by_name(self, message: QueuedMessage) -> list[Candidate]:
+    def _by_name(self, message: QueuedMessage) -> list[int]:
         named = (self.pool.by_id(courier) for courier in self._named(message))
-        return [courier for courier in named if courier is not None and self._suits(message, courier)]
+        return [courier.id for courier in named if courier is not None and self._suits(message, courier)]
 
     def _in_time(self, message: QueuedMessage) -> Callable[[Candidate], bool] | None:
         """The test of a candidate against the message's timeframe, if it has one."""

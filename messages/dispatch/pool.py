@@ -3,60 +3,59 @@
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from math import sqrt
-from operator import attrgetter
+from typing import NamedTuple
 
 from django.db import connection
 
 from couriers import grid
 from ops_console.state_machine import array_text
 
+# In the order of Candidate. PostgreSQL refuses products of tiny numbers; adding and taking away 360 makes them zero.
 FETCH = """
-SELECT c.id, c.cell, c.latitude, c.longitude, c.speed_kmh, c.payload_g
+SELECT c.cell, c.id, cos(lat) * cos(lon), cos(lat) * sin(lon), sin(lat), c.speed_kmh, c.payload_g, c.latitude,
+       c.longitude
 FROM unnest(%s::bigint[], %s::bigint[]) AS r (low, high)
-JOIN couriers_courier c ON c.cell BETWEEN r.low AND r.high
-WHERE c.status = 'available'
+JOIN couriers_courier c ON c.cell BETWEEN r.low AND r.high AND c.status = 'available',
+LATERAL (SELECT radians(c.latitude + 360 - 360), radians(c.longitude + 360 - 360)) AS p (lat, lon)
 """
 FETCH_BY_ID = """
-SELECT id, cell, latitude, longitude, speed_kmh, payload_g FROM couriers_courier
-WHERE id = ANY(%s::bigint[]) AND status = 'available'
+SELECT c.cell, c.id, cos(lat) * cos(lon), cos(lat) * sin(lon), sin(lat), c.speed_kmh, c.payload_g, c.latitude,
+       c.longitude
+FROM couriers_courier c,
+LATERAL (SELECT radians(c.latitude + 360 - 360), radians(c.longitude + 360 - 360)) AS p (lat, lon)
+WHERE c.id = ANY(%s::bigint[]) AND c.status = 'available'
 """
-
 # Millimetres in the Earth's radius.
 MM = grid.EARTH_RADIUS_KM * 1e6
 
 
-class Candidate:
-    """An available courier; ``taken`` once a message of this batch has it."""
+class Candidate(NamedTuple):
+    """An available courier: a row as it was read, for a batch reads tens of thousands. x, y, z: its unit vector."""
 
-    __slots__ = ("cell", "id", "latitude", "longitude", "payload_g", "speed_kmh", "taken", "vector")
+    cell: int
+    id: int
+    x: float
+    y: float
+    z: float
+    speed_kmh: float
+    payload_g: float
+    latitude: float
+    longitude: float
 
-    def __init__(
-        self,
-        id: int,  # noqa: A002 - the column's name
-        cell: int,
-        latitude: float,
-        longitude: float,
-        speed_kmh: float,
-        payload_g: float,
-    ) -> None:
-        self.id = id
-        self.cell = cell
-        self.latitude = latitude
-        self.longitude = longitude
-        self.speed_kmh = speed_kmh
-        self.payload_g = payload_g
-        self.vector = grid.unit_vector(latitude, longitude)
-        self.taken = False
+
+Row = tuple[int, int, float, float, float, float, float, float, float]
 
 
 class CourierPool:
-    """Candidates sorted by cell, so that a range of the grid is a slice of them."""
+    """Rows of candidates sorted by cell, so that a range of the grid is a slice of them."""
 
     def __init__(self) -> None:
-        self._by_id: dict[int, Candidate] = {}
-        self._sorted: list[Candidate] = []
+        # Those a message of this batch has.
+        self.taken: set[int] = set()
+        self._by_id: dict[int, Row] = {}
+        self._sorted: list[Row] = []
         self._cells: list[int] = []
         self._fetched: set[grid.Range] = set()
 
@@ -67,24 +66,26 @@ class CourierPool:
             return
         self._fetched |= new
         low, high = zip(*_merged(sorted(new)), strict=True)
-        self._sorted += self._read(FETCH, [list(low), list(high)])
-        self._sorted.sort(key=attrgetter("cell"))
-        self._cells = [candidate.cell for candidate in self._sorted]
+        self._read(FETCH, [low, high])
 
     def fetch_by_id(self, ids: Iterable[int]) -> None:
         """Read those of the couriers that are available, wherever they are."""
         wanted = set(ids) - self._by_id.keys()
         if wanted:
-            self._sorted += self._read(FETCH_BY_ID, [list(wanted)])
+            self._read(FETCH_BY_ID, [list(wanted)])
 
     def by_id(self, courier_id: int) -> Candidate | None:
         """The courier, if it was fetched and nobody has taken it."""
-        candidate = self._by_id.get(courier_id)
-        return candidate if candidate is not None and not candidate.taken else None
+        row = self._by_id.get(courier_id)
+        return Candidate(*row) if row is not None and courier_id not in self.taken else None
+
+    def get(self, courier_id: int) -> Candidate:
+        """A courier that was fetched."""
+        return Candidate(*self._by_id[courier_id])
 
     def has_free(self) -> bool:
         """Whether a courier that was fetched is still to be had."""
-        return any(not candidate.taken for candidate in self._by_id.values())
+        return len(self.taken) < len(self._by_id)
 
     def near(
         self,
@@ -94,8 +95,8 @@ class CourierPool:
         within: float,
         weight_g: float,
         suits: Callable[[Candidate], bool] | None,
-    ) -> list[Candidate]:
-        """The couriers in the ranges that carry the weight and suit, nearest first, lower ids before higher.
+    ) -> list[int]:
+        """The ids of couriers in the ranges that carry the weight and suit, nearest first, lower ids before higher.
 
         Only those whose chord to the point (unit sphere) is at most ``within``. Chords are compared by the
         millimetre, so that rounding does not tell apart couriers at one place.
@@ -105,22 +106,23 @@ class CourierPool:
         found = []
         for low, high in ranges:
             start = bisect_left(self._cells, low)
-            for candidate in self._sorted[start : bisect_right(self._cells, high, start)]:
-                cx, cy, cz = candidate.vector
-                dx, dy, dz = x - cx, y - cy, z - cz
+            for row in self._sorted[start : bisect_right(self._cells, high, start)]:
+                dx, dy, dz = x - row[2], y - row[3], z - row[4]
                 square = dx * dx + dy * dy + dz * dz
-                if square <= most and candidate.payload_g >= weight_g and (suits is None or suits(candidate)):
-                    found.append((int(sqrt(square) * MM), candidate.id, candidate))
+                if square <= most and row[6] >= weight_g and (suits is None or suits(Candidate(*row))):
+                    found.append((int(sqrt(square) * MM), row[1]))
         found.sort()
-        return [candidate for _, _, candidate in found]
+        return [courier_id for _, courier_id in found]
 
-    def _read(self, statement: str, parameters: list[list[int]]) -> list[Candidate]:
-        """Run a query and return the candidates that are new."""
+    def _read(self, statement: str, parameters: Sequence[Sequence[int]]) -> None:
+        """Run a query and add the rows that are new."""
         with connection.cursor() as cursor:
             cursor.execute(statement, [array_text(values) for values in parameters])
-            new = [Candidate(*row) for row in cursor.fetchall() if row[0] not in self._by_id]
-        self._by_id.update((candidate.id, candidate) for candidate in new)
-        return new
+            new = [row for row in cursor.fetchall() if row[1] not in self._by_id]
+        self._by_id.update((row[1], row) for row in new)
+        self._sorted += new
+        self._sorted.sort()
+        self._cells = [row[0] for row in self._sorted]
 
 
 def _merged(ranges: list[grid.Range]) -> list[grid.Range]:

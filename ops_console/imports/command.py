@@ -50,7 +50,7 @@ class ImportCommand(DomainCommand, Generic[T]):
         report = ", ".join(f"{counts[name]} {name}" for name in (*self.outcomes, "bad"))
         self.stdout.write(f"{verdict}{report}.")
         if counts["bad"]:
-            raise CommandError(f"{counts['bad']} bad rows are left out: mend them and load the file again.")
+            raise CommandError(f"Bad rows left out: {counts['bad']}. Mend them and load the file again.")
 
     def _load_all(self, lines: TextIO, *, n_lines: int, dry_run: bool) -> Counter[str]:
         counts: Counter[str] = Counter()

@@ -55,7 +55,7 @@ def settings_read() -> Iterator[tuple[str, ast.expr | None]]:
             if isinstance(node.func, ast.Attribute) and isinstance(node.func.value, ast.Name):
                 if node.func.value.id == "env":
                     yield str(node.args[0].value), node.args[1] if len(node.args) > 1 else None
-            elif isinstance(node.func, ast.Name) and node.func.id == "required":
+            elif isinstance(node.func, ast.Name) and node.func.id in {"required", "secret"}:
                 yield str(node.args[0].value), None
 
 

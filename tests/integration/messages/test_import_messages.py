@@ -42,7 +42,7 @@ def load(file: Path, account: Account, *options: str) -> list[str]:
     return out.getvalue().splitlines()
 
 
-LEFT_OUT = "error: {} bad rows are left out: mend them and load the file again."
+LEFT_OUT = "error: Bad rows left out: {}. Mend them and load the file again."
 
 
 def test_messages_are_queued_and_charged(file, account):
@@ -105,7 +105,7 @@ def test_a_dry_run_says_the_same_and_changes_nothing(file, account):
         (",Phoenix,US,x,,", "reference is empty"),
         ("r3,,,x,,", "destination"),
         ("r3,Phoenix,,x,,", "destination/address/country"),
-        ("r3,Phoenix,US,,,", "message"),
+        ("r3,Phoenix,US,,,", "body is empty"),
         ("r3,Phoenix,US,x,urgent,", "extras/priority"),
         ("r3,Phoenix,US,x,,much", "insuredValue 'much' is no number"),
         ("r3,Phoenix,US,x,,nan", "insuredValue"),

@@ -18,7 +18,15 @@ from tests.factories import NOW
 from tests.fleets import courier
 
 pytestmark = pytest.mark.django_db
-POLES_AND_SEAM = [(90.0, 0.0), (-90.0, 0.0), (0.0, 180.0), (0.0, -180.0), (10.0, 179.99), (10.0, -179.99)]
+POLES_AND_SEAM = [
+    (90.0, 0.0),
+    (-90.0, 0.0),
+    (0.0, 180.0),
+    (0.0, -180.0),
+    (10.0, 179.99),
+    (10.0, -179.99),
+    (5e-324, 5e-324),
+]
 
 
 def point(rng: random.Random) -> tuple[float, float]:
