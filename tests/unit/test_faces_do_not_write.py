@@ -56,19 +56,12 @@ def statuses_set_in(tree: ast.AST, models: frozenset[str]) -> list[str]:
     """Where a status is given to a row that exists, as far as the source tells."""
     found = []
     for node in ast.walk(tree):
-        targets = node.targets if isinstance(node, ast.Assign) else []
-        targets = [node.target] if isinstance(node, (ast.AugAssign, ast.AnnAssign)) else targets
-        found += [
-            f"{node.lineno}: {target.value.id}.status ="
-            for target in targets
-            if isinstance(target, ast.Attribute)
-            and target.attr == "status"
-            and isinstance(target.value, ast.Name)
-            and target.value.id in models
-        ]
-        if isinstance(node, ast.Call):
+        if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store) and node.attr == "status":
+            if isinstance(node.value, ast.Name) and node.value.id in models:
+                found.append(f"{node.lineno}: {node.value.id}.status =")
+        elif isinstance(node, ast.Call):
             found += status_call(node)
-        if isinstance(node, ast.Constant) and isinstance(node.value, str) and UPDATES_STATUS.search(node.value):
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str) and UPDATES_STATUS.search(node.value):
             found.append(f"{node.lineno}: UPDATE ... SET status")
     return found
 
