@@ -71,7 +71,7 @@ class Courier(models.Model):
     longitude = models.FloatField()
     # Of ``couriers.grid``: where a search for the nearest looks.
     cell = models.BigIntegerField()
-    # When a busy or resting courier can fly again, as far as is known.
+    # When a busy or resting courier can fly again, as far as is known; since when an available one could.
     ready_at = models.DateTimeField(null=True, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
 

@@ -36,7 +36,7 @@ def wake_rested(*, now: datetime, limit: int = WAKE_AT_ONCE) -> list[int]:
     """
     with transaction.atomic():
         ids = list(Courier.objects.rested(now).select_for_update(skip_locked=True).values_list("pk", flat=True)[:limit])
-        return list(MACHINE.move(ids, CourierStatus.AVAILABLE, actor=WAKER, at=now, ready_at=None))
+        return list(MACHINE.move(ids, CourierStatus.AVAILABLE, actor=WAKER, at=now))
 
 
 def take_out_of_service(*, courier_id: int, reason: str, actor: Actor, now: datetime) -> None:

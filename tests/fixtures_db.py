@@ -31,7 +31,7 @@ def django_db_setup(
     django_db_modify_db_settings: None,
 ) -> Iterator[None]:
     with django_db_blocker.unblock():
-        configuration = setup_databases(verbosity=0, interactive=False, aliases={"default"})
+        configuration = setup_databases(verbosity=0, interactive=False, aliases={"default": None})
     yield
     with django_db_blocker.unblock():
         connections.close_all()

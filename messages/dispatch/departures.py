@@ -41,7 +41,9 @@ REQUESTED = """
 SELECT message_id, courier_id FROM pigeon_messages_requestedcourier WHERE message_id = ANY(%s) ORDER BY message_id, rank
 """
 LOCK_COURIERS = """
-SELECT id FROM couriers_courier WHERE id = ANY(%s) AND status = 'available' ORDER BY id FOR UPDATE SKIP LOCKED
+SELECT id FROM couriers_courier
+WHERE id = ANY(%s) AND status = 'available' AND (ready_at IS NULL OR ready_at <= %s)
+ORDER BY id FOR UPDATE SKIP LOCKED
 """
 TAKE_OFF = """
 INSERT INTO pigeon_messages_flight
@@ -169,7 +171,7 @@ def match_and_lock(matcher: Matcher, batch: Sequence[QueuedMessage]) -> list[Mat
         if not matches:
             break
         with connection.cursor() as cursor:
-            cursor.execute(LOCK_COURIERS, [[match.courier.id for match in matches]])
+            cursor.execute(LOCK_COURIERS, [[match.courier.id for match in matches], matcher.now])
             locked = {row[0] for row in cursor.fetchall()}
         certain += [match for match in matches if match.courier.id in locked]
         batch = [match.message for match in matches if match.courier.id not in locked]

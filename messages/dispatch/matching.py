@@ -102,7 +102,7 @@ class Matcher:
     def __init__(self, *, now: datetime, level: int = FIRST_LEVEL) -> None:
         self.now = now
         self.level = level
-        self.pool = CourierPool()
+        self.pool = CourierPool(now=now)
         # By position in the batch: what messages weighed that nobody then free in the whole world could carry.
         self._hopeless_g: dict[int, float] = {}
 

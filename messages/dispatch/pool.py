@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime
 from math import sqrt
 from typing import NamedTuple
 
@@ -17,7 +18,8 @@ FETCH = """
 SELECT c.cell, c.id, cos(lat) * cos(lon), cos(lat) * sin(lon), sin(lat), c.speed_kmh, c.payload_g, c.latitude,
        c.longitude
 FROM unnest(%s::bigint[], %s::bigint[]) AS r (low, high)
-JOIN couriers_courier c ON c.cell BETWEEN r.low AND r.high AND c.status = 'available',
+JOIN couriers_courier c ON c.cell BETWEEN r.low AND r.high AND c.status = 'available'
+    AND (c.ready_at IS NULL OR c.ready_at <= %s),
 LATERAL (SELECT radians(c.latitude + 360 - 360), radians(c.longitude + 360 - 360)) AS p (lat, lon)
 """
 FETCH_BY_ID = """
@@ -25,7 +27,7 @@ SELECT c.cell, c.id, cos(lat) * cos(lon), cos(lat) * sin(lon), sin(lat), c.speed
        c.longitude
 FROM couriers_courier c,
 LATERAL (SELECT radians(c.latitude + 360 - 360), radians(c.longitude + 360 - 360)) AS p (lat, lon)
-WHERE c.id = ANY(%s::bigint[]) AND c.status = 'available'
+WHERE c.id = ANY(%s::bigint[]) AND c.status = 'available' AND (c.ready_at IS NULL OR c.ready_at <= %s)
 """
 # Millimetres in the Earth's radius.
 MM = grid.EARTH_RADIUS_KM * 1e6
@@ -49,9 +51,13 @@ Row = tuple[int, int, float, float, float, float, float, float, float]
 
 
 class CourierPool:
-    """Rows of candidates sorted by cell, so that a range of the grid is a slice of them."""
+    """Rows of candidates sorted by cell, so that a range of the grid is a slice of them.
 
-    def __init__(self) -> None:
+    A courier that another process woke after ``now`` is left to a later batch: it would leave before it arrived.
+    """
+
+    def __init__(self, *, now: datetime) -> None:
+        self._now = now
         # Those a message of this batch has.
         self.taken: set[int] = set()
         self._by_id: dict[int, Row] = {}
@@ -117,7 +123,7 @@ class CourierPool:
     def _read(self, statement: str, parameters: Sequence[Sequence[int]]) -> None:
         """Run a query and add the rows that are new."""
         with connection.cursor() as cursor:
-            cursor.execute(statement, [array_text(values) for values in parameters])
+            cursor.execute(statement, [*(array_text(values) for values in parameters), self._now])
             new = [row for row in cursor.fetchall() if row[1] not in self._by_id]
         self._by_id.update((row[1], row) for row in new)
         self._sorted += new

@@ -161,7 +161,7 @@ def _fly_instead(message: Message, courier: Courier, *, actor: Actor, reason: st
     if flight.courier_id == courier.pk:
         raise Conflict(f"{courier.pgn_id} is flying it already.")
     queued = QueuedMessage.of(message)
-    pool = CourierPool()
+    pool = CourierPool(now=now)
     pool.fetch_by_id([courier.pk])
     candidate = pool.by_id(courier.pk)
     if candidate is None:

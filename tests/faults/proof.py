@@ -16,9 +16,13 @@ SELECT history, count(*) FROM (
     FROM pigeon_messages_messageevent GROUP BY subject_id) h
 GROUP BY history
 """
-# A courier that carried two at once would have left twice without a rest between. Told by the order of the rows, which
-# the courier's row lock makes: with hours sped up to fractions of a second, a batch's one time of departure may lie
-# before the landing of a courier that came free while the batch was matched.
+# A courier that carried two at once would have left twice without a rest between, or before it had arrived.
+OVERLAPS = """
+SELECT courier_id, departed_at, arrived FROM (
+    SELECT courier_id, departed_at, lag(arrives_at) OVER (PARTITION BY courier_id ORDER BY id) AS arrived
+    FROM pigeon_messages_flight) f
+WHERE departed_at < arrived
+"""
 BROKEN_DAYS = """
 SELECT subject_id, last, from_status FROM (
     SELECT subject_id, from_status, lag(to_status) OVER (PARTITION BY subject_id ORDER BY id) AS last
@@ -41,6 +45,7 @@ def assert_all_delivered_once(n: int) -> None:
 
 def assert_couriers_are_sane(*, n_flights: int) -> None:
     """No courier carried two at once, and each had one departure a flight."""
+    assert rows(OVERLAPS) == []
     assert rows(BROKEN_DAYS) == []
     assert rows(DEPARTURES) == [(n_flights,)]
 

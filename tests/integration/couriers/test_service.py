@@ -58,7 +58,7 @@ def test_the_rested_wake_longest_rested_first() -> None:
     assert wake_rested(now=NOW) == [late.pk]
     assert wake_rested(now=NOW) == []
     woken = Courier.objects.get(pk=early.pk)
-    assert (woken.status, woken.ready_at) == (AVAILABLE, None)
+    assert (woken.status, woken.ready_at) == (AVAILABLE, NOW - timedelta(seconds=60))
     assert set(CourierEvent.objects.values_list("subject", "to_status")) == {
         (early.pk, "available"),
         (late.pk, "available"),

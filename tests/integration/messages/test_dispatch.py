@@ -240,3 +240,12 @@ def test_a_lost_courier_goes_offline_and_the_message_is_refunded_and_its_insuran
     assert (bird.status, status_of(sent), Flight.objects.get().outcome) == ("offline", "refunded", "lost")
     assert Account.objects.get(pk=sender.pk).balance == Decimal("25.00")
     assert list(reconcile()) == []
+
+
+def test_a_courier_that_woke_after_the_batch_began_is_left_to_the_next():
+    fleet(courier(1, *TUCSON, ready_at=NOW + timedelta(seconds=1)))
+    sent = message()
+    dispatch_batch(now=NOW)
+    assert status_of(sent) == "queued"
+    dispatch_queue(now=lambda: NOW + HOUR)
+    assert status_of(sent) == "enroute"

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from couriers import grid
 from couriers.flight import flight_duration
 from couriers.models import Courier
 from couriers.nearest import nearest_courier
@@ -60,7 +61,7 @@ def brute_force(batch: list[QueuedMessage], fleet: list[Courier]) -> dict[int, i
     for message in batch:
         suitable = []
         for bird in free.values():
-            km = message.distance_km(bird)
+            km = grid.great_circle_km(bird.latitude, bird.longitude, message.latitude, message.longitude)
             in_time = (
                 message.deliver_max is None
                 or NOW + flight_duration(distance_km=km, speed_kmh=bird.speed_kmh) <= message.deliver_max
