@@ -32,7 +32,7 @@ CHECKS = [
     checks.unsupported_method,
 ]
 QUICK = settings(max_examples=20, derandomize=True, deadline=None, suppress_health_check=list(HealthCheck))
-LONG = settings(QUICK, max_examples=150)
+LONG = settings(QUICK, max_examples=60)
 CSRF = "c" * 32
 
 
