@@ -4,7 +4,7 @@
 
 PYTHON := .venv/bin/python
 # Folders of our own code, for the tools that want to be told.
-CODE := manage.py ops_console couriers messages campaigns
+CODE := manage.py ops_console couriers messages campaigns bench tests
 
 help: ## Say what each target does
 	@sed -n 's/^\([a-z]*\):[^#]*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 16

@@ -92,7 +92,9 @@ class ExtrasSerializer(StrictSerializer):
     return_receipt = BooleanField(required=False)
     insured_value = MoneyField(min_value=0, max_value=500, required=False, help_text="US dollars.")
     reference = TextField(max_length=100, required=False, allow_blank=True, help_text="The client's own.")
-    callback_url = TextField(max_length=2048, required=False, help_text="Gets a signed POST at each status.")
+    callback_url = TextField(
+        max_length=2048, required=False, help_text="Gets a signed POST when it departs, is delivered or refunded."
+    )
 
 
 class MessageSerializer(StrictSerializer):

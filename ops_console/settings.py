@@ -39,7 +39,9 @@ DEBUG = env.bool("DEBUG", False)
 HOST = env.str("HOST", "127.0.0.1")
 PORT = env.int("PORT", 8000)
 VAR_DIR = Path(env.str("VAR_DIR", str(BASE_DIR / "var"))).resolve()
-PUBLIC_URL = required("PUBLIC_URL", "the address people and clients reach this at, such as https://ops.example.com").rstrip("/")
+PUBLIC_URL = required(
+    "PUBLIC_URL", "the address people and clients reach this at, such as https://ops.example.com"
+).rstrip("/")
 SECRET_KEY = required("SECRET_KEY", "a long random text")
 SECRET_KEY_FALLBACKS: list[str] = env.list("SECRET_KEY_FALLBACKS", [])
 # Links and identifiers come from PUBLIC_URL, never from the Host header, so any name may reach us.

@@ -10,7 +10,8 @@ from django.db import connection, transaction
 
 from messages.drafts import MessageDraft
 from messages.models import Message
-from messages.services.clients import create_message
+from messages.services.clients import queue_message, require_own
+from messages.services.planning import check_callback
 from ops_console.access.actors import Actor
 from ops_console.errors import DomainError, sentence
 from ops_console.ledger.models import Account
@@ -35,19 +36,22 @@ def import_messages(
 
     A refused one does not stop the others. A dry run does the same and takes it back.
     """
+    require_own(actor, account)
     result = Imported()
+    # Host names are looked up before anything is locked.
+    guarded = [draft for draft in drafts if not _refused_callback(draft, result)]
     with transaction.atomic():
         with connection.cursor() as cursor:
             cursor.execute(LOCK, [f"import:{account.pk}"])
         seen = _references_in_use(account, drafts)
-        for draft in drafts:
+        for draft in guarded:
             reference = draft.extras.reference
             if reference in seen:
                 result.known.append(reference)
                 continue
             try:
                 with transaction.atomic():
-                    create_message(account=account, draft=draft, actor=actor, now=now)
+                    queue_message(account=account, draft=draft, actor=actor, now=now)
             except DomainError as error:
                 result.refused[reference] = sentence(error)
             else:
@@ -55,6 +59,15 @@ def import_messages(
                 result.queued.append(reference)
         transaction.set_rollback(dry_run)
     return result
+
+
+def _refused_callback(draft: MessageDraft, result: Imported) -> bool:
+    try:
+        check_callback(draft)
+    except DomainError as error:
+        result.refused[draft.extras.reference] = sentence(error)
+        return True
+    return False
 
 
 def _references_in_use(account: Account, drafts: Sequence[MessageDraft]) -> set[str]:

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from django.db import transaction
 
+from couriers.models import Courier
 from messages.dispatch.landing import recall
 from messages.models import Flight, Message, MessageStatus
 from messages.refunding import refund_messages
@@ -51,9 +52,12 @@ def approve_refund(*, refund_id: UUID, actor: Actor, now: datetime, reason: str 
 
 
 def _lock(msg_id: str) -> Message:
+    """The message and the courier that carries it, locked: before the ledger and the audit trail, as everywhere."""
     message = Message.objects.select_for_update().filter(msg_id=msg_id).first()
     if message is None:
         raise NotFound("There is no such message.")
+    aloft = Flight.objects.aloft().filter(message=message).values("courier_id")
+    Courier.objects.select_for_update().filter(pk__in=aloft).first()
     return message
 
 

@@ -61,7 +61,7 @@ def release_messages(*, msg_ids: Sequence[str], reason: str, actor: Actor, now: 
 
 
 def dispatch_messages(*, msg_ids: Sequence[str], reason: str, actor: Actor, now: datetime) -> Outcome:
-    """Let queued messages fly at once, with whoever is nearest, whatever they wait for."""
+    """Let queued messages fly at once, with the courier staff chose or else the nearest, whatever they wait for."""
     require(actor, "messages", "dispatch")
     with transaction.atomic():
         outcome, messages = _lock(msg_ids, _not_queued, _held)

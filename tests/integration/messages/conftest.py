@@ -122,14 +122,14 @@ def fly(*, at: datetime = NOW) -> int:
 
 
 @pytest.fixture
-def clock() -> Iterator[time_machine.Coordinates]:
+def clock() -> Iterator[time_machine.Traveller]:
     """The time stands still at NOW; ``clock.move_to`` moves it."""
     with time_machine.travel(NOW, tick=False) as coordinates:
         yield coordinates
 
 
 @pytest.fixture
-def client(db: None, places: None, clock: time_machine.Coordinates) -> PigeonClient:
+def client(db: None, places: None, clock: time_machine.Traveller) -> PigeonClient:
     return PigeonClient(factories.credential())
 
 

@@ -267,7 +267,9 @@ def test_the_outside_of_an_edit(client, queued, body, places):
     assert footprint() == before
 
 
-NO_IDS = [5, 1.5, True, None, [], {}, "", " a", "a ", "a b", "é", "a/b", "a\n", "x" * 65]
+NO_IDS: list[Any] = [5, 1.5, True, None, [], {}, "", " a", "a ", "a b", "é", "a/b", "a\n", "x" * 65]
+OTHER_NAMES: list[Any] = [5, True, None, [], {}, "x" * 201]
+OTHER_ADDRESSES: list[Any] = [5, True, None, [], "London"]
 ENTRY = {"recipientId": "mum", "name": "Mum", "address": {"city": "London", "country": "GB"}}
 
 
@@ -275,8 +277,8 @@ ENTRY = {"recipientId": "mum", "name": "Mum", "address": {"city": "London", "cou
     ("change", "place"),
     [
         *(({"recipientId": value}, "/recipientId") for value in NO_IDS),
-        *(({"name": value}, "/name") for value in (5, True, None, [], {}, "x" * 201)),
-        *(({"address": value}, "/address") for value in (5, True, None, [], "London")),
+        *(({"name": value}, "/name") for value in OTHER_NAMES),
+        *(({"address": value}, "/address") for value in OTHER_ADDRESSES),
         ({"address": {}}, "/address/city /address/country"),
         ({"address": {"city": "London", "country": "GB", "colour": "red"}}, "/address/colour"),
         ({"address": {"city": "Nowhere at all", "country": "GB"}}, "/address/city"),

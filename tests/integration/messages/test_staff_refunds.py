@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from datetime import timedelta
 from decimal import Decimal
 
@@ -94,7 +95,7 @@ class TestFourEyes:
         with pytest.raises(Forbidden):
             approve_refund(refund_id=asked.pk, actor=first, now=NOW)
         approve_refund(refund_id=asked.pk, actor=second, now=NOW)
-        assert (balance(sent), Message.objects.get().status) == (0, "refunded")
+        assert (balance(sent), Message.objects.get().status) == (Decimal(0), "refunded")
         with pytest.raises(InvalidTransition):
             approve_refund(refund_id=asked.pk, actor=staff(), now=NOW)
 
@@ -131,7 +132,7 @@ class TestRaces:
         bird()
         sent, actor = message(), staff()
         owner = Account.objects.get(pk=sent.account_id)
-        acts = [
+        acts: list[Callable[[], object]] = [
             lambda: refund(sent, "0.16", actor),
             fly,
             lambda: land_due(now=NOW + timedelta(days=3)),

@@ -13,6 +13,7 @@ from couriers.varieties import Variety
 from messages.dispatch.departures import dispatch_queue, end_waits
 from messages.dispatch.landing import land_due
 from messages.models import Flight, Message, MessageEvent
+from messages.refunding import refund_messages
 from messages.services import clients, steering
 from ops_console.access.actors import Actor
 from ops_console.audit import services as audit
@@ -60,7 +61,7 @@ def in_state(state: str) -> Message:
     if state == "held":
         Message.objects.update(held_at=NOW)
     if state == "refunded":
-        steering.refund_messages([sent], actor="test", reason="test", now=NOW)
+        refund_messages([sent], actor="test", reason="test", now=NOW)
     sent.refresh_from_db()
     return sent
 

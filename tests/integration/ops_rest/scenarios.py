@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -43,7 +44,7 @@ def scenario(resource: str, action: str) -> Callable[[Callable[[], Request]], Ca
 
 def lists(*resources: str) -> None:
     for resource in resources:
-        SCENARIOS[resource, "list"] = lambda path=resource: Request("GET", path)
+        SCENARIOS[resource, "list"] = partial(Request, "GET", resource)
 
 
 def retrieves(resource: str, name: Callable[[], Any]) -> None:

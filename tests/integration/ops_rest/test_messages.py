@@ -58,7 +58,7 @@ def test_what_would_search_everything_is_refused(client: ops.StaffClient, query:
 def test_pages_follow_each_other(client: ops.StaffClient) -> None:
     account = factories.account()
     sent = [ops.queued(account).msg_id for _ in range(5)]
-    first = client.get("/api/v1/messages", {"limit": 3, "account": account.username}).json()
+    first = client.get("/api/v1/messages", {"limit": "3", "account": account.username}).json()
     second = client.get(first["next"].removeprefix("http://localhost:8000")).json()
     assert [row["msgId"] for page in (first, second) for row in page["results"]] == sent[::-1]
     assert second["nextCursor"] is None

@@ -26,7 +26,7 @@ POSTS = [pair for pair in CHANGES if pair not in PUT_PATCH_DELETE]
 NOWHERE = "00000000-0000-0000-0000-000000000000"
 
 
-def send(client: Client, request: Request, **how: Any) -> Any:
+def send(client: Any, request: Request, **how: Any) -> Any:
     return ops.StaffClient.send(client, request.path, request.body, method=request.method, **how)
 
 

@@ -10,7 +10,6 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from ops_console.ledger.models import Account
-from ops_console.organizations.models import Organization
 from tests import factories, ops
 from tests.integration.ops_rest.scenarios import webhook
 
@@ -30,7 +29,7 @@ def new_person(of: Account) -> None:
 ONE_MORE: dict[str, Callable[[Account], object]] = {
     "messages": ops.queued,
     "couriers": lambda of: ops.bird(next(numbers)),
-    "accounts": lambda of: factories.account(Organization.objects.get(pk=of.organization_id)),
+    "accounts": lambda of: factories.account(of.organization),
     "credentials": factories.credential,
     "recipients": lambda of: ops.recipient(of, f"r{next(numbers)}"),
     "entries": ops.queued,
