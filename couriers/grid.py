@@ -96,9 +96,14 @@ def ranges_around(latitude: float, longitude: float, level: int) -> list[Range]:
     They are at most 2 x 2 x 2 cells, less those that miss the sphere. Every point within ``covered_chord(level)`` is
     inside, and so are some farther off.
     """
+    return ranges_around_point(unit_vector(latitude, longitude), level)
+
+
+def ranges_around_point(point: Vector, level: int) -> list[Range]:
+    """Give ``ranges_around`` for a point of the unit sphere."""
     if level <= 0:
         return [(0, (1 << 3 * FINEST_LEVEL) - 1)]
-    x, y, z = unit_vector(latitude, longitude)
+    x, y, z = point
     ys, zs = _axis(y, level), _axis(z, level)
     codes = [
         cx << 2 | cy << 1 | cz

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Generic, TypeVar
+from uuid import UUID
 
 from django.db import connection, models
 
@@ -134,7 +135,12 @@ class StateMachine(Generic[M]):
 
 def array_text(values: Sequence[Any]) -> str:
     """Write numbers, times, UUIDs or missing values as PostgreSQL reads an array: far quicker than adapting each."""
-    return "{" + ",".join(_element(value) for value in values) + "}"
+    if all(map(_is_plain, map(type, values))):
+        return "{" + ",".join(map(str, values)) + "}"
+    return "{" + ",".join(map(_element, values)) + "}"
+
+
+_is_plain = frozenset({int, float, UUID}).__contains__
 
 
 def _element(value: Any) -> str:

@@ -153,12 +153,13 @@ class Matcher:
 
     def _look(self, messages: Sequence[QueuedMessage], level: int) -> None:
         """Let the messages see everybody within the distance the level covers."""
-        ranges = [grid.ranges_around(message.latitude, message.longitude, level) for message in messages]
+        points = [grid.unit_vector(message.latitude, message.longitude) for message in messages]
+        ranges = [grid.ranges_around_point(point, level) for point in points]
         self.pool.fetch(range_ for some in ranges for range_ in some)
-        for message, some in zip(messages, ranges, strict=True):
+        for message, point, some in zip(messages, points, ranges, strict=True):
             message.level = level
             message.near = self.pool.near(
-                grid.unit_vector(message.latitude, message.longitude),
+                point,
                 some,
                 within=grid.covered_chord(level),
                 weight_g=message.weight_g,

@@ -63,16 +63,17 @@ class CourierPool:
         self._by_id: dict[int, Row] = {}
         self._sorted: list[Row] = []
         self._cells: list[int] = []
-        self._fetched: set[grid.Range] = set()
+        # Disjoint ranges, sorted: all that was read.
+        self._covered: list[grid.Range] = []
 
     def fetch(self, ranges: Iterable[grid.Range]) -> None:
         """Read the available couriers of those ranges that were not read before: one query."""
-        new = set(ranges) - self._fetched
-        if not new:
-            return
-        self._fetched |= new
-        low, high = zip(*_merged(sorted(new)), strict=True)
-        self._read(FETCH, [low, high])
+        wanted = _merged(sorted(set(ranges)))
+        gaps = _without(wanted, self._covered)
+        if gaps:
+            self._covered = _merged(sorted(self._covered + gaps))
+            low, high = zip(*gaps, strict=True)
+            self._read(FETCH, [low, high])
 
     def fetch_by_id(self, ids: Iterable[int]) -> None:
         """Read those of the couriers that are available, wherever they are."""
@@ -102,21 +103,24 @@ class CourierPool:
         weight_g: float,
         suits: Callable[[Candidate], bool] | None,
     ) -> list[int]:
-        """The ids of couriers in the ranges that carry the weight and suit, nearest first, lower ids before higher.
+        """The ids of free couriers in the ranges that carry the weight and suit, nearest first, then by id.
 
         Only those whose chord to the point (unit sphere) is at most ``within``. Chords are compared by the
         millimetre, so that rounding does not tell apart couriers at one place.
         """
         x, y, z = point
-        most = within * within
-        found = []
+        least_cosine = 1.0 - within * within / 2 - 1e-12
+        taken, found = self.taken, []
         for low, high in ranges:
             start = bisect_left(self._cells, low)
             for row in self._sorted[start : bisect_right(self._cells, high, start)]:
-                dx, dy, dz = x - row[2], y - row[3], z - row[4]
-                square = dx * dx + dy * dy + dz * dz
-                if square <= most and row[6] >= weight_g and (suits is None or suits(Candidate(*row))):
-                    found.append((int(sqrt(square) * MM), row[1]))
+                _, courier_id, cx, cy, cz, _, payload_g, _, _ = row
+                # The cosine is quick and rules most out; near the point only the chord is exact.
+                if x * cx + y * cy + z * cz < least_cosine or courier_id in taken or payload_g < weight_g:
+                    continue
+                chord = sqrt((x - cx) ** 2 + (y - cy) ** 2 + (z - cz) ** 2)
+                if chord <= within and (suits is None or suits(Candidate(*row))):
+                    found.append((int(chord * MM), courier_id))
         found.sort()
         return [courier_id for _, courier_id in found]
 
@@ -133,11 +137,33 @@ class CourierPool:
 
 def _merged(ranges: list[grid.Range]) -> list[grid.Range]:
     """Sorted ranges with overlapping and adjacent ones joined."""
-    joined = [ranges[0]]
-    for low, high in ranges[1:]:
-        last_low, last_high = joined[-1]
-        if low <= last_high + 1:
-            joined[-1] = (last_low, max(last_high, high))
-        else:
-            joined.append((low, high))
+    joined: list[grid.Range] = []
+    low, high = -1, -2
+    for next_low, next_high in ranges:
+        if next_low > high + 1:
+            if high >= low:
+                joined.append((low, high))
+            low, high = next_low, next_high
+        elif next_high > high:
+            high = next_high
+    if high >= low:
+        joined.append((low, high))
     return joined
+
+
+def _without(ranges: list[grid.Range], covered: list[grid.Range]) -> list[grid.Range]:
+    """What of sorted disjoint ranges lies outside others of the kind."""
+    gaps = []
+    for low, high in ranges:
+        at = bisect_left(covered, (low, -1))
+        if at and covered[at - 1][1] >= low:
+            at -= 1
+        start = low
+        while at < len(covered) and covered[at][0] <= high and start <= high:
+            if covered[at][0] > start:
+                gaps.append((start, covered[at][0] - 1))
+            start = max(start, covered[at][1] + 1)
+            at += 1
+        if start <= high:
+            gaps.append((start, high))
+    return gaps
