@@ -109,15 +109,14 @@ def work(most: int) -> None:
     # What a Celery worker has loaded.
     from messages import tasks
     from messages.dispatch.departures import dispatch_batch
-    from messages.dispatch.matching import FIRST_LEVEL
     from ops_console.celery import app
 
     assert tasks.dispatch.name in app.tasks
     connection.ensure_connection()
-    n, level, start = 0, FIRST_LEVEL, time.perf_counter()
+    n, start = 0, time.perf_counter()
     while n < most:
-        done = dispatch_batch(now=timezone.now(), level=level)
-        n, level = n + done.n_departed, done.level
+        done = dispatch_batch(now=timezone.now())
+        n += done.n_departed
         if not done.is_progress:
             break
     seconds = time.perf_counter() - start

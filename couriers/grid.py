@@ -47,7 +47,12 @@ def unit_vector(latitude: float, longitude: float) -> Vector:
 
 def cell(latitude: float, longitude: float) -> int:
     """Give the code of the finest cell that holds the point: 48 bits."""
-    x, y, z = unit_vector(latitude, longitude)
+    return cell_of_point(unit_vector(latitude, longitude))
+
+
+def cell_of_point(point: Vector) -> int:
+    """Give the code of the finest cell that holds the point of the unit sphere."""
+    x, y, z = point
     return (
         _spread(min(int((x + 1.0) * _HALF_STEPS), _LAST_STEP)) << 2
         | _spread(min(int((y + 1.0) * _HALF_STEPS), _LAST_STEP)) << 1

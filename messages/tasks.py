@@ -6,9 +6,9 @@ import time
 from collections.abc import Callable
 
 from celery import shared_task
-from couriers.services import wake_rested
 from django.utils import timezone
 
+from couriers.services import wake_rested
 from messages import transitions
 from messages.dispatch import departures, landing, timeframes
 from ops_console import doorbell

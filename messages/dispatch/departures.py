@@ -15,7 +15,7 @@ from django.db import connection, transaction
 from couriers import grid
 from couriers.models import CourierStatus
 from couriers.transitions import MACHINE as COURIER_MACHINE
-from messages.dispatch.matching import CLAIMED, FIRST_LEVEL, Match, Matcher, QueuedMessage
+from messages.dispatch.matching import CLAIMED, Levels, Match, Matcher, QueuedMessage
 from messages.dispatch.timeframes import refund_unmakeable
 from messages.models import MessageStatus
 from messages.notices import notify
@@ -24,6 +24,8 @@ from ops_console.state_machine import array_text
 
 ACTOR = "dispatch"
 BATCH = 1000
+# Of this process; every batch learns for the next.
+LEVELS = Levels()
 # How soon a message is looked at again that only a busy courier can fly.
 RETRY = timedelta(seconds=20)
 
@@ -73,13 +75,12 @@ UPDATE pigeon_messages_message SET wait_until = NULL WHERE id IN (
 
 @dataclass(frozen=True)
 class Dispatched:
-    """What became of a batch; ``level`` is where the search of the next should start."""
+    """What became of a batch, or of several."""
 
     n_claimed: int = 0
     n_departed: int = 0
     n_postponed: int = 0
     n_refunded: int = 0
-    level: int = FIRST_LEVEL
 
     @property
     def is_progress(self) -> bool:
@@ -92,7 +93,6 @@ class Dispatched:
             self.n_departed + later.n_departed,
             self.n_postponed + later.n_postponed,
             self.n_refunded + later.n_refunded,
-            later.level,
         )
 
 
@@ -107,7 +107,7 @@ def dispatch_queue(
     with transaction.atomic() if dry_run else nullcontext():
         end_waits(now=now())
         while True:
-            done = dispatch_batch(now=now(), level=total.level)
+            done = dispatch_batch(now=now())
             total += done
             if not done.is_progress or until():
                 break
@@ -116,9 +116,7 @@ def dispatch_queue(
     return total
 
 
-def dispatch_batch(
-    *, now: datetime, limit: int = BATCH, level: int = FIRST_LEVEL, ids: Sequence[int] | None = None
-) -> Dispatched:
+def dispatch_batch(*, now: datetime, limit: int = BATCH, ids: Sequence[int] | None = None) -> Dispatched:
     """Let up to ``limit`` due messages fly, express before standard and older before newer.
 
     With ``ids`` only those messages are looked at, whatever they wait for. Messages that found nobody because nobody
@@ -129,15 +127,15 @@ def dispatch_batch(
     with transaction.atomic():
         batch = claim(now=now, limit=limit, ids=ids) if limit else []
         if not batch:
-            return Dispatched(level=level)
-        matcher = Matcher(now=now, level=level)
+            return Dispatched()
+        matcher = Matcher(now=now, levels=LEVELS)
         matches = match_and_lock(matcher, batch)
         depart(matches, now=now)
         flown = {match.message.id for match in matches}
         left = [message for message in batch if message.id not in flown]
         refunded = refund_unmakeable(left, now=now)
         postponed = postpone([m for m in left if m.id not in refunded], matcher=matcher, now=now)
-    return Dispatched(len(batch), len(matches), postponed, len(refunded), matcher.level)
+    return Dispatched(len(batch), len(matches), postponed, len(refunded))
 
 
 def n_free(most: int) -> int:

@@ -7,12 +7,9 @@ destination that can carry the weight and make the timeframe (design section 5).
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from itertools import groupby
-from operator import attrgetter
-from statistics import median_high
 
 from couriers import grid
 from couriers.flight import flight_duration, rest_duration
@@ -21,6 +18,10 @@ from messages.models import Message
 
 # Cells of some 50 km: where a search starts before a first batch has shown how dense the fleet is.
 FIRST_LEVEL = 8
+# Of a cell's code: what leaves the cell of level 5.
+PART_SHIFT = 3 * (grid.FINEST_LEVEL - 5)
+# Seeing as many couriers as this, a search could have begun nearer.
+CROWD = 5
 # The columns dispatch reads, in the order of QueuedMessage's first fields.
 CLAIMED = (
     "id",
@@ -58,10 +59,18 @@ class QueuedMessage:
     level: int = FIRST_LEVEL
     # Ids of suitable couriers, nearest first: all there are within the distance the level covers.
     near: list[int] = field(default_factory=list)
+    vector: grid.Vector = (0.0, 0.0, 0.0)
+    # The part of the world the destination lies in: a cell of some 400 km.
+    part: int = 0
 
     @classmethod
     def of(cls, message: Message) -> QueuedMessage:
         return cls(*(getattr(message, name) for name in CLAIMED))
+
+    def locate(self) -> None:
+        """Work out where on the sphere the destination is."""
+        self.vector = grid.unit_vector(self.latitude, self.longitude)
+        self.part = grid.cell_of_point(self.vector) >> PART_SHIFT
 
     def distance_km(self, courier: Candidate) -> float:
         return grid.great_circle_km(courier.latitude, courier.longitude, self.latitude, self.longitude)
@@ -96,12 +105,32 @@ class Match:
         return self.arrives_at + rest_duration(distance_km=self.distance_km, speed_kmh=self.courier.speed_kmh)
 
 
-class Matcher:
-    """Matches one batch. ``level`` is where to start looking, and where the next batch should."""
+class Levels:
+    """Remembers how far around searches had to look in each part of the world, so that the next begins there.
 
-    def __init__(self, *, now: datetime, level: int = FIRST_LEVEL) -> None:
+    Only a hint: a wrong one costs time, never the nearest courier.
+    """
+
+    def __init__(self, first: int = FIRST_LEVEL) -> None:
+        self._first = first
+        self._known: dict[int, int] = {}
+
+    def start(self, message: QueuedMessage) -> int:
+        return self._known.get(message.part, self._first)
+
+    def learn(self, messages: Iterable[QueuedMessage]) -> None:
+        """Begin where one was found, and a step nearer where many were."""
+        for message in messages:
+            crowded = len(message.near) >= CROWD and message.level < grid.FINEST_LEVEL
+            self._known[message.part] = message.level + 1 if crowded else max(message.level, 1)
+
+
+class Matcher:
+    """Matches one batch."""
+
+    def __init__(self, *, now: datetime, levels: Levels | None = None) -> None:
         self.now = now
-        self.level = level
+        self.levels = levels or Levels()
         self.pool = CourierPool(now=now)
         # By position in the batch: what messages weighed that nobody then free in the whole world could carry.
         self._hopeless_g: dict[int, float] = {}
@@ -115,7 +144,11 @@ class Matcher:
         self.pool.fetch_by_id(courier for message in batch for courier in self._named(message))
         for message in batch:
             message.near = self._by_name(message)
-        self._look([message for message in batch if not self._wants_someone(message)], self.level)
+        anyone = [message for message in batch if not self._wants_someone(message)]
+        for message in anyone:
+            message.locate()
+            message.level = self.levels.start(message)
+        self._look(anyone)
         self._hopeless_g = {-1: min(self._hopeless_g.values(), default=math.inf)}
         chosen: list[int | None] = []
         while unsettled := self._choose(batch, chosen):
@@ -123,7 +156,7 @@ class Matcher:
             del chosen[unsettled[0] :]
             self._hopeless_g = {at: weight for at, weight in self._hopeless_g.items() if at < unsettled[0]}
             self._look_farther([batch[position] for position in unsettled])
-        self._remember_level(batch)
+        self.levels.learn(anyone)
         pairs = zip(batch, chosen, strict=True)
         return [
             Match.of(message, self.pool.get(courier), now=self.now) for message, courier in pairs if courier is not None
@@ -148,20 +181,19 @@ class Matcher:
         return unsettled
 
     def _look_farther(self, messages: Sequence[QueuedMessage]) -> None:
-        for level, group in groupby(sorted(messages, key=attrgetter("level")), key=attrgetter("level")):
-            self._look(list(group), max(level - 1, 0))
+        for message in messages:
+            message.level = max(message.level - 1, 0)
+        self._look(messages)
 
-    def _look(self, messages: Sequence[QueuedMessage], level: int) -> None:
-        """Let the messages see everybody within the distance the level covers."""
-        points = [grid.unit_vector(message.latitude, message.longitude) for message in messages]
-        ranges = [grid.ranges_around_point(point, level) for point in points]
+    def _look(self, messages: Sequence[QueuedMessage]) -> None:
+        """Let the messages see everybody within the distance their levels cover: one query."""
+        ranges = [grid.ranges_around_point(message.vector, message.level) for message in messages]
         self.pool.fetch(range_ for some in ranges for range_ in some)
-        for message, point, some in zip(messages, points, ranges, strict=True):
-            message.level = level
+        for message, some in zip(messages, ranges, strict=True):
             message.near = self.pool.near(
-                point,
+                message.vector,
                 some,
-                within=grid.covered_chord(level),
+                within=grid.covered_chord(message.level),
                 weight_g=message.weight_g,
                 suits=self._in_time(message),
             )
@@ -191,8 +223,3 @@ class Matcher:
             return True
         flight = flight_duration(distance_km=message.distance_km(courier), speed_kmh=courier.speed_kmh)
         return self.now + flight <= message.deliver_max
-
-    def _remember_level(self, batch: Sequence[QueuedMessage]) -> None:
-        levels = [message.level for message in batch if not self._wants_someone(message)]
-        if levels:
-            self.level = median_high(levels)

@@ -14,7 +14,7 @@ from couriers.flight import flight_duration
 from couriers.models import Courier
 from couriers.nearest import nearest_courier
 from couriers.varieties import Variety
-from messages.dispatch.matching import Matcher, QueuedMessage
+from messages.dispatch.matching import Levels, Matcher, QueuedMessage
 from tests.factories import NOW
 from tests.fleets import courier
 
@@ -85,7 +85,7 @@ def test_as_brute_force(seed, n_couriers, n_messages, level):
         queued(number, point(rng), rng.choice([3, 3, 3, 44, 70]), rng.choice([None, None, 5, 50, 300]))
         for number in range(n_messages)
     ]
-    matches = Matcher(now=NOW, level=level).match(batch)
+    matches = Matcher(now=NOW, levels=Levels(level)).match(batch)
     found = {match.message.id: match.courier.id for match in matches}
     expected = brute_force(batch, fleet)
     # Equally near couriers at one place may differ by rounding: compare how far they are.
