@@ -1,6 +1,6 @@
 """(a) Dispatch beside plain SQL that writes the same rows and matches nobody; (d) the worker's memory.
 
-Ours runs in a process of its own, as one worker process does: ``python -m bench.dispatching MOST``.
+Ours runs in a process of its own, as one worker process does: ``python -m bench.dispatching``.
 """
 
 from __future__ import annotations
@@ -94,35 +94,34 @@ def run_peer() -> tuple[float, float]:
 
 def run_ours() -> tuple[float, float]:
     """The product's rate, and the peak memory of its process in MB."""
-    command = [sys.executable, "-m", "bench.dispatching", str(QUEUE)]
+    command = [sys.executable, "-m", "bench.dispatching"]
     done = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout.splitlines()[-1])
     if done["n"] != QUEUE:
         raise RuntimeError(f"{done['n']} of {QUEUE} messages departed.")
     return done["n"] / done["seconds"], done["peak_mb"]
 
 
-def work(most: int) -> None:
-    """Dispatch in this process until ``most`` have departed, and print the figures."""
+def work() -> None:
+    """Dispatch in this process as its task does, until no courier is free, and print the figures."""
     import django
 
     django.setup()
+    from django.conf import settings
+
     # What a Celery worker has loaded.
     from messages import tasks
-    from messages.dispatch.departures import dispatch_batch
+    from messages.dispatch.departures import dispatch_in_parallel
     from ops_console.celery import app
 
     assert tasks.dispatch.name in app.tasks
     connection.ensure_connection()
-    n, start = 0, time.perf_counter()
-    while n < most:
-        done = dispatch_batch(now=timezone.now())
-        n += done.n_departed
-        if not done.is_progress:
-            break
+    start = time.perf_counter()
+    done = dispatch_in_parallel(threads=settings.DISPATCH_THREADS, now=timezone.now, until=lambda: False)
+    n = done.n_departed
     seconds = time.perf_counter() - start
     peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     print(json.dumps({"n": n, "seconds": seconds, "peak_mb": peak_mb}))
 
 
 if __name__ == "__main__":
-    work(int(sys.argv[1]))
+    work()

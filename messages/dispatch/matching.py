@@ -7,6 +7,7 @@ destination that can carry the weight and make the timeframe (design section 5).
 from __future__ import annotations
 
 import math
+from bisect import bisect_right
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -20,8 +21,10 @@ from messages.models import Message
 FIRST_LEVEL = 8
 # Of a cell's code: what leaves the cell of level 5.
 PART_SHIFT = 3 * (grid.FINEST_LEVEL - 5)
-# Seeing as many couriers as this, a search could have begun nearer.
-CROWD = 5
+# Seeing as many couriers, a search could have begun one, two, three levels nearer: each holds about a fourth.
+CROWDS = (5, 20, 80)
+# Cells of some 200 km.
+COARSEST_START = 6
 # The columns dispatch reads, in the order of QueuedMessage's first fields.
 CLAIMED = (
     "id",
@@ -119,10 +122,13 @@ class Levels:
         return self._known.get(message.part, self._first)
 
     def learn(self, messages: Iterable[QueuedMessage]) -> None:
-        """Begin where one was found, and a step nearer where many were."""
+        """Begin where one was found, and nearer where many were.
+
+        Never farther than COARSEST_START: a fleet that was all away may be back.
+        """
         for message in messages:
-            crowded = len(message.near) >= CROWD and message.level < grid.FINEST_LEVEL
-            self._known[message.part] = message.level + 1 if crowded else max(message.level, 1)
+            steps_nearer = bisect_right(CROWDS, len(message.near))
+            self._known[message.part] = min(max(message.level + steps_nearer, COARSEST_START), grid.FINEST_LEVEL)
 
 
 class Matcher:

@@ -100,6 +100,7 @@ def test_every_process_takes_from_one_bucket() -> None:
         "SECRET_KEY": "x" * 50,
         "DATABASE_URL": "postgres://nobody@localhost/none",
         "REDIS_URL": django_settings.REDIS_URL,
+        "PUBLIC_URL": "http://localhost",
     }
     other = subprocess.run(
         [sys.executable, "-c", program],

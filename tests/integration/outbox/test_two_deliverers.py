@@ -64,7 +64,7 @@ def test_claims_at_the_same_time_are_disjoint(
     batches = in_threads(8, lambda n: claims.claim(worker=f"worker-{n}", free=30, now=now))
     ids = [claimed.id for batch in batches if not isinstance(batch, Exception) for claimed in batch]
     assert len(ids) == len(set(ids)) == Webhook.objects.exclude(leased_by="").count()
-    assert len(ids) > 30
+    assert len(ids) >= 30
 
 
 def test_a_host_s_share_holds_across_workers(receivers: list[WebhookReceiver]) -> None:
