@@ -106,17 +106,15 @@ def work() -> None:
     import django
 
     django.setup()
-    from django.conf import settings
-
     # What a Celery worker has loaded.
     from messages import tasks
-    from messages.dispatch.departures import dispatch_in_parallel
+    from messages.dispatch.departures import dispatch_queue
     from ops_console.celery import app
 
     assert tasks.dispatch.name in app.tasks
     connection.ensure_connection()
     start = time.perf_counter()
-    done = dispatch_in_parallel(threads=settings.DISPATCH_THREADS, now=timezone.now, until=lambda: False)
+    done = dispatch_queue(now=timezone.now)
     n = done.n_departed
     seconds = time.perf_counter() - start
     peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024

@@ -6,7 +6,6 @@ import time
 from collections.abc import Callable
 
 from celery import shared_task
-from django.conf import settings
 from django.utils import timezone
 
 from couriers.services import wake_rested
@@ -33,9 +32,7 @@ def repeat(step: Callable[[], int], *, again: str) -> int:
 def dispatch() -> int:
     """Let due messages fly."""
     end = time.monotonic() + RUN_S
-    done = departures.dispatch_in_parallel(
-        threads=settings.DISPATCH_THREADS, now=timezone.now, until=lambda: time.monotonic() > end
-    )
+    done = departures.dispatch_queue(now=timezone.now, until=lambda: time.monotonic() > end)
     if time.monotonic() > end:
         doorbell.ring("messages.tasks.dispatch")
     return done.n_departed

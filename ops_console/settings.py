@@ -54,8 +54,6 @@ DEMO = env.bool("DEMO", False)
 
 # Flight and rest take 1/N of their time.
 FLIGHT_SPEEDUP = env.float("FLIGHT_SPEEDUP", 3600.0 if DEMO else 1.0)
-# Batches a worker process dispatches at once: one is matched while another is written.
-DISPATCH_THREADS = env.int("DISPATCH_THREADS", 2)
 # US dollars of staff refunds on one message above which a second member of staff approves.
 REFUND_FOUR_EYES_LIMIT = env.decimal("REFUND_FOUR_EYES_LIMIT", Decimal("5.00"))
 # US dollars a new account may owe.

@@ -6,12 +6,11 @@ The transaction is the lease: nothing here calls out, so a killed worker's batch
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from django.db import connection, connections, transaction
+from django.db import connection, transaction
 
 from couriers import grid
 from couriers.models import CourierStatus
@@ -115,23 +114,6 @@ def dispatch_queue(
         if dry_run:
             transaction.set_rollback(True)
     return total
-
-
-def dispatch_in_parallel(*, threads: int, now: Callable[[], datetime], until: Callable[[], bool]) -> Dispatched:
-    """Dispatch the queue from several threads of this process, each on a connection of its own.
-
-    While the database writes down one batch, the processor matches another: two threads nearly double the rate. They
-    share the queue as two processes would.
-    """
-
-    def run(_: int) -> Dispatched:
-        try:
-            return dispatch_queue(now=now, until=until)
-        finally:
-            connections.close_all()
-
-    with ThreadPoolExecutor(threads) as pool:
-        return sum(pool.map(run, range(threads)), Dispatched())
 
 
 def dispatch_batch(*, now: datetime, limit: int = BATCH, ids: Sequence[int] | None = None) -> Dispatched:
