@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from uuid6 import uuid7
 
@@ -49,3 +50,229 @@ class IdempotencyRecord(models.Model):
 
     def __str__(self) -> str:
         return f"{self.status} at {self.created_at}"
+
+
+class ApiKey(models.Model):
+    """An organization's key for programs: acts as its creator, with its own rights among those the creator holds."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    organization = models.ForeignKey("organizations.Organization", models.CASCADE, related_name="api_keys")
+    creator = models.ForeignKey("organizations.Member", models.CASCADE, related_name="api_keys")
+    name = models.CharField(max_length=200)
+    # The key's first characters, by which people tell keys apart.
+    key_prefix = models.CharField(max_length=20)
+    key_digest = models.BinaryField(max_length=32, unique=True)
+    rights = ArrayField(models.CharField(max_length=32))
+    created_at = models.DateTimeField()
+    expires_at = models.DateTimeField(null=True, blank=True)
+    last_used_at = models.DateTimeField(null=True, blank=True)
+    revoked_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        # The organization's list of keys that are not revoked, newest first.
+        indexes: ClassVar = [
+            models.Index(
+                fields=["organization", "-id"], condition=models.Q(revoked_at=None), name="apikey_of_organization"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return self.key_prefix
+
+
+class ServiceScope(models.TextChoices):
+    ORGANIZATIONS = "organizations", "Opens organizations"
+    RENDER = "render", "Renders templates"
+
+
+class ServiceKey(models.Model):
+    """A key of a program beside this one: no organization, and only what its scope names."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    name = models.CharField(max_length=200)
+    scope = models.CharField(max_length=16, choices=ServiceScope.choices)
+    key_prefix = models.CharField(max_length=20)
+    key_digest = models.BinaryField(max_length=32, unique=True)
+    created_by = models.CharField(max_length=200)
+    created_at = models.DateTimeField()
+    last_used_at = models.DateTimeField(null=True, blank=True)
+    revoked_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        permissions: ClassVar = [("manage_service_keys", "Can make and revoke the keys of services")]
+
+    def __str__(self) -> str:
+        return self.key_prefix
+
+
+class SigningKeyState(models.TextChoices):
+    NEXT = "next", "Next"
+    CURRENT = "current", "Current"
+    RETIRED = "retired", "Retired"
+
+
+class SigningKey(models.Model):
+    """An RSA key pair that signs tokens: published before it signs, and for as long as its tokens last."""
+
+    # The token's ``kid``.
+    id = models.CharField(max_length=64, primary_key=True)
+    state = models.CharField(max_length=8, choices=SigningKeyState.choices)
+    # PEM, encrypted.
+    private_key = models.BinaryField()
+    # The public half as a JWK (RFC 7517).
+    public_jwk = models.JSONField()
+    created_at = models.DateTimeField()
+    activated_at = models.DateTimeField(null=True, blank=True)
+    retired_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["state"], condition=models.Q(state="current"), name="one_current_key"),
+            models.UniqueConstraint(fields=["state"], condition=models.Q(state="next"), name="one_next_key"),
+        ]
+
+    def __str__(self) -> str:
+        return self.id
+
+
+class SignInMethod(models.TextChoices):
+    CODE = "code", "Code by e-mail"
+    PASSKEY = "passkey", "Passkey"
+    SSO = "sso", "Identity provider"
+    COMMAND = "command", "Command"
+
+
+class Session(models.Model):
+    """A sign-in: what its access tokens name as ``sid`` and its refresh tokens belong to."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    person = models.ForeignKey("organizations.Person", models.CASCADE, related_name="token_sessions")
+    # Null: a person without an organization, who may only create one.
+    member = models.ForeignKey("organizations.Member", models.CASCADE, null=True, related_name="sessions")
+    method = models.CharField(max_length=8, choices=SignInMethod.choices)
+    address = models.GenericIPAddressField(null=True, blank=True)
+    client = models.CharField(max_length=200, blank=True)
+    created_at = models.DateTimeField()
+    expires_at = models.DateTimeField()
+    ended_at = models.DateTimeField(null=True, blank=True)
+    # Why it ended: signed out, token reused, deactivated ...
+    ended_for = models.CharField(max_length=32, blank=True)
+
+    class Meta:
+        # The purge of those long over.
+        indexes: ClassVar = [models.Index(fields=["expires_at"], name="session_expires")]
+
+    def __str__(self) -> str:
+        return str(self.id)
+
+
+class RefreshToken(models.Model):
+    """One link of a session's chain: good for one use, after which it betrays whoever uses it again."""
+
+    id = models.BigAutoField(primary_key=True)
+    session = models.ForeignKey(Session, models.CASCADE, related_name="refresh_tokens")
+    token_digest = models.BinaryField(max_length=32, unique=True)
+    created_at = models.DateTimeField()
+    used_at = models.DateTimeField(null=True, blank=True)
+
+    def __str__(self) -> str:
+        return f"{self.id} of {self.session_id}"
+
+
+class SignInCode(models.Model):
+    """Six digits sent to an e-mail address; one row an address, overwritten by the next code."""
+
+    id = models.BigAutoField(primary_key=True)
+    email = models.CharField(max_length=254, unique=True)
+    # An HMAC under a key of the house: a bare digest of six digits is guessed at once.
+    code_digest = models.BinaryField(max_length=32)
+    n_tries = models.PositiveSmallIntegerField(default=0)
+    created_at = models.DateTimeField()
+    expires_at = models.DateTimeField()
+    used_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        # The purge of those that expired.
+        indexes: ClassVar = [models.Index(fields=["expires_at"], name="signincode_expires")]
+
+    def __str__(self) -> str:
+        return f"a code of {self.created_at}"
+
+
+class Passkey(models.Model):
+    """A WebAuthn credential of a person (W3C Web Authentication, level 2)."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    person = models.ForeignKey("organizations.Person", models.CASCADE, related_name="passkeys")
+    name = models.CharField(max_length=100)
+    credential_id = models.BinaryField(max_length=1023, unique=True)
+    public_key = models.BinaryField()
+    sign_count = models.PositiveBigIntegerField(default=0)
+    transports = ArrayField(models.CharField(max_length=32), default=list)
+    is_backed_up = models.BooleanField(default=False)
+    created_at = models.DateTimeField()
+    last_used_at = models.DateTimeField(null=True, blank=True)
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class PasskeyChallenge(models.Model):
+    """A challenge given to a browser, good for one answer."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    # Null: a sign-in, where nobody knows yet who it is.
+    person = models.ForeignKey("organizations.Person", models.CASCADE, null=True, related_name="+")
+    challenge = models.BinaryField(max_length=64)
+    expires_at = models.DateTimeField()
+
+    class Meta:
+        # The purge of those that expired.
+        indexes: ClassVar = [models.Index(fields=["expires_at"], name="challenge_expires")]
+
+    def __str__(self) -> str:
+        return str(self.id)
+
+
+class SsoProviderType(models.TextChoices):
+    SAML = "saml", "SAML"
+    OIDC = "oidc", "OpenID Connect"
+
+
+class SsoProvider(models.Model):
+    """An organization's identity provider; it steers sign-in once its domain is proved."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    organization = models.OneToOneField("organizations.Organization", models.CASCADE, related_name="sso_provider")
+    domain = models.CharField(max_length=253)
+    type = models.CharField(max_length=4, choices=SsoProviderType.choices)
+    metadata_url = models.CharField(max_length=2048)
+    # What the metadata says, checked: SAML entity id, sign-on address and certificates; OIDC issuer and endpoints.
+    metadata = models.JSONField()
+    # SAML attribute names: {"email", "given_name", "family_name"}.
+    attribute_mapping = models.JSONField(default=dict)
+    client_id = models.CharField(max_length=255, blank=True)
+    # Encrypted.
+    client_secret = models.BinaryField(null=True, blank=True)
+    # What the TXT record of the domain must hold.
+    proof = models.CharField(max_length=64)
+    proved_at = models.DateTimeField(null=True, blank=True)
+    # When the domain was last asked for its proof.
+    asked_at = models.DateTimeField(null=True, blank=True)
+    created_at = models.DateTimeField()
+    updated_at = models.DateTimeField()
+
+    class Meta:
+        # Others may claim a domain; one can prove it.
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["domain"], condition=models.Q(proved_at__isnull=False), name="sso_domain_proved_once"
+            ),
+        ]
+        # Those still to be proved, longest unasked first.
+        indexes: ClassVar = [
+            models.Index(fields=["asked_at"], condition=models.Q(proved_at=None), name="sso_unproved"),
+        ]
+
+    def __str__(self) -> str:
+        return self.domain

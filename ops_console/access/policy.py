@@ -6,18 +6,36 @@ from dataclasses import dataclass
 
 from ops_console.access.actors import Actor, ActorKind
 from ops_console.errors import Forbidden
+from ops_console.organizations.models import Person
 from ops_console.organizations.rights import Right
 
 
 @dataclass(frozen=True)
 class Rule:
-    """``staff``: the console permission that allows it. ``right``: the organization's right; None is staff only."""
+    """Who is allowed something; a field left empty allows nobody of that kind.
 
-    staff: str
-    right: Right | None = None
+    ``staff``: the console permission. ``rights``: a member, or a key, holds one of them. ``member``: every member
+    and key, whatever the rights; what they reach is for the service to say. ``person``: a person's token, never a
+    key; beside ``rights`` both are asked. ``founder``: a person signed in without an organization. ``scope``: a
+    service key's. ``anyone``: nobody need sign in.
+    """
+
+    staff: str | None = None
+    rights: tuple[Right, ...] = ()
+    member: bool = False
+    person: bool = False
+    founder: bool = False
+    scope: str | None = None
+    anyone: bool = False
 
 
-READ, WRITE = Right.ORG_READ, Right.ORG_WRITE
+READ, WRITE = (Right.ORG_READ,), (Right.ORG_WRITE,)
+MANAGE = (Right.MEMBERS_MANAGE,)
+GROUPS_READ = (Right.GROUPS_ALL_READ, Right.GROUPS_ALL_WRITE)
+GROUPS_WRITE = (Right.GROUPS_WRITE, Right.GROUPS_ALL_WRITE)
+TEAMS_READ = (Right.TEAMS_ALL_READ, Right.TEAMS_ALL_WRITE)
+TEAMS_WRITE = (Right.TEAMS_WRITE, Right.TEAMS_ALL_WRITE)
+CAMPAIGNS_READ = (Right.CAMPAIGNS_READ,)
 
 POLICY: dict[tuple[str, str], Rule] = {
     ("messages", "list"): Rule("pigeon_messages.view_message", READ),
@@ -55,7 +73,8 @@ POLICY: dict[tuple[str, str], Rule] = {
     ("refunds", "reject"): Rule("ledger.approve_refund"),
     ("organizations", "list"): Rule("organizations.view_organization", READ),
     ("organizations", "retrieve"): Rule("organizations.view_organization", READ),
-    ("organizations", "create"): Rule("organizations.create_organization"),
+    ("organizations", "create"): Rule("organizations.create_organization", founder=True, scope="organizations"),
+    ("organizations", "update"): Rule("organizations.change_organization", WRITE),
     ("organizations", "set_rate"): Rule("organizations.set_rate"),
     ("webhook-secret", "retrieve"): Rule("outbox.view_webhooksecret", READ),
     ("webhook-secret", "rotate"): Rule("outbox.rotate_secret", WRITE),
@@ -66,22 +85,111 @@ POLICY: dict[tuple[str, str], Rule] = {
     ("people", "list"): Rule("organizations.view_person"),
     ("people", "retrieve"): Rule("organizations.view_person"),
     ("people", "set_staff"): Rule("organizations.manage_staff"),
+    ("members", "list"): Rule("organizations.view_member", (Right.MEMBERS_READ,)),
+    # Oneself needs no right.
+    ("members", "retrieve"): Rule("organizations.view_member", (Right.MEMBERS_READ,), member=True),
+    ("members", "invite"): Rule("organizations.invite_member", (Right.MEMBERS_INVITE,)),
+    ("members", "set_role"): Rule("organizations.manage_member", MANAGE),
+    ("members", "deactivate"): Rule("organizations.manage_member", MANAGE),
+    ("members", "update_profile"): Rule("organizations.manage_member", MANAGE, member=True),
+    ("settings", "retrieve"): Rule(person=True),
+    ("settings", "update"): Rule(person=True),
+    ("roles", "list"): Rule("organizations.view_role", READ),
+    ("roles", "retrieve"): Rule("organizations.view_role", READ),
+    ("roles", "create"): Rule("organizations.add_role", MANAGE),
+    ("roles", "update"): Rule("organizations.change_role", MANAGE),
+    ("roles", "delete"): Rule("organizations.delete_role", MANAGE),
+    # Without the right: those one is in.
+    ("groups", "list"): Rule("organizations.view_group", GROUPS_READ, member=True),
+    ("groups", "retrieve"): Rule("organizations.view_group", GROUPS_READ, member=True),
+    ("groups", "memberships"): Rule("organizations.view_group", GROUPS_READ),
+    # GROUPS_WRITE and TEAMS_WRITE reach only what one created oneself.
+    ("groups", "create"): Rule("organizations.add_group", GROUPS_WRITE),
+    ("groups", "update"): Rule("organizations.change_group", GROUPS_WRITE),
+    ("groups", "delete"): Rule("organizations.delete_group", GROUPS_WRITE),
+    ("teams", "list"): Rule("organizations.view_team", TEAMS_READ, member=True),
+    ("teams", "retrieve"): Rule("organizations.view_team", TEAMS_READ, member=True),
+    ("teams", "create"): Rule("organizations.add_team", TEAMS_WRITE),
+    ("teams", "update"): Rule("organizations.change_team", TEAMS_WRITE),
+    ("teams", "delete"): Rule("organizations.delete_team", TEAMS_WRITE),
+    ("api-keys", "list"): Rule("access.view_apikey", READ),
+    ("api-keys", "retrieve"): Rule("access.view_apikey", READ),
+    # A key acts as a member, so a member makes it; an operator names one (manage.py createapikey).
+    ("api-keys", "create"): Rule(rights=WRITE),
+    ("api-keys", "revoke"): Rule("access.change_apikey", WRITE),
+    ("service-keys", "list"): Rule("access.view_servicekey"),
+    ("service-keys", "create"): Rule("access.manage_service_keys"),
+    ("service-keys", "revoke"): Rule("access.manage_service_keys"),
+    ("sso-providers", "list"): Rule("access.view_ssoprovider", READ),
+    ("sso-providers", "retrieve"): Rule("access.view_ssoprovider", READ),
+    ("sso-providers", "create"): Rule("access.add_ssoprovider", WRITE),
+    ("sso-providers", "delete"): Rule("access.delete_ssoprovider", WRITE),
+    ("sso-providers", "check"): Rule(anyone=True),
+    ("templates", "list"): Rule(rights=(Right.TEMPLATES_READ,)),
+    ("templates", "retrieve"): Rule(rights=(Right.TEMPLATES_READ,)),
+    ("templates", "create"): Rule(rights=(Right.TEMPLATES_WRITE,)),
+    ("templates", "update"): Rule(rights=(Right.TEMPLATES_WRITE,)),
+    ("templates", "render"): Rule(scope="render"),
+    ("campaigns", "list"): Rule(rights=CAMPAIGNS_READ),
+    ("campaigns", "retrieve"): Rule(rights=CAMPAIGNS_READ),
+    ("campaigns", "create"): Rule(rights=(Right.CAMPAIGNS_WRITE,)),
+    ("campaigns", "update"): Rule(rights=(Right.CAMPAIGNS_WRITE,)),
+    ("campaigns", "start"): Rule(rights=(Right.CAMPAIGNS_START,)),
+    ("campaigns", "cancel"): Rule(rights=(Right.CAMPAIGNS_START,)),
+    ("inbox", "read"): Rule(rights=(Right.INBOX_READ,), person=True),
+    ("inbox", "act"): Rule(rights=(Right.INBOX_ACT,), person=True),
+    ("devices", "own"): Rule(person=True),
+    ("devices", "list"): Rule(rights=(Right.MEMBERS_READ,)),
+    ("touches", "ingest"): Rule(person=True),
+    ("heatmaps", "retrieve"): Rule(rights=CAMPAIGNS_READ),
+    ("screenshots", "upload"): Rule(person=True),
+    ("recordings", "list"): Rule(rights=CAMPAIGNS_READ),
+    ("recordings", "retrieve"): Rule(rights=CAMPAIGNS_READ),
 }
 
 
 def may(actor: Actor, resource: str, action: str) -> bool:
     """Whether the table allows it; a pair it does not hold is allowed to nobody.
 
-    At most two queries for a member of staff, then none for the same Person object.
+    At most two queries for a member of staff, then none for the same Person object; none for others.
     """
     rule = POLICY.get((resource, action))
     if rule is None:
         return False
-    if actor.kind in (ActorKind.COMMAND, ActorKind.SYSTEM):
-        return True
-    if actor.kind is not ActorKind.STAFF or actor.person is None:
+    match actor.kind:
+        case ActorKind.COMMAND | ActorKind.SYSTEM:
+            return True
+        case ActorKind.STAFF:
+            return _staff_may(actor.person, rule)
+        case ActorKind.MEMBER | ActorKind.KEY:
+            return rule.anyone or _member_may(actor, rule)
+        case ActorKind.SERVICE:
+            return rule.anyone or (rule.scope is not None and rule.scope == actor.scope)
+        case ActorKind.ANYONE:
+            return rule.anyone
+        case _:
+            return False
+
+
+def _staff_may(person: Person | None, rule: Rule) -> bool:
+    if person is None or rule.staff is None:
         return False
-    return actor.person.is_active and actor.person.is_staff and actor.person.has_perm(rule.staff)
+    return person.is_active and person.is_staff and person.has_perm(rule.staff)
+
+
+def _member_may(actor: Actor, rule: Rule) -> bool:
+    if actor.member is None:
+        return rule.founder
+    if rule.person and actor.kind is not ActorKind.MEMBER:
+        return False
+    if rule.rights and not rule.member:
+        return has_any(actor, *rule.rights)
+    return rule.member or rule.person
+
+
+def has_any(actor: Actor, *rights: Right) -> bool:
+    """Whether a member or key holds one of the rights."""
+    return not actor.rights.isdisjoint(rights)
 
 
 def require(actor: Actor, resource: str, action: str) -> None:

@@ -59,11 +59,42 @@ class Person(AbstractBaseUser, PermissionsMixin):
         return self.email
 
 
+class Industry(models.TextChoices):
+    """The wire's ``Industry`` names without their prefix, in small letters."""
+
+    TECHNOLOGY = "technology", "Technology"
+    FINANCE = "finance", "Finance"
+    HEALTHCARE = "healthcare", "Healthcare"
+    EDUCATION = "education", "Education"
+    RETAIL = "retail", "Retail"
+    MANUFACTURING = "manufacturing", "Manufacturing"
+    MEDIA = "media", "Media"
+    OTHER = "other", "Other"
+
+
+class CompanySize(models.TextChoices):
+    """The wire's ``CompanySize`` names without their prefix, in small letters: people who work there."""
+
+    UP_TO_200 = "1_200", "1 to 200"
+    UP_TO_500 = "200_500", "200 to 500"
+    UP_TO_1000 = "500_1000", "500 to 1,000"
+    UP_TO_5000 = "1000_5000", "1,000 to 5,000"
+    MORE = "5000_plus", "5,000 and more"
+
+
 class Organization(models.Model):
     """A tenant: everything a customer owns hangs on one."""
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     name = models.CharField(max_length=200)
+    industry = models.CharField(max_length=32, choices=Industry.choices, blank=True)
+    company_size = models.CharField(max_length=16, choices=CompanySize.choices, blank=True)
+    # The wire's WorkflowDefinition in its JSON form; null is none.
+    default_workflow = models.JSONField(null=True, blank=True)
+    # In order: [{"idp_claim", "profile_field"}].
+    sso_attribute_mappings = models.JSONField(default=list, blank=True)
+    # Moves with the rows of Member.
+    member_count = models.PositiveIntegerField(default=0)
     # Requests per second and burst of the shared bucket; empty means the installation's default.
     rate_per_s = models.PositiveIntegerField(null=True, blank=True)
     rate_burst = models.PositiveIntegerField(null=True, blank=True)
@@ -88,7 +119,9 @@ class Role(models.Model):
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     organization = models.ForeignKey(Organization, models.CASCADE, related_name="roles")
-    name = models.CharField(max_length=100)
+    # The name in small letters for programs; it stays when the name changes.
+    slug = models.CharField(max_length=200)
+    name = models.CharField(max_length=200)
     rights = ArrayField(models.CharField(max_length=32), default=list)
     is_system = models.BooleanField(default=False)
     is_default = models.BooleanField(default=False)
@@ -97,6 +130,7 @@ class Role(models.Model):
     class Meta:
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["organization", "name"], name="role_name_unique"),
+            models.UniqueConstraint(fields=["organization", "slug"], name="role_slug_unique"),
             models.UniqueConstraint(
                 fields=["organization"], condition=models.Q(is_default=True), name="role_one_default"
             ),
@@ -112,6 +146,12 @@ class MemberStatus(models.TextChoices):
     DEACTIVATED = "deactivated", "Deactivated"
 
 
+class Theme(models.TextChoices):
+    LIGHT = "light", "Light"
+    DARK = "dark", "Dark"
+    SYSTEM = "system", "As the device says"
+
+
 class Member(models.Model):
     """A person in an organization, with a role; what one organization writes here no other sees."""
 
@@ -121,12 +161,104 @@ class Member(models.Model):
     role = models.ForeignKey(Role, models.PROTECT, related_name="members")
     name = models.CharField(max_length=200, blank=True)
     status = models.CharField(max_length=16, choices=MemberStatus.choices, default=MemberStatus.ACTIVE)
+    # The wire's UserProfile under its field names; custom_attributes is a map within.
+    profile = models.JSONField(default=dict, blank=True)
+    theme = models.CharField(max_length=8, choices=Theme.choices, default=Theme.SYSTEM)
+    # When the last invitation was sent; null for a founder.
+    invited_at = models.DateTimeField(null=True, blank=True)
     created_at = models.DateTimeField(default=timezone.now)
 
     class Meta:
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["organization", "person"], name="member_unique"),
         ]
+        indexes: ClassVar = [
+            # The organization's members in the order they came.
+            models.Index(fields=["organization", "id"], name="member_of_organization"),
+            # Those who hold a role: may it be deleted, is this the last super_admin.
+            models.Index(fields=["role", "status"], name="member_of_role"),
+        ]
+        permissions: ClassVar = [
+            ("invite_member", "Can invite people into an organization"),
+            ("manage_member", "Can change a member's role and profile, and deactivate members"),
+        ]
 
     def __str__(self) -> str:
         return self.name or str(self.id)
+
+
+class Roster(models.Model):
+    """A named list of an organization's members; ``member_count`` moves with its entries."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    organization = models.ForeignKey(Organization, models.CASCADE, related_name="%(class)ss")
+    name = models.CharField(max_length=200)
+    description = models.CharField(max_length=1000, blank=True)
+    is_default = models.BooleanField(default=False)
+    member_count = models.PositiveIntegerField(default=0)
+    # Null: came with the organization.
+    created_by = models.ForeignKey(Member, models.SET_NULL, null=True, blank=True, related_name="created_%(class)ss")
+    created_at = models.DateTimeField()
+    updated_at = models.DateTimeField()
+
+    class Meta:
+        abstract = True
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["organization", "name"], name="%(class)s_name_unique"),
+            models.UniqueConstraint(
+                fields=["organization"], condition=models.Q(is_default=True), name="%(class)s_one_default"
+            ),
+        ]
+        # The organization's list, in the order they were created.
+        indexes: ClassVar = [models.Index(fields=["organization", "id"], name="%(class)s_of_organization")]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Team(Roster):
+    """People who work together."""
+
+    members: models.ManyToManyField[Member, TeamMember] = models.ManyToManyField(
+        Member, through="TeamMember", related_name="teams"
+    )
+
+
+class Group(Roster):
+    """People who are written to together; everybody who joins the organization is in the default one."""
+
+    members: models.ManyToManyField[Member, GroupMember] = models.ManyToManyField(
+        Member, through="GroupMember", related_name="groups"
+    )
+
+
+class TeamMember(models.Model):
+    """That a member is in a team."""
+
+    id = models.BigAutoField(primary_key=True)
+    team = models.ForeignKey(Team, models.CASCADE, related_name="entries", db_index=False)
+    member = models.ForeignKey(Member, models.CASCADE, related_name="team_entries")
+    added_at = models.DateTimeField()
+
+    class Meta:
+        # Also the list of a team's members, in the order they joined the organization.
+        constraints: ClassVar = [models.UniqueConstraint(fields=["team", "member"], name="team_member_once")]
+
+    def __str__(self) -> str:
+        return f"{self.member_id} in {self.team_id}"
+
+
+class GroupMember(models.Model):
+    """That a member is in a group."""
+
+    id = models.BigAutoField(primary_key=True)
+    group = models.ForeignKey(Group, models.CASCADE, related_name="entries", db_index=False)
+    member = models.ForeignKey(Member, models.CASCADE, related_name="group_entries")
+    added_at = models.DateTimeField()
+
+    class Meta:
+        # Also the list of a group's members, in the order they joined the organization.
+        constraints: ClassVar = [models.UniqueConstraint(fields=["group", "member"], name="group_member_once")]
+
+    def __str__(self) -> str:
+        return f"{self.member_id} in {self.group_id}"

@@ -33,19 +33,22 @@ class Right(StrEnum):
 
 @dataclass(frozen=True)
 class SeededRole:
+    slug: str
     name: str
     rights: tuple[Right, ...]
     is_system: bool = False
     is_default: bool = False
 
 
+# By slug.
 FOUNDER_ROLE = "super_admin"
 
 SEEDED_ROLES = (
-    SeededRole(FOUNDER_ROLE, tuple(Right), is_system=True),
-    SeededRole("admin", tuple(right for right in Right if right is not Right.ORG_WRITE)),
+    SeededRole(FOUNDER_ROLE, "Super admin", tuple(Right), is_system=True),
+    SeededRole("admin", "Admin", tuple(right for right in Right if right is not Right.ORG_WRITE)),
     SeededRole(
         "manager",
+        "Manager",
         (
             Right.ORG_READ,
             Right.MEMBERS_READ,
@@ -64,5 +67,5 @@ SEEDED_ROLES = (
             Right.TEAMS_WRITE,
         ),
     ),
-    SeededRole("employee", (Right.INBOX_READ, Right.INBOX_ACT), is_default=True),
+    SeededRole("employee", "Employee", (Right.INBOX_READ, Right.INBOX_ACT), is_default=True),
 )

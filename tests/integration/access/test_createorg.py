@@ -47,7 +47,7 @@ def test_the_last_line_is_the_json_and_its_key_signs_in() -> None:
     assert credential.account.region == "US_SW"
     assert str(credential.account.organization_id) == told["organization"]
     admin = Member.objects.get(pk=told["admin"]["id"])
-    assert (admin.person.email, admin.role.name) == (told["admin"]["email"], "super_admin")
+    assert (admin.person.email, admin.role.slug) == (told["admin"]["email"], "super_admin")
     assert told["webhook_secret"]
 
 

@@ -21,13 +21,13 @@ def create(name: str = "Acme", admin_email: str = "Nellie@Example.COM", actor: A
 def test_an_organization_starts_with_its_roles_and_one_super_admin() -> None:
     founded = create(" Acme ")
     assert founded.organization.name == "Acme"
-    roles = {role.name: role for role in founded.organization.roles.all()}
+    roles = {role.slug: role for role in founded.organization.roles.all()}
     assert set(roles) == {"super_admin", "admin", "manager", "employee"}
     for seeded in SEEDED_ROLES:
-        assert roles[seeded.name].rights == list(seeded.rights)
+        assert roles[seeded.slug].rights == list(seeded.rights)
     assert founded.organization.roles.get(is_default=True).name == "employee"
     (member,) = Member.objects.filter(organization=founded.organization)
-    assert (member, member.person.email, member.role.name) == (founded.admin, "nellie@example.com", "super_admin")
+    assert (member, member.person.email, member.role.slug) == (founded.admin, "nellie@example.com", "super_admin")
     assert member.status == MemberStatus.ACTIVE
 
 

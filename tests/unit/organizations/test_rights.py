@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from ops_console.organizations.rights import SEEDED_ROLES, Right
 
-ROLES = {role.name: role for role in SEEDED_ROLES}
+ROLES = {role.slug: role for role in SEEDED_ROLES}
 
 
 def test_there_are_twenty_rights() -> None:
@@ -25,9 +25,9 @@ def test_the_manager_runs_campaigns_without_managing_members() -> None:
 
 
 def test_the_employee_is_the_default_and_only_reads_and_acts_on_the_inbox() -> None:
-    assert [role.name for role in SEEDED_ROLES if role.is_default] == ["employee"]
+    assert [role.slug for role in SEEDED_ROLES if role.is_default] == ["employee"]
     assert set(ROLES["employee"].rights) == {Right.INBOX_READ, Right.INBOX_ACT}
 
 
 def test_only_the_super_admin_is_a_system_role() -> None:
-    assert [role.name for role in SEEDED_ROLES if role.is_system] == ["super_admin"]
+    assert [role.slug for role in SEEDED_ROLES if role.is_system] == ["super_admin"]

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from django.contrib.auth.hashers import make_password
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 from django.db import transaction
@@ -15,8 +14,9 @@ from ops_console.access import policy
 from ops_console.access.actors import Actor
 from ops_console.audit import services as audit
 from ops_console.errors import FieldError, InvalidInput, NotFound
-from ops_console.organizations.models import Member, Organization, Person, Role
-from ops_console.organizations.rights import FOUNDER_ROLE, SEEDED_ROLES
+from ops_console.organizations.models import Member, Organization
+from ops_console.organizations.rights import FOUNDER_ROLE
+from ops_console.organizations.services.joining import furnish, join, person_with
 
 NAME_LENGTH = 200
 EMAIL_LENGTH = 254
@@ -32,7 +32,7 @@ class Founded:
 
 
 def create_organization(*, name: str, admin_email: str, actor: Actor, now: datetime) -> Founded:
-    """Open an organization with its seeded roles; the person behind the e-mail address becomes ``super_admin``.
+    """Open an organization, furnished; the person behind the e-mail address becomes ``super_admin``.
 
     A known address is fine: its person is then a member of one organization more.
 
@@ -47,10 +47,8 @@ def create_organization(*, name: str, admin_email: str, actor: Actor, now: datet
         raise InvalidInput(faults)
     with transaction.atomic():
         organization = Organization.objects.create(name=name, created_at=now)
-        roles = seed_roles(organization)
-        admin = Member.objects.create(
-            organization=organization, person=person_with(email), role=roles[FOUNDER_ROLE], created_at=now
-        )
+        role = furnish(organization, now)[FOUNDER_ROLE]
+        admin = join(organization=organization, person=person_with(email), role=role, now=now)
         audit.record(
             actor=actor,
             action="organization.create",
@@ -107,27 +105,6 @@ def set_rate(
             at=now,
         )
     return organization
-
-
-def seed_roles(organization: Organization) -> dict[str, Role]:
-    """Create the roles every organization starts with; return them by name."""
-    roles = Role.objects.bulk_create(
-        Role(
-            organization=organization,
-            name=seeded.name,
-            rights=[str(right) for right in seeded.rights],
-            is_system=seeded.is_system,
-            is_default=seeded.is_default,
-        )
-        for seeded in SEEDED_ROLES
-    )
-    return {role.name: role for role in roles}
-
-
-def person_with(email: str) -> Person:
-    """The person of that address, known or new; a new one has no password."""
-    person, _ = Person.objects.get_or_create(email=email, defaults={"password": make_password(None)})
-    return person
 
 
 def name_faults(name: str) -> list[FieldError]:
