@@ -69,6 +69,12 @@ class Conflict(DomainError):
     code = "conflict"
 
 
+class AlreadyExists(Conflict):
+    """There is one of that name already."""
+
+    code = "already_exists"
+
+
 class InvalidTransition(Conflict):
     """The current state does not allow this."""
 
