@@ -31,7 +31,17 @@ if TYPE_CHECKING:
 
 
 class ActionService(Protocol):
+    """
+    What recipients do with the messages they were sent.
+
+    Needs a person's token: API keys are refused.
+    """
     async def submit_action(self, request: SubmitActionRequest, ctx: RequestContext[SubmitActionRequest, SubmitActionResponse], /) -> SubmitActionResponse:
+        """
+        Record what the recipient did. ACK acknowledges the delivery and closes it for reminders.
+
+        For the delivery's own recipient, with INBOX_ACT.
+        """
         raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
 
     @classmethod
@@ -77,6 +87,11 @@ class ActionServiceASGIApplication(ConnectASGIApplication[ActionService]):
 
 
 class ActionServiceClient(ConnectClient):
+    """
+    What recipients do with the messages they were sent.
+
+    Needs a person's token: API keys are refused.
+    """
     async def submit_action(
         self,
         request: SubmitActionRequest,
@@ -84,6 +99,11 @@ class ActionServiceClient(ConnectClient):
         headers: Headers | Mapping[str, str] | None = None, 
         timeout_ms: int | None = None,
     ) -> SubmitActionResponse:
+        """
+        Record what the recipient did. ACK acknowledges the delivery and closes it for reminders.
+
+        For the delivery's own recipient, with INBOX_ACT.
+        """
         return await self.execute_unary(
             request=request,
             method=MethodInfo(
@@ -99,7 +119,17 @@ class ActionServiceClient(ConnectClient):
         )
 
 class ActionServiceSync(Protocol):
+    """
+    What recipients do with the messages they were sent.
+
+    Needs a person's token: API keys are refused.
+    """
     def submit_action(self, request: SubmitActionRequest, ctx: RequestContext[SubmitActionRequest, SubmitActionResponse], /) -> SubmitActionResponse:
+        """
+        Record what the recipient did. ACK acknowledges the delivery and closes it for reminders.
+
+        For the delivery's own recipient, with INBOX_ACT.
+        """
         raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
 
     @classmethod
@@ -143,6 +173,11 @@ class ActionServiceWSGIApplication(ConnectWSGIApplication):
 
 
 class ActionServiceClientSync(ConnectClientSync):
+    """
+    What recipients do with the messages they were sent.
+
+    Needs a person's token: API keys are refused.
+    """
     def submit_action(
         self,
         request: SubmitActionRequest,
@@ -150,6 +185,11 @@ class ActionServiceClientSync(ConnectClientSync):
         headers: Headers | Mapping[str, str] | None = None, 
         timeout_ms: int | None = None,
     ) -> SubmitActionResponse:
+        """
+        Record what the recipient did. ACK acknowledges the delivery and closes it for reminders.
+
+        For the delivery's own recipient, with INBOX_ACT.
+        """
         return self.execute_unary(
             request=request,
             method=MethodInfo(

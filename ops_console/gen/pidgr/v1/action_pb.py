@@ -34,6 +34,8 @@ class SubmitActionRequest(Message[_SubmitActionRequestFields]):
             string delivery_id = 1;
             ```
         action_id:
+            Of the message's actions.
+
             ```proto
             string action_id = 2;
             ```

@@ -31,13 +31,31 @@ if TYPE_CHECKING:
 
 
 class ApiKeyService(Protocol):
+    """
+    Keys with which programs act for the organization.
+    """
     async def create_api_key(self, request: CreateApiKeyRequest, ctx: RequestContext[CreateApiKeyRequest, CreateApiKeyResponse], /) -> CreateApiKeyResponse:
+        """
+        Create a key and return its secret, this once. It holds at most the permissions of its creator.
+
+        Needs ORG_WRITE.
+        """
         raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
 
     async def list_api_keys(self, request: ListApiKeysRequest, ctx: RequestContext[ListApiKeysRequest, ListApiKeysResponse], /) -> ListApiKeysResponse:
+        """
+        List the organization's keys, without their secrets.
+
+        Needs ORG_READ.
+        """
         raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
 
     async def revoke_api_key(self, request: RevokeApiKeyRequest, ctx: RequestContext[RevokeApiKeyRequest, RevokeApiKeyResponse], /) -> RevokeApiKeyResponse:
+        """
+        Revoke a key, at once and for good.
+
+        Needs ORG_WRITE.
+        """
         raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
 
     @classmethod
@@ -105,6 +123,9 @@ class ApiKeyServiceASGIApplication(ConnectASGIApplication[ApiKeyService]):
 
 
 class ApiKeyServiceClient(ConnectClient):
+    """
+    Keys with which programs act for the organization.
+    """
     async def create_api_key(
         self,
         request: CreateApiKeyRequest,
@@ -112,6 +133,11 @@ class ApiKeyServiceClient(ConnectClient):
         headers: Headers | Mapping[str, str] | None = None, 
         timeout_ms: int | None = None,
     ) -> CreateApiKeyResponse:
+        """
+        Create a key and return its secret, this once. It holds at most the permissions of its creator.
+
+        Needs ORG_WRITE.
+        """
         return await self.execute_unary(
             request=request,
             method=MethodInfo(
@@ -132,6 +158,11 @@ class ApiKeyServiceClient(ConnectClient):
         headers: Headers | Mapping[str, str] | None = None, 
         timeout_ms: int | None = None,
     ) -> ListApiKeysResponse:
+        """
+        List the organization's keys, without their secrets.
+
+        Needs ORG_READ.
+        """
         return await self.execute_unary(
             request=request,
             method=MethodInfo(
@@ -152,6 +183,11 @@ class ApiKeyServiceClient(ConnectClient):
         headers: Headers | Mapping[str, str] | None = None, 
         timeout_ms: int | None = None,
     ) -> RevokeApiKeyResponse:
+        """
+        Revoke a key, at once and for good.
+
+        Needs ORG_WRITE.
+        """
         return await self.execute_unary(
             request=request,
             method=MethodInfo(
@@ -167,13 +203,31 @@ class ApiKeyServiceClient(ConnectClient):
         )
 
 class ApiKeyServiceSync(Protocol):
+    """
+    Keys with which programs act for the organization.
+    """
     def create_api_key(self, request: CreateApiKeyRequest, ctx: RequestContext[CreateApiKeyRequest, CreateApiKeyResponse], /) -> CreateApiKeyResponse:
+        """
+        Create a key and return its secret, this once. It holds at most the permissions of its creator.
+
+        Needs ORG_WRITE.
+        """
         raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
 
     def list_api_keys(self, request: ListApiKeysRequest, ctx: RequestContext[ListApiKeysRequest, ListApiKeysResponse], /) -> ListApiKeysResponse:
+        """
+        List the organization's keys, without their secrets.
+
+        Needs ORG_READ.
+        """
         raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
 
     def revoke_api_key(self, request: RevokeApiKeyRequest, ctx: RequestContext[RevokeApiKeyRequest, RevokeApiKeyResponse], /) -> RevokeApiKeyResponse:
+        """
+        Revoke a key, at once and for good.
+
+        Needs ORG_WRITE.
+        """
         raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
 
     @classmethod
@@ -239,6 +293,9 @@ class ApiKeyServiceWSGIApplication(ConnectWSGIApplication):
 
 
 class ApiKeyServiceClientSync(ConnectClientSync):
+    """
+    Keys with which programs act for the organization.
+    """
     def create_api_key(
         self,
         request: CreateApiKeyRequest,
@@ -246,6 +303,11 @@ class ApiKeyServiceClientSync(ConnectClientSync):
         headers: Headers | Mapping[str, str] | None = None, 
         timeout_ms: int | None = None,
     ) -> CreateApiKeyResponse:
+        """
+        Create a key and return its secret, this once. It holds at most the permissions of its creator.
+
+        Needs ORG_WRITE.
+        """
         return self.execute_unary(
             request=request,
             method=MethodInfo(
@@ -266,6 +328,11 @@ class ApiKeyServiceClientSync(ConnectClientSync):
         headers: Headers | Mapping[str, str] | None = None, 
         timeout_ms: int | None = None,
     ) -> ListApiKeysResponse:
+        """
+        List the organization's keys, without their secrets.
+
+        Needs ORG_READ.
+        """
         return self.execute_unary(
             request=request,
             method=MethodInfo(
@@ -286,6 +353,11 @@ class ApiKeyServiceClientSync(ConnectClientSync):
         headers: Headers | Mapping[str, str] | None = None, 
         timeout_ms: int | None = None,
     ) -> RevokeApiKeyResponse:
+        """
+        Revoke a key, at once and for good.
+
+        Needs ORG_WRITE.
+        """
         return self.execute_unary(
             request=request,
             method=MethodInfo(

@@ -29,6 +29,8 @@ _ApiKeyFields: TypeAlias = Literal["id", "name", "key_prefix", "permissions", "c
 
 class ApiKey(Message[_ApiKeyFields]):
     """
+    A key, without its secret.
+
     ```proto
     message pidgr.v1.ApiKey
     ```
@@ -43,6 +45,8 @@ class ApiKey(Message[_ApiKeyFields]):
             string name = 2;
             ```
         key_prefix:
+            The beginning of the secret, to tell keys apart.
+
             ```proto
             string key_prefix = 3;
             ```
@@ -55,6 +59,8 @@ class ApiKey(Message[_ApiKeyFields]):
             optional google.protobuf.Timestamp created_at = 5;
             ```
         last_used_at:
+            Kept to the minute.
+
             ```proto
             optional google.protobuf.Timestamp last_used_at = 6;
             ```
@@ -107,6 +113,8 @@ class CreateApiKeyRequest(Message[_CreateApiKeyRequestFields]):
             repeated pidgr.v1.Permission permissions = 2 [packed = true];
             ```
         expires_at:
+            Never if unset.
+
             ```proto
             optional google.protobuf.Timestamp expires_at = 3;
             ```
@@ -143,6 +151,8 @@ class CreateApiKeyResponse(Message[_CreateApiKeyResponseFields]):
             optional pidgr.v1.ApiKey api_key = 1;
             ```
         key:
+            The secret. It is not shown again.
+
             ```proto
             string key = 2;
             ```

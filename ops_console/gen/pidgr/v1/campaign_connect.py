@@ -31,25 +31,63 @@ if TYPE_CHECKING:
 
 
 class CampaignService(Protocol):
+    """
+    Sending a template to an audience, along a workflow.
+    """
     async def create_campaign(self, request: CreateCampaignRequest, ctx: RequestContext[CreateCampaignRequest, CreateCampaignResponse], /) -> CreateCampaignResponse:
+        """
+        Create a campaign and freeze its audience. Nothing is sent yet.
+
+        Needs CAMPAIGNS_WRITE.
+        """
         raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
 
     async def start_campaign(self, request: StartCampaignRequest, ctx: RequestContext[StartCampaignRequest, StartCampaignResponse], /) -> StartCampaignResponse:
+        """
+        Start a campaign that is CREATED; from any other status: FAILED_PRECONDITION.
+
+        Needs CAMPAIGNS_START.
+        """
         raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
 
     async def get_campaign(self, request: GetCampaignRequest, ctx: RequestContext[GetCampaignRequest, GetCampaignResponse], /) -> GetCampaignResponse:
+        """
+        Return one campaign with its counts.
+
+        Needs CAMPAIGNS_READ.
+        """
         raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
 
     async def list_campaigns(self, request: ListCampaignsRequest, ctx: RequestContext[ListCampaignsRequest, ListCampaignsResponse], /) -> ListCampaignsResponse:
+        """
+        List the campaigns.
+
+        Needs CAMPAIGNS_READ.
+        """
         raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
 
     async def update_campaign(self, request: UpdateCampaignRequest, ctx: RequestContext[UpdateCampaignRequest, UpdateCampaignResponse], /) -> UpdateCampaignResponse:
+        """
+        Change a campaign that is CREATED; what is empty or unset stays as it is.
+
+        Needs CAMPAIGNS_WRITE.
+        """
         raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
 
     async def cancel_campaign(self, request: CancelCampaignRequest, ctx: RequestContext[CancelCampaignRequest, CancelCampaignResponse], /) -> CancelCampaignResponse:
+        """
+        Cancel a campaign. What was sent stays sent.
+
+        Needs CAMPAIGNS_START.
+        """
         raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
 
     async def list_deliveries(self, request: ListDeliveriesRequest, ctx: RequestContext[ListDeliveriesRequest, ListDeliveriesResponse], /) -> ListDeliveriesResponse:
+        """
+        List what was sent to whom, and what became of it.
+
+        Needs CAMPAIGNS_READ.
+        """
         raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
 
     @classmethod
@@ -161,6 +199,9 @@ class CampaignServiceASGIApplication(ConnectASGIApplication[CampaignService]):
 
 
 class CampaignServiceClient(ConnectClient):
+    """
+    Sending a template to an audience, along a workflow.
+    """
     async def create_campaign(
         self,
         request: CreateCampaignRequest,
@@ -168,6 +209,11 @@ class CampaignServiceClient(ConnectClient):
         headers: Headers | Mapping[str, str] | None = None, 
         timeout_ms: int | None = None,
     ) -> CreateCampaignResponse:
+        """
+        Create a campaign and freeze its audience. Nothing is sent yet.
+
+        Needs CAMPAIGNS_WRITE.
+        """
         return await self.execute_unary(
             request=request,
             method=MethodInfo(
@@ -188,6 +234,11 @@ class CampaignServiceClient(ConnectClient):
         headers: Headers | Mapping[str, str] | None = None, 
         timeout_ms: int | None = None,
     ) -> StartCampaignResponse:
+        """
+        Start a campaign that is CREATED; from any other status: FAILED_PRECONDITION.
+
+        Needs CAMPAIGNS_START.
+        """
         return await self.execute_unary(
             request=request,
             method=MethodInfo(
@@ -208,6 +259,11 @@ class CampaignServiceClient(ConnectClient):
         headers: Headers | Mapping[str, str] | None = None, 
         timeout_ms: int | None = None,
     ) -> GetCampaignResponse:
+        """
+        Return one campaign with its counts.
+
+        Needs CAMPAIGNS_READ.
+        """
         return await self.execute_unary(
             request=request,
             method=MethodInfo(
@@ -228,6 +284,11 @@ class CampaignServiceClient(ConnectClient):
         headers: Headers | Mapping[str, str] | None = None, 
         timeout_ms: int | None = None,
     ) -> ListCampaignsResponse:
+        """
+        List the campaigns.
+
+        Needs CAMPAIGNS_READ.
+        """
         return await self.execute_unary(
             request=request,
             method=MethodInfo(
@@ -248,6 +309,11 @@ class CampaignServiceClient(ConnectClient):
         headers: Headers | Mapping[str, str] | None = None, 
         timeout_ms: int | None = None,
     ) -> UpdateCampaignResponse:
+        """
+        Change a campaign that is CREATED; what is empty or unset stays as it is.
+
+        Needs CAMPAIGNS_WRITE.
+        """
         return await self.execute_unary(
             request=request,
             method=MethodInfo(
@@ -268,6 +334,11 @@ class CampaignServiceClient(ConnectClient):
         headers: Headers | Mapping[str, str] | None = None, 
         timeout_ms: int | None = None,
     ) -> CancelCampaignResponse:
+        """
+        Cancel a campaign. What was sent stays sent.
+
+        Needs CAMPAIGNS_START.
+        """
         return await self.execute_unary(
             request=request,
             method=MethodInfo(
@@ -288,6 +359,11 @@ class CampaignServiceClient(ConnectClient):
         headers: Headers | Mapping[str, str] | None = None, 
         timeout_ms: int | None = None,
     ) -> ListDeliveriesResponse:
+        """
+        List what was sent to whom, and what became of it.
+
+        Needs CAMPAIGNS_READ.
+        """
         return await self.execute_unary(
             request=request,
             method=MethodInfo(
@@ -303,25 +379,63 @@ class CampaignServiceClient(ConnectClient):
         )
 
 class CampaignServiceSync(Protocol):
+    """
+    Sending a template to an audience, along a workflow.
+    """
     def create_campaign(self, request: CreateCampaignRequest, ctx: RequestContext[CreateCampaignRequest, CreateCampaignResponse], /) -> CreateCampaignResponse:
+        """
+        Create a campaign and freeze its audience. Nothing is sent yet.
+
+        Needs CAMPAIGNS_WRITE.
+        """
         raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
 
     def start_campaign(self, request: StartCampaignRequest, ctx: RequestContext[StartCampaignRequest, StartCampaignResponse], /) -> StartCampaignResponse:
+        """
+        Start a campaign that is CREATED; from any other status: FAILED_PRECONDITION.
+
+        Needs CAMPAIGNS_START.
+        """
         raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
 
     def get_campaign(self, request: GetCampaignRequest, ctx: RequestContext[GetCampaignRequest, GetCampaignResponse], /) -> GetCampaignResponse:
+        """
+        Return one campaign with its counts.
+
+        Needs CAMPAIGNS_READ.
+        """
         raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
 
     def list_campaigns(self, request: ListCampaignsRequest, ctx: RequestContext[ListCampaignsRequest, ListCampaignsResponse], /) -> ListCampaignsResponse:
+        """
+        List the campaigns.
+
+        Needs CAMPAIGNS_READ.
+        """
         raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
 
     def update_campaign(self, request: UpdateCampaignRequest, ctx: RequestContext[UpdateCampaignRequest, UpdateCampaignResponse], /) -> UpdateCampaignResponse:
+        """
+        Change a campaign that is CREATED; what is empty or unset stays as it is.
+
+        Needs CAMPAIGNS_WRITE.
+        """
         raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
 
     def cancel_campaign(self, request: CancelCampaignRequest, ctx: RequestContext[CancelCampaignRequest, CancelCampaignResponse], /) -> CancelCampaignResponse:
+        """
+        Cancel a campaign. What was sent stays sent.
+
+        Needs CAMPAIGNS_START.
+        """
         raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
 
     def list_deliveries(self, request: ListDeliveriesRequest, ctx: RequestContext[ListDeliveriesRequest, ListDeliveriesResponse], /) -> ListDeliveriesResponse:
+        """
+        List what was sent to whom, and what became of it.
+
+        Needs CAMPAIGNS_READ.
+        """
         raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
 
     @classmethod
@@ -431,6 +545,9 @@ class CampaignServiceWSGIApplication(ConnectWSGIApplication):
 
 
 class CampaignServiceClientSync(ConnectClientSync):
+    """
+    Sending a template to an audience, along a workflow.
+    """
     def create_campaign(
         self,
         request: CreateCampaignRequest,
@@ -438,6 +555,11 @@ class CampaignServiceClientSync(ConnectClientSync):
         headers: Headers | Mapping[str, str] | None = None, 
         timeout_ms: int | None = None,
     ) -> CreateCampaignResponse:
+        """
+        Create a campaign and freeze its audience. Nothing is sent yet.
+
+        Needs CAMPAIGNS_WRITE.
+        """
         return self.execute_unary(
             request=request,
             method=MethodInfo(
@@ -458,6 +580,11 @@ class CampaignServiceClientSync(ConnectClientSync):
         headers: Headers | Mapping[str, str] | None = None, 
         timeout_ms: int | None = None,
     ) -> StartCampaignResponse:
+        """
+        Start a campaign that is CREATED; from any other status: FAILED_PRECONDITION.
+
+        Needs CAMPAIGNS_START.
+        """
         return self.execute_unary(
             request=request,
             method=MethodInfo(
@@ -478,6 +605,11 @@ class CampaignServiceClientSync(ConnectClientSync):
         headers: Headers | Mapping[str, str] | None = None, 
         timeout_ms: int | None = None,
     ) -> GetCampaignResponse:
+        """
+        Return one campaign with its counts.
+
+        Needs CAMPAIGNS_READ.
+        """
         return self.execute_unary(
             request=request,
             method=MethodInfo(
@@ -498,6 +630,11 @@ class CampaignServiceClientSync(ConnectClientSync):
         headers: Headers | Mapping[str, str] | None = None, 
         timeout_ms: int | None = None,
     ) -> ListCampaignsResponse:
+        """
+        List the campaigns.
+
+        Needs CAMPAIGNS_READ.
+        """
         return self.execute_unary(
             request=request,
             method=MethodInfo(
@@ -518,6 +655,11 @@ class CampaignServiceClientSync(ConnectClientSync):
         headers: Headers | Mapping[str, str] | None = None, 
         timeout_ms: int | None = None,
     ) -> UpdateCampaignResponse:
+        """
+        Change a campaign that is CREATED; what is empty or unset stays as it is.
+
+        Needs CAMPAIGNS_WRITE.
+        """
         return self.execute_unary(
             request=request,
             method=MethodInfo(
@@ -538,6 +680,11 @@ class CampaignServiceClientSync(ConnectClientSync):
         headers: Headers | Mapping[str, str] | None = None, 
         timeout_ms: int | None = None,
     ) -> CancelCampaignResponse:
+        """
+        Cancel a campaign. What was sent stays sent.
+
+        Needs CAMPAIGNS_START.
+        """
         return self.execute_unary(
             request=request,
             method=MethodInfo(
@@ -558,6 +705,11 @@ class CampaignServiceClientSync(ConnectClientSync):
         headers: Headers | Mapping[str, str] | None = None, 
         timeout_ms: int | None = None,
     ) -> ListDeliveriesResponse:
+        """
+        List what was sent to whom, and what became of it.
+
+        Needs CAMPAIGNS_READ.
+        """
         return self.execute_unary(
             request=request,
             method=MethodInfo(

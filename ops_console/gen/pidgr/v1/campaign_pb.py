@@ -29,6 +29,8 @@ _CampaignFields: TypeAlias = Literal["id", "name", "template_id", "template_vers
 
 class Campaign(Message[_CampaignFields]):
     """
+    A campaign and how far it is. Counts are of recipients.
+
     ```proto
     message pidgr.v1.Campaign
     ```
@@ -51,6 +53,8 @@ class Campaign(Message[_CampaignFields]):
             int32 template_version = 4;
             ```
         audience_snapshot_ref:
+            Names the frozen audience.
+
             ```proto
             string audience_snapshot_ref = 5;
             ```
@@ -141,6 +145,8 @@ _AudienceMemberFields: TypeAlias = Literal["user_id", "variables"]
 
 class AudienceMember(Message[_AudienceMemberFields]):
     """
+    One recipient, with template values of their own.
+
     ```proto
     message pidgr.v1.AudienceMember
     ```
@@ -175,6 +181,8 @@ _CreateCampaignRequestFields: TypeAlias = Literal["name", "template_id", "templa
 
 class CreateCampaignRequest(Message[_CreateCampaignRequestFields]):
     """
+    At most 32 MiB.
+
     ```proto
     message pidgr.v1.CreateCampaignRequest
     ```
@@ -189,14 +197,20 @@ class CreateCampaignRequest(Message[_CreateCampaignRequestFields]):
             string template_id = 2;
             ```
         template_version:
+            The newest if 0.
+
             ```proto
             int32 template_version = 3;
             ```
         user_ids:
+            Recipients without values of their own.
+
             ```proto
             repeated string user_ids = 4;
             ```
         workflow:
+            The organization's default if unset.
+
             ```proto
             optional pidgr.v1.WorkflowDefinition workflow = 5;
             ```
@@ -209,6 +223,8 @@ class CreateCampaignRequest(Message[_CreateCampaignRequestFields]):
             string title = 7;
             ```
         audience:
+            Recipients with values of their own.
+
             ```proto
             repeated pidgr.v1.AudienceMember audience = 8;
             ```
@@ -423,6 +439,8 @@ class ListCampaignsResponse(Message[_ListCampaignsResponseFields]):
             repeated pidgr.v1.Campaign campaigns = 1;
             ```
         pagination:
+            paginationMeta in JSON: see PaginationMeta.
+
             ```proto
             optional pidgr.v1.PaginationMeta pagination = 2 [json_name = "paginationMeta"];
             ```
@@ -595,6 +613,8 @@ _DeliveryFields: TypeAlias = Literal["id", "user_id", "campaign_id", "status", "
 
 class Delivery(Message[_DeliveryFields]):
     """
+    What one recipient was sent.
+
     ```proto
     message pidgr.v1.Delivery
     ```
@@ -675,6 +695,8 @@ class ListDeliveriesRequest(Message[_ListDeliveriesRequestFields]):
             string campaign_id = 1;
             ```
         status_filter:
+            All if unspecified.
+
             ```proto
             pidgr.v1.DeliveryStatus status_filter = 2;
             ```
@@ -715,6 +737,8 @@ class ListDeliveriesResponse(Message[_ListDeliveriesResponseFields]):
             repeated pidgr.v1.Delivery deliveries = 1;
             ```
         pagination:
+            paginationMeta in JSON: see PaginationMeta.
+
             ```proto
             optional pidgr.v1.PaginationMeta pagination = 2 [json_name = "paginationMeta"];
             ```

@@ -26,6 +26,8 @@ _RoleFields: TypeAlias = Literal["id", "slug", "name", "is_default", "permission
 
 class Role(Message_[_RoleFields]):
     """
+    A named set of permissions, of one organization.
+
     ```proto
     message pidgr.v1.Role
     ```
@@ -44,6 +46,8 @@ class Role(Message_[_RoleFields]):
             string name = 3;
             ```
         is_default:
+            Given to those who are invited without a role.
+
             ```proto
             bool is_default = 4;
             ```
@@ -52,6 +56,8 @@ class Role(Message_[_RoleFields]):
             repeated pidgr.v1.Permission permissions = 5 [packed = true];
             ```
         is_system:
+            Never changes.
+
             ```proto
             bool is_system = 6;
             ```
@@ -84,16 +90,22 @@ _PaginationFields: TypeAlias = Literal["page_size", "page_token"]
 
 class Pagination(Message_[_PaginationFields]):
     """
+    Which page of a list is wanted.
+
     ```proto
     message pidgr.v1.Pagination
     ```
 
     Attributes:
         page_size:
+            50 if 0.
+
             ```proto
             int32 page_size = 1;
             ```
         page_token:
+            The next_page_token of the page before; empty for the first.
+
             ```proto
             string page_token = 2;
             ```
@@ -118,12 +130,17 @@ _PaginationMetaFields: TypeAlias = Literal["next_page_token", "total_count"]
 
 class PaginationMeta(Message_[_PaginationMetaFields]):
     """
+    What comes with a page. Responses call the field pagination, as clients generated from these files read it, and
+    spell it paginationMeta in JSON, as the other clients of this API do; hence its json_name.
+
     ```proto
     message pidgr.v1.PaginationMeta
     ```
 
     Attributes:
         next_page_token:
+            Empty on the last page.
+
             ```proto
             string next_page_token = 1;
             ```
@@ -152,6 +169,8 @@ _MessageActionFields: TypeAlias = Literal["id", "type", "label"]
 
 class MessageAction(Message_[_MessageActionFields]):
     """
+    A button below a message.
+
     ```proto
     message pidgr.v1.MessageAction
     ```
@@ -192,12 +211,16 @@ _MessageFields: TypeAlias = Literal["content_id", "campaign_id", "sender_name", 
 
 class Message(Message_[_MessageFields]):
     """
+    A rendered message, as its recipient sees it.
+
     ```proto
     message pidgr.v1.Message
     ```
 
     Attributes:
         content_id:
+            SHA-256 of the content: equal content has the same id.
+
             ```proto
             string content_id = 1;
             ```
@@ -274,6 +297,9 @@ _WorkflowDefinitionFields: TypeAlias = Literal["steps"]
 
 class WorkflowDefinition(Message_[_WorkflowDefinitionFields]):
     """
+    What a campaign does, step by step: a graph without cycles. It begins at the step no transition points at; ids are
+    unique, every transition names a step. At most 256 KiB serialized.
+
     ```proto
     message pidgr.v1.WorkflowDefinition
     ```
@@ -302,6 +328,8 @@ _WorkflowStepFields: TypeAlias = Literal["id", "type", "send_notification", "dea
 
 class WorkflowStep(Message_[_WorkflowStepFields]):
     """
+    One step; config is the one its type asks for, and MARK_MISSED takes none.
+
     ```proto
     message pidgr.v1.WorkflowStep
     ```
@@ -320,6 +348,8 @@ class WorkflowStep(Message_[_WorkflowStepFields]):
             oneof config
             ```
         transitions:
+            Outcome of this step, then the id of the step that follows.
+
             ```proto
             map<string, string> transitions = 7;
             ```
@@ -348,16 +378,22 @@ _SendNotificationConfigFields: TypeAlias = Literal["type", "template_id", "templ
 
 class SendNotificationConfig(Message_[_SendNotificationConfigFields]):
     """
+    Sends to every recipient who is still open.
+
     ```proto
     message pidgr.v1.SendNotificationConfig
     ```
 
     Attributes:
         type:
+            The channel: push or pigeon.
+
             ```proto
             string type = 1;
             ```
         template_id:
+            The campaign's template if empty.
+
             ```proto
             string template_id = 2;
             ```
@@ -406,12 +442,16 @@ _DeadlineCheckConfigFields: TypeAlias = Literal["delay"]
 
 class DeadlineCheckConfig(Message_[_DeadlineCheckConfigFields]):
     """
+    Waits, and ends early when no recipient is open any more.
+
     ```proto
     message pidgr.v1.DeadlineCheckConfig
     ```
 
     Attributes:
         delay:
+            From 1m to 8760h.
+
             ```proto
             string delay = 1;
             ```
@@ -434,6 +474,8 @@ _SendReminderConfigFields: TypeAlias = Literal["type"]
 
 class SendReminderConfig(Message_[_SendReminderConfigFields]):
     """
+    Reminds every recipient who is still open.
+
     ```proto
     message pidgr.v1.SendReminderConfig
     ```
@@ -462,6 +504,9 @@ _CallWebhookConfigFields: TypeAlias = Literal["name", "url", "headers"]
 
 class CallWebhookConfig(Message_[_CallWebhookConfigFields]):
     """
+    Calls an address of the organization's own. Private networks are refused, and so are headers that belong to HTTP or
+    to our signature.
+
     ```proto
     message pidgr.v1.CallWebhookConfig
     ```
@@ -540,6 +585,8 @@ class CampaignStatus(Enum):
 
 class DeliveryStatus(Enum):
     """
+    What became of a delivery.
+
     ```proto
     enum pidgr.v1.DeliveryStatus
     ```
@@ -550,6 +597,8 @@ class DeliveryStatus(Enum):
             DELIVERY_STATUS_UNSPECIFIED = 0
             ```
         PENDING:
+            Waits for its channel.
+
             ```proto
             DELIVERY_STATUS_PENDING = 1
             ```
@@ -558,6 +607,8 @@ class DeliveryStatus(Enum):
             DELIVERY_STATUS_SENT = 2
             ```
         DELIVERED:
+            The recipient's app has it, or the pigeon has landed.
+
             ```proto
             DELIVERY_STATUS_DELIVERED = 3
             ```
@@ -566,10 +617,14 @@ class DeliveryStatus(Enum):
             DELIVERY_STATUS_ACKNOWLEDGED = 4
             ```
         MISSED:
+            Not acknowledged in time.
+
             ```proto
             DELIVERY_STATUS_MISSED = 5
             ```
         NO_DEVICE:
+            The recipient has no active device.
+
             ```proto
             DELIVERY_STATUS_NO_DEVICE = 6
             ```
@@ -590,6 +645,8 @@ class DeliveryStatus(Enum):
 
 class Platform(Enum):
     """
+    Which push service reaches a device.
+
     ```proto
     enum pidgr.v1.Platform
     ```
@@ -608,6 +665,8 @@ class Platform(Enum):
             PLATFORM_ANDROID = 2
             ```
         WEB:
+            Numbers from 100 are this service's own additions.
+
             ```proto
             PLATFORM_WEB = 100
             ```
@@ -620,6 +679,8 @@ class Platform(Enum):
 
 class Permission(Enum):
     """
+    What a role may hold. Comments on methods leave out the prefix.
+
     ```proto
     enum pidgr.v1.Permission
     ```
@@ -670,10 +731,14 @@ class Permission(Enum):
             PERMISSION_TEMPLATES_WRITE = 10
             ```
         WORKFLOWS_READ:
+            Guards no method.
+
             ```proto
             PERMISSION_WORKFLOWS_READ = 11
             ```
         WORKFLOWS_WRITE:
+            Guards no method.
+
             ```proto
             PERMISSION_WORKFLOWS_WRITE = 12
             ```
@@ -755,6 +820,8 @@ class ActionType(Enum):
 
 class StepType(Enum):
     """
+    What a workflow step does. Recipients are open until they acknowledge or are marked missed.
+
     ```proto
     enum pidgr.v1.StepType
     ```

@@ -31,16 +31,39 @@ if TYPE_CHECKING:
 
 
 class DeviceService(Protocol):
+    """
+    The devices that push notifications reach.
+    """
     async def register(self, request: RegisterRequest, ctx: RequestContext[RegisterRequest, RegisterResponse], /) -> RegisterResponse:
+        """
+        Register a device of the caller, or bring its push token up to date.
+
+        Any signed-in person may call; API keys are refused.
+        """
         raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
 
     async def deactivate(self, request: DeactivateRequest, ctx: RequestContext[DeactivateRequest, DeactivateResponse], /) -> DeactivateResponse:
+        """
+        Send nothing to a device any more.
+
+        Its owner may call; API keys are refused.
+        """
         raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
 
     async def list_devices(self, request: ListDevicesRequest, ctx: RequestContext[ListDevicesRequest, ListDevicesResponse], /) -> ListDevicesResponse:
+        """
+        List the caller's own devices.
+
+        Any signed-in person may call; API keys are refused.
+        """
         raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
 
     async def list_member_devices(self, request: ListMemberDevicesRequest, ctx: RequestContext[ListMemberDevicesRequest, ListMemberDevicesResponse], /) -> ListMemberDevicesResponse:
+        """
+        List the devices of a member.
+
+        Needs MEMBERS_READ.
+        """
         raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
 
     @classmethod
@@ -119,6 +142,9 @@ class DeviceServiceASGIApplication(ConnectASGIApplication[DeviceService]):
 
 
 class DeviceServiceClient(ConnectClient):
+    """
+    The devices that push notifications reach.
+    """
     async def register(
         self,
         request: RegisterRequest,
@@ -126,6 +152,11 @@ class DeviceServiceClient(ConnectClient):
         headers: Headers | Mapping[str, str] | None = None, 
         timeout_ms: int | None = None,
     ) -> RegisterResponse:
+        """
+        Register a device of the caller, or bring its push token up to date.
+
+        Any signed-in person may call; API keys are refused.
+        """
         return await self.execute_unary(
             request=request,
             method=MethodInfo(
@@ -146,6 +177,11 @@ class DeviceServiceClient(ConnectClient):
         headers: Headers | Mapping[str, str] | None = None, 
         timeout_ms: int | None = None,
     ) -> DeactivateResponse:
+        """
+        Send nothing to a device any more.
+
+        Its owner may call; API keys are refused.
+        """
         return await self.execute_unary(
             request=request,
             method=MethodInfo(
@@ -166,6 +202,11 @@ class DeviceServiceClient(ConnectClient):
         headers: Headers | Mapping[str, str] | None = None, 
         timeout_ms: int | None = None,
     ) -> ListDevicesResponse:
+        """
+        List the caller's own devices.
+
+        Any signed-in person may call; API keys are refused.
+        """
         return await self.execute_unary(
             request=request,
             method=MethodInfo(
@@ -186,6 +227,11 @@ class DeviceServiceClient(ConnectClient):
         headers: Headers | Mapping[str, str] | None = None, 
         timeout_ms: int | None = None,
     ) -> ListMemberDevicesResponse:
+        """
+        List the devices of a member.
+
+        Needs MEMBERS_READ.
+        """
         return await self.execute_unary(
             request=request,
             method=MethodInfo(
@@ -201,16 +247,39 @@ class DeviceServiceClient(ConnectClient):
         )
 
 class DeviceServiceSync(Protocol):
+    """
+    The devices that push notifications reach.
+    """
     def register(self, request: RegisterRequest, ctx: RequestContext[RegisterRequest, RegisterResponse], /) -> RegisterResponse:
+        """
+        Register a device of the caller, or bring its push token up to date.
+
+        Any signed-in person may call; API keys are refused.
+        """
         raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
 
     def deactivate(self, request: DeactivateRequest, ctx: RequestContext[DeactivateRequest, DeactivateResponse], /) -> DeactivateResponse:
+        """
+        Send nothing to a device any more.
+
+        Its owner may call; API keys are refused.
+        """
         raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
 
     def list_devices(self, request: ListDevicesRequest, ctx: RequestContext[ListDevicesRequest, ListDevicesResponse], /) -> ListDevicesResponse:
+        """
+        List the caller's own devices.
+
+        Any signed-in person may call; API keys are refused.
+        """
         raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
 
     def list_member_devices(self, request: ListMemberDevicesRequest, ctx: RequestContext[ListMemberDevicesRequest, ListMemberDevicesResponse], /) -> ListMemberDevicesResponse:
+        """
+        List the devices of a member.
+
+        Needs MEMBERS_READ.
+        """
         raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
 
     @classmethod
@@ -287,6 +356,9 @@ class DeviceServiceWSGIApplication(ConnectWSGIApplication):
 
 
 class DeviceServiceClientSync(ConnectClientSync):
+    """
+    The devices that push notifications reach.
+    """
     def register(
         self,
         request: RegisterRequest,
@@ -294,6 +366,11 @@ class DeviceServiceClientSync(ConnectClientSync):
         headers: Headers | Mapping[str, str] | None = None, 
         timeout_ms: int | None = None,
     ) -> RegisterResponse:
+        """
+        Register a device of the caller, or bring its push token up to date.
+
+        Any signed-in person may call; API keys are refused.
+        """
         return self.execute_unary(
             request=request,
             method=MethodInfo(
@@ -314,6 +391,11 @@ class DeviceServiceClientSync(ConnectClientSync):
         headers: Headers | Mapping[str, str] | None = None, 
         timeout_ms: int | None = None,
     ) -> DeactivateResponse:
+        """
+        Send nothing to a device any more.
+
+        Its owner may call; API keys are refused.
+        """
         return self.execute_unary(
             request=request,
             method=MethodInfo(
@@ -334,6 +416,11 @@ class DeviceServiceClientSync(ConnectClientSync):
         headers: Headers | Mapping[str, str] | None = None, 
         timeout_ms: int | None = None,
     ) -> ListDevicesResponse:
+        """
+        List the caller's own devices.
+
+        Any signed-in person may call; API keys are refused.
+        """
         return self.execute_unary(
             request=request,
             method=MethodInfo(
@@ -354,6 +441,11 @@ class DeviceServiceClientSync(ConnectClientSync):
         headers: Headers | Mapping[str, str] | None = None, 
         timeout_ms: int | None = None,
     ) -> ListMemberDevicesResponse:
+        """
+        List the devices of a member.
+
+        Needs MEMBERS_READ.
+        """
         return self.execute_unary(
             request=request,
             method=MethodInfo(

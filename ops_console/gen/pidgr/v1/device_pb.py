@@ -29,6 +29,8 @@ _DeviceFields: TypeAlias = Literal["device_id", "user_id", "platform", "push_tok
 
 class Device(Message[_DeviceFields]):
     """
+    A device with its push token, which clients are never told.
+
     ```proto
     message pidgr.v1.Device
     ```
@@ -93,6 +95,8 @@ _DeviceSummaryFields: TypeAlias = Literal["device_id", "user_id", "platform", "a
 
 class DeviceSummary(Message[_DeviceSummaryFields]):
     """
+    A device as clients see it.
+
     ```proto
     message pidgr.v1.DeviceSummary
     ```
@@ -157,6 +161,8 @@ class RegisterRequest(Message[_RegisterRequestFields]):
 
     Attributes:
         device_id:
+            Chosen by the device, and kept.
+
             ```proto
             string device_id = 1;
             ```

@@ -31,31 +31,79 @@ if TYPE_CHECKING:
 
 
 class GroupService(Protocol):
+    """
+    Named sets of members, to address campaigns to.
+    """
     async def create_group(self, request: CreateGroupRequest, ctx: RequestContext[CreateGroupRequest, CreateGroupResponse], /) -> CreateGroupResponse:
+        """
+        Create a group. Its name is unique within the organization: ALREADY_EXISTS.
+
+        Needs GROUPS_WRITE or GROUPS_ALL_WRITE.
+        """
         raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
 
     async def get_group(self, request: GetGroupRequest, ctx: RequestContext[GetGroupRequest, GetGroupResponse], /) -> GetGroupResponse:
+        """
+        Return one group.
+
+        Its members may call; others need GROUPS_ALL_READ or GROUPS_ALL_WRITE.
+        """
         raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
 
     async def list_groups(self, request: ListGroupsRequest, ctx: RequestContext[ListGroupsRequest, ListGroupsResponse], /) -> ListGroupsResponse:
+        """
+        List the groups.
+
+        Without GROUPS_ALL_READ or GROUPS_ALL_WRITE: those the caller belongs to.
+        """
         raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
 
     async def update_group(self, request: UpdateGroupRequest, ctx: RequestContext[UpdateGroupRequest, UpdateGroupResponse], /) -> UpdateGroupResponse:
+        """
+        Change name or description; what is empty stays as it is.
+
+        GROUPS_WRITE reaches those the caller created, GROUPS_ALL_WRITE all.
+        """
         raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
 
     async def delete_group(self, request: DeleteGroupRequest, ctx: RequestContext[DeleteGroupRequest, DeleteGroupResponse], /) -> DeleteGroupResponse:
+        """
+        Delete a group, not its members. The default one stays: FAILED_PRECONDITION.
+
+        GROUPS_WRITE reaches those the caller created, GROUPS_ALL_WRITE all.
+        """
         raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
 
     async def add_group_members(self, request: AddGroupMembersRequest, ctx: RequestContext[AddGroupMembersRequest, AddGroupMembersResponse], /) -> AddGroupMembersResponse:
+        """
+        Add users. One who is in it already, or is named twice, counts once.
+
+        GROUPS_WRITE reaches those the caller created, GROUPS_ALL_WRITE all.
+        """
         raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
 
     async def remove_group_members(self, request: RemoveGroupMembersRequest, ctx: RequestContext[RemoveGroupMembersRequest, RemoveGroupMembersResponse], /) -> RemoveGroupMembersResponse:
+        """
+        Remove users. One who is not in it is passed over.
+
+        GROUPS_WRITE reaches those the caller created, GROUPS_ALL_WRITE all.
+        """
         raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
 
     async def list_group_members(self, request: ListGroupMembersRequest, ctx: RequestContext[ListGroupMembersRequest, ListGroupMembersResponse], /) -> ListGroupMembersResponse:
+        """
+        List the users in a group.
+
+        Its members may call; others need GROUPS_ALL_READ or GROUPS_ALL_WRITE.
+        """
         raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
 
     async def get_user_group_memberships(self, request: GetUserGroupMembershipsRequest, ctx: RequestContext[GetUserGroupMembershipsRequest, GetUserGroupMembershipsResponse], /) -> GetUserGroupMembershipsResponse:
+        """
+        Return the groups of up to 200 users, one membership for each user.
+
+        Needs GROUPS_ALL_READ or GROUPS_ALL_WRITE.
+        """
         raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
 
     @classmethod
@@ -189,6 +237,9 @@ class GroupServiceASGIApplication(ConnectASGIApplication[GroupService]):
 
 
 class GroupServiceClient(ConnectClient):
+    """
+    Named sets of members, to address campaigns to.
+    """
     async def create_group(
         self,
         request: CreateGroupRequest,
@@ -196,6 +247,11 @@ class GroupServiceClient(ConnectClient):
         headers: Headers | Mapping[str, str] | None = None, 
         timeout_ms: int | None = None,
     ) -> CreateGroupResponse:
+        """
+        Create a group. Its name is unique within the organization: ALREADY_EXISTS.
+
+        Needs GROUPS_WRITE or GROUPS_ALL_WRITE.
+        """
         return await self.execute_unary(
             request=request,
             method=MethodInfo(
@@ -216,6 +272,11 @@ class GroupServiceClient(ConnectClient):
         headers: Headers | Mapping[str, str] | None = None, 
         timeout_ms: int | None = None,
     ) -> GetGroupResponse:
+        """
+        Return one group.
+
+        Its members may call; others need GROUPS_ALL_READ or GROUPS_ALL_WRITE.
+        """
         return await self.execute_unary(
             request=request,
             method=MethodInfo(
@@ -236,6 +297,11 @@ class GroupServiceClient(ConnectClient):
         headers: Headers | Mapping[str, str] | None = None, 
         timeout_ms: int | None = None,
     ) -> ListGroupsResponse:
+        """
+        List the groups.
+
+        Without GROUPS_ALL_READ or GROUPS_ALL_WRITE: those the caller belongs to.
+        """
         return await self.execute_unary(
             request=request,
             method=MethodInfo(
@@ -256,6 +322,11 @@ class GroupServiceClient(ConnectClient):
         headers: Headers | Mapping[str, str] | None = None, 
         timeout_ms: int | None = None,
     ) -> UpdateGroupResponse:
+        """
+        Change name or description; what is empty stays as it is.
+
+        GROUPS_WRITE reaches those the caller created, GROUPS_ALL_WRITE all.
+        """
         return await self.execute_unary(
             request=request,
             method=MethodInfo(
@@ -276,6 +347,11 @@ class GroupServiceClient(ConnectClient):
         headers: Headers | Mapping[str, str] | None = None, 
         timeout_ms: int | None = None,
     ) -> DeleteGroupResponse:
+        """
+        Delete a group, not its members. The default one stays: FAILED_PRECONDITION.
+
+        GROUPS_WRITE reaches those the caller created, GROUPS_ALL_WRITE all.
+        """
         return await self.execute_unary(
             request=request,
             method=MethodInfo(
@@ -296,6 +372,11 @@ class GroupServiceClient(ConnectClient):
         headers: Headers | Mapping[str, str] | None = None, 
         timeout_ms: int | None = None,
     ) -> AddGroupMembersResponse:
+        """
+        Add users. One who is in it already, or is named twice, counts once.
+
+        GROUPS_WRITE reaches those the caller created, GROUPS_ALL_WRITE all.
+        """
         return await self.execute_unary(
             request=request,
             method=MethodInfo(
@@ -316,6 +397,11 @@ class GroupServiceClient(ConnectClient):
         headers: Headers | Mapping[str, str] | None = None, 
         timeout_ms: int | None = None,
     ) -> RemoveGroupMembersResponse:
+        """
+        Remove users. One who is not in it is passed over.
+
+        GROUPS_WRITE reaches those the caller created, GROUPS_ALL_WRITE all.
+        """
         return await self.execute_unary(
             request=request,
             method=MethodInfo(
@@ -336,6 +422,11 @@ class GroupServiceClient(ConnectClient):
         headers: Headers | Mapping[str, str] | None = None, 
         timeout_ms: int | None = None,
     ) -> ListGroupMembersResponse:
+        """
+        List the users in a group.
+
+        Its members may call; others need GROUPS_ALL_READ or GROUPS_ALL_WRITE.
+        """
         return await self.execute_unary(
             request=request,
             method=MethodInfo(
@@ -356,6 +447,11 @@ class GroupServiceClient(ConnectClient):
         headers: Headers | Mapping[str, str] | None = None, 
         timeout_ms: int | None = None,
     ) -> GetUserGroupMembershipsResponse:
+        """
+        Return the groups of up to 200 users, one membership for each user.
+
+        Needs GROUPS_ALL_READ or GROUPS_ALL_WRITE.
+        """
         return await self.execute_unary(
             request=request,
             method=MethodInfo(
@@ -371,31 +467,79 @@ class GroupServiceClient(ConnectClient):
         )
 
 class GroupServiceSync(Protocol):
+    """
+    Named sets of members, to address campaigns to.
+    """
     def create_group(self, request: CreateGroupRequest, ctx: RequestContext[CreateGroupRequest, CreateGroupResponse], /) -> CreateGroupResponse:
+        """
+        Create a group. Its name is unique within the organization: ALREADY_EXISTS.
+
+        Needs GROUPS_WRITE or GROUPS_ALL_WRITE.
+        """
         raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
 
     def get_group(self, request: GetGroupRequest, ctx: RequestContext[GetGroupRequest, GetGroupResponse], /) -> GetGroupResponse:
+        """
+        Return one group.
+
+        Its members may call; others need GROUPS_ALL_READ or GROUPS_ALL_WRITE.
+        """
         raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
 
     def list_groups(self, request: ListGroupsRequest, ctx: RequestContext[ListGroupsRequest, ListGroupsResponse], /) -> ListGroupsResponse:
+        """
+        List the groups.
+
+        Without GROUPS_ALL_READ or GROUPS_ALL_WRITE: those the caller belongs to.
+        """
         raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
 
     def update_group(self, request: UpdateGroupRequest, ctx: RequestContext[UpdateGroupRequest, UpdateGroupResponse], /) -> UpdateGroupResponse:
+        """
+        Change name or description; what is empty stays as it is.
+
+        GROUPS_WRITE reaches those the caller created, GROUPS_ALL_WRITE all.
+        """
         raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
 
     def delete_group(self, request: DeleteGroupRequest, ctx: RequestContext[DeleteGroupRequest, DeleteGroupResponse], /) -> DeleteGroupResponse:
+        """
+        Delete a group, not its members. The default one stays: FAILED_PRECONDITION.
+
+        GROUPS_WRITE reaches those the caller created, GROUPS_ALL_WRITE all.
+        """
         raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
 
     def add_group_members(self, request: AddGroupMembersRequest, ctx: RequestContext[AddGroupMembersRequest, AddGroupMembersResponse], /) -> AddGroupMembersResponse:
+        """
+        Add users. One who is in it already, or is named twice, counts once.
+
+        GROUPS_WRITE reaches those the caller created, GROUPS_ALL_WRITE all.
+        """
         raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
 
     def remove_group_members(self, request: RemoveGroupMembersRequest, ctx: RequestContext[RemoveGroupMembersRequest, RemoveGroupMembersResponse], /) -> RemoveGroupMembersResponse:
+        """
+        Remove users. One who is not in it is passed over.
+
+        GROUPS_WRITE reaches those the caller created, GROUPS_ALL_WRITE all.
+        """
         raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
 
     def list_group_members(self, request: ListGroupMembersRequest, ctx: RequestContext[ListGroupMembersRequest, ListGroupMembersResponse], /) -> ListGroupMembersResponse:
+        """
+        List the users in a group.
+
+        Its members may call; others need GROUPS_ALL_READ or GROUPS_ALL_WRITE.
+        """
         raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
 
     def get_user_group_memberships(self, request: GetUserGroupMembershipsRequest, ctx: RequestContext[GetUserGroupMembershipsRequest, GetUserGroupMembershipsResponse], /) -> GetUserGroupMembershipsResponse:
+        """
+        Return the groups of up to 200 users, one membership for each user.
+
+        Needs GROUPS_ALL_READ or GROUPS_ALL_WRITE.
+        """
         raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
 
     @classmethod
@@ -527,6 +671,9 @@ class GroupServiceWSGIApplication(ConnectWSGIApplication):
 
 
 class GroupServiceClientSync(ConnectClientSync):
+    """
+    Named sets of members, to address campaigns to.
+    """
     def create_group(
         self,
         request: CreateGroupRequest,
@@ -534,6 +681,11 @@ class GroupServiceClientSync(ConnectClientSync):
         headers: Headers | Mapping[str, str] | None = None, 
         timeout_ms: int | None = None,
     ) -> CreateGroupResponse:
+        """
+        Create a group. Its name is unique within the organization: ALREADY_EXISTS.
+
+        Needs GROUPS_WRITE or GROUPS_ALL_WRITE.
+        """
         return self.execute_unary(
             request=request,
             method=MethodInfo(
@@ -554,6 +706,11 @@ class GroupServiceClientSync(ConnectClientSync):
         headers: Headers | Mapping[str, str] | None = None, 
         timeout_ms: int | None = None,
     ) -> GetGroupResponse:
+        """
+        Return one group.
+
+        Its members may call; others need GROUPS_ALL_READ or GROUPS_ALL_WRITE.
+        """
         return self.execute_unary(
             request=request,
             method=MethodInfo(
@@ -574,6 +731,11 @@ class GroupServiceClientSync(ConnectClientSync):
         headers: Headers | Mapping[str, str] | None = None, 
         timeout_ms: int | None = None,
     ) -> ListGroupsResponse:
+        """
+        List the groups.
+
+        Without GROUPS_ALL_READ or GROUPS_ALL_WRITE: those the caller belongs to.
+        """
         return self.execute_unary(
             request=request,
             method=MethodInfo(
@@ -594,6 +756,11 @@ class GroupServiceClientSync(ConnectClientSync):
         headers: Headers | Mapping[str, str] | None = None, 
         timeout_ms: int | None = None,
     ) -> UpdateGroupResponse:
+        """
+        Change name or description; what is empty stays as it is.
+
+        GROUPS_WRITE reaches those the caller created, GROUPS_ALL_WRITE all.
+        """
         return self.execute_unary(
             request=request,
             method=MethodInfo(
@@ -614,6 +781,11 @@ class GroupServiceClientSync(ConnectClientSync):
         headers: Headers | Mapping[str, str] | None = None, 
         timeout_ms: int | None = None,
     ) -> DeleteGroupResponse:
+        """
+        Delete a group, not its members. The default one stays: FAILED_PRECONDITION.
+
+        GROUPS_WRITE reaches those the caller created, GROUPS_ALL_WRITE all.
+        """
         return self.execute_unary(
             request=request,
             method=MethodInfo(
@@ -634,6 +806,11 @@ class GroupServiceClientSync(ConnectClientSync):
         headers: Headers | Mapping[str, str] | None = None, 
         timeout_ms: int | None = None,
     ) -> AddGroupMembersResponse:
+        """
+        Add users. One who is in it already, or is named twice, counts once.
+
+        GROUPS_WRITE reaches those the caller created, GROUPS_ALL_WRITE all.
+        """
         return self.execute_unary(
             request=request,
             method=MethodInfo(
@@ -654,6 +831,11 @@ class GroupServiceClientSync(ConnectClientSync):
         headers: Headers | Mapping[str, str] | None = None, 
         timeout_ms: int | None = None,
     ) -> RemoveGroupMembersResponse:
+        """
+        Remove users. One who is not in it is passed over.
+
+        GROUPS_WRITE reaches those the caller created, GROUPS_ALL_WRITE all.
+        """
         return self.execute_unary(
             request=request,
             method=MethodInfo(
@@ -674,6 +856,11 @@ class GroupServiceClientSync(ConnectClientSync):
         headers: Headers | Mapping[str, str] | None = None, 
         timeout_ms: int | None = None,
     ) -> ListGroupMembersResponse:
+        """
+        List the users in a group.
+
+        Its members may call; others need GROUPS_ALL_READ or GROUPS_ALL_WRITE.
+        """
         return self.execute_unary(
             request=request,
             method=MethodInfo(
@@ -694,6 +881,11 @@ class GroupServiceClientSync(ConnectClientSync):
         headers: Headers | Mapping[str, str] | None = None, 
         timeout_ms: int | None = None,
     ) -> GetUserGroupMembershipsResponse:
+        """
+        Return the groups of up to 200 users, one membership for each user.
+
+        Needs GROUPS_ALL_READ or GROUPS_ALL_WRITE.
+        """
         return self.execute_unary(
             request=request,
             method=MethodInfo(

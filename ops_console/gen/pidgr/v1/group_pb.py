@@ -256,6 +256,8 @@ class ListGroupsResponse(Message[_ListGroupsResponseFields]):
             repeated pidgr.v1.Group groups = 1;
             ```
         pagination:
+            paginationMeta in JSON: see PaginationMeta.
+
             ```proto
             optional pidgr.v1.PaginationMeta pagination = 2 [json_name = "paginationMeta"];
             ```
@@ -562,6 +564,8 @@ class ListGroupMembersResponse(Message[_ListGroupMembersResponseFields]):
             repeated pidgr.v1.User users = 1;
             ```
         pagination:
+            paginationMeta in JSON: see PaginationMeta.
+
             ```proto
             optional pidgr.v1.PaginationMeta pagination = 2 [json_name = "paginationMeta"];
             ```

@@ -31,16 +31,39 @@ if TYPE_CHECKING:
 
 
 class HeatmapService(Protocol):
+    """
+    Where people touch the screens of the app.
+    """
     async def ingest_touch_events(self, request: IngestTouchEventsRequest, ctx: RequestContext[IngestTouchEventsRequest, IngestTouchEventsResponse], /) -> IngestTouchEventsResponse:
+        """
+        Take up touches of the caller.
+
+        Any signed-in person may call; API keys are refused.
+        """
         raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
 
     async def query_heatmap_data(self, request: QueryHeatmapDataRequest, ctx: RequestContext[QueryHeatmapDataRequest, QueryHeatmapDataResponse], /) -> QueryHeatmapDataResponse:
+        """
+        Return where a screen was touched, in the cells of a grid.
+
+        Needs CAMPAIGNS_READ.
+        """
         raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
 
     async def list_screenshots(self, request: ListScreenshotsRequest, ctx: RequestContext[ListScreenshotsRequest, ListScreenshotsResponse], /) -> ListScreenshotsResponse:
+        """
+        List the pictures of screens.
+
+        Needs CAMPAIGNS_READ.
+        """
         raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
 
     async def upload_screenshot(self, request: UploadScreenshotRequest, ctx: RequestContext[UploadScreenshotRequest, UploadScreenshotResponse], /) -> UploadScreenshotResponse:
+        """
+        Store a picture of a screen, to draw heatmaps upon.
+
+        Any signed-in person may call; API keys are refused.
+        """
         raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
 
     @classmethod
@@ -119,6 +142,9 @@ class HeatmapServiceASGIApplication(ConnectASGIApplication[HeatmapService]):
 
 
 class HeatmapServiceClient(ConnectClient):
+    """
+    Where people touch the screens of the app.
+    """
     async def ingest_touch_events(
         self,
         request: IngestTouchEventsRequest,
@@ -126,6 +152,11 @@ class HeatmapServiceClient(ConnectClient):
         headers: Headers | Mapping[str, str] | None = None, 
         timeout_ms: int | None = None,
     ) -> IngestTouchEventsResponse:
+        """
+        Take up touches of the caller.
+
+        Any signed-in person may call; API keys are refused.
+        """
         return await self.execute_unary(
             request=request,
             method=MethodInfo(
@@ -146,6 +177,11 @@ class HeatmapServiceClient(ConnectClient):
         headers: Headers | Mapping[str, str] | None = None, 
         timeout_ms: int | None = None,
     ) -> QueryHeatmapDataResponse:
+        """
+        Return where a screen was touched, in the cells of a grid.
+
+        Needs CAMPAIGNS_READ.
+        """
         return await self.execute_unary(
             request=request,
             method=MethodInfo(
@@ -166,6 +202,11 @@ class HeatmapServiceClient(ConnectClient):
         headers: Headers | Mapping[str, str] | None = None, 
         timeout_ms: int | None = None,
     ) -> ListScreenshotsResponse:
+        """
+        List the pictures of screens.
+
+        Needs CAMPAIGNS_READ.
+        """
         return await self.execute_unary(
             request=request,
             method=MethodInfo(
@@ -186,6 +227,11 @@ class HeatmapServiceClient(ConnectClient):
         headers: Headers | Mapping[str, str] | None = None, 
         timeout_ms: int | None = None,
     ) -> UploadScreenshotResponse:
+        """
+        Store a picture of a screen, to draw heatmaps upon.
+
+        Any signed-in person may call; API keys are refused.
+        """
         return await self.execute_unary(
             request=request,
             method=MethodInfo(
@@ -201,16 +247,39 @@ class HeatmapServiceClient(ConnectClient):
         )
 
 class HeatmapServiceSync(Protocol):
+    """
+    Where people touch the screens of the app.
+    """
     def ingest_touch_events(self, request: IngestTouchEventsRequest, ctx: RequestContext[IngestTouchEventsRequest, IngestTouchEventsResponse], /) -> IngestTouchEventsResponse:
+        """
+        Take up touches of the caller.
+
+        Any signed-in person may call; API keys are refused.
+        """
         raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
 
     def query_heatmap_data(self, request: QueryHeatmapDataRequest, ctx: RequestContext[QueryHeatmapDataRequest, QueryHeatmapDataResponse], /) -> QueryHeatmapDataResponse:
+        """
+        Return where a screen was touched, in the cells of a grid.
+
+        Needs CAMPAIGNS_READ.
+        """
         raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
 
     def list_screenshots(self, request: ListScreenshotsRequest, ctx: RequestContext[ListScreenshotsRequest, ListScreenshotsResponse], /) -> ListScreenshotsResponse:
+        """
+        List the pictures of screens.
+
+        Needs CAMPAIGNS_READ.
+        """
         raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
 
     def upload_screenshot(self, request: UploadScreenshotRequest, ctx: RequestContext[UploadScreenshotRequest, UploadScreenshotResponse], /) -> UploadScreenshotResponse:
+        """
+        Store a picture of a screen, to draw heatmaps upon.
+
+        Any signed-in person may call; API keys are refused.
+        """
         raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
 
     @classmethod
@@ -287,6 +356,9 @@ class HeatmapServiceWSGIApplication(ConnectWSGIApplication):
 
 
 class HeatmapServiceClientSync(ConnectClientSync):
+    """
+    Where people touch the screens of the app.
+    """
     def ingest_touch_events(
         self,
         request: IngestTouchEventsRequest,
@@ -294,6 +366,11 @@ class HeatmapServiceClientSync(ConnectClientSync):
         headers: Headers | Mapping[str, str] | None = None, 
         timeout_ms: int | None = None,
     ) -> IngestTouchEventsResponse:
+        """
+        Take up touches of the caller.
+
+        Any signed-in person may call; API keys are refused.
+        """
         return self.execute_unary(
             request=request,
             method=MethodInfo(
@@ -314,6 +391,11 @@ class HeatmapServiceClientSync(ConnectClientSync):
         headers: Headers | Mapping[str, str] | None = None, 
         timeout_ms: int | None = None,
     ) -> QueryHeatmapDataResponse:
+        """
+        Return where a screen was touched, in the cells of a grid.
+
+        Needs CAMPAIGNS_READ.
+        """
         return self.execute_unary(
             request=request,
             method=MethodInfo(
@@ -334,6 +416,11 @@ class HeatmapServiceClientSync(ConnectClientSync):
         headers: Headers | Mapping[str, str] | None = None, 
         timeout_ms: int | None = None,
     ) -> ListScreenshotsResponse:
+        """
+        List the pictures of screens.
+
+        Needs CAMPAIGNS_READ.
+        """
         return self.execute_unary(
             request=request,
             method=MethodInfo(
@@ -354,6 +441,11 @@ class HeatmapServiceClientSync(ConnectClientSync):
         headers: Headers | Mapping[str, str] | None = None, 
         timeout_ms: int | None = None,
     ) -> UploadScreenshotResponse:
+        """
+        Store a picture of a screen, to draw heatmaps upon.
+
+        Any signed-in person may call; API keys are refused.
+        """
         return self.execute_unary(
             request=request,
             method=MethodInfo(

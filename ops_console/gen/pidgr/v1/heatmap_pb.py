@@ -26,6 +26,8 @@ _TouchEventFields: TypeAlias = Literal["screen_name", "x_pct", "y_pct", "event_t
 
 class TouchEvent(Message[_TouchEventFields]):
     """
+    One touch. Positions are shares of the screen, from its upper left corner.
+
     ```proto
     message pidgr.v1.TouchEvent
     ```
@@ -56,6 +58,8 @@ class TouchEvent(Message[_TouchEventFields]):
             int32 screen_height = 6;
             ```
         client_timestamp:
+            By the clock of the device.
+
             ```proto
             optional google.protobuf.Timestamp client_timestamp = 7;
             ```
@@ -146,6 +150,8 @@ _HeatmapDataPointFields: TypeAlias = Literal["x_pct", "y_pct", "value"]
 
 class HeatmapDataPoint(Message[_HeatmapDataPointFields]):
     """
+    A cell of the grid, by its centre.
+
     ```proto
     message pidgr.v1.HeatmapDataPoint
     ```
@@ -160,6 +166,8 @@ class HeatmapDataPoint(Message[_HeatmapDataPointFields]):
             float y_pct = 2;
             ```
         value:
+            Touches: all of them, or their median over users, by the mode.
+
             ```proto
             float value = 3;
             ```
@@ -186,6 +194,8 @@ _UserTouchCountFields: TypeAlias = Literal["user_id", "count", "user_email"]
 
 class UserTouchCount(Message[_UserTouchCountFields]):
     """
+    How often one user touched the screen.
+
     ```proto
     message pidgr.v1.UserTouchCount
     ```
@@ -244,14 +254,20 @@ class QueryHeatmapDataRequest(Message[_QueryHeatmapDataRequestFields]):
             optional google.protobuf.Timestamp date_to = 3;
             ```
         campaign_id:
+            All campaigns if empty. The name of the screen tells which campaign a touch belongs to.
+
             ```proto
             string campaign_id = 4;
             ```
         user_id:
+            Everybody if empty.
+
             ```proto
             string user_id = 5;
             ```
         grid_resolution:
+            Width of a cell, as a share of the screen; 0.02 if 0.
+
             ```proto
             float grid_resolution = 6;
             ```
@@ -260,6 +276,8 @@ class QueryHeatmapDataRequest(Message[_QueryHeatmapDataRequestFields]):
             pidgr.v1.HeatmapMode mode = 7;
             ```
         event_types:
+            All if empty.
+
             ```proto
             repeated pidgr.v1.TouchEventType event_types = 8 [packed = true];
             ```
@@ -523,6 +541,8 @@ class TouchEventType(Enum):
 
 class HeatmapMode(Enum):
     """
+    How touches are counted.
+
     ```proto
     enum pidgr.v1.HeatmapMode
     ```
@@ -537,10 +557,14 @@ class HeatmapMode(Enum):
             HEATMAP_MODE_TOTAL = 1
             ```
         MEDIAN:
+            The median over users.
+
             ```proto
             HEATMAP_MODE_MEDIAN = 2
             ```
         USER_SPECIFIC:
+            One user's.
+
             ```proto
             HEATMAP_MODE_USER_SPECIFIC = 3
             ```

@@ -31,13 +31,33 @@ if TYPE_CHECKING:
 
 
 class InboxService(Protocol):
+    """
+    The inbox of the person who calls.
+
+    Needs a person's token: API keys are refused.
+    """
     async def sync(self, request: SyncRequest, ctx: RequestContext[SyncRequest, SyncResponse], /) -> SyncResponse:
+        """
+        Return what arrived after a point in time, oldest first, and mark it DELIVERED.
+
+        The caller's own inbox, with INBOX_READ.
+        """
         raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
 
     async def mark_read(self, request: MarkReadRequest, ctx: RequestContext[MarkReadRequest, MarkReadResponse], /) -> MarkReadResponse:
+        """
+        Mark one entry as read.
+
+        The caller's own inbox, with INBOX_READ.
+        """
         raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
 
     async def get_message(self, request: GetMessageRequest, ctx: RequestContext[GetMessageRequest, GetMessageResponse], /) -> GetMessageResponse:
+        """
+        Return one entry and mark it DELIVERED.
+
+        The caller's own inbox, with INBOX_READ.
+        """
         raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
 
     @classmethod
@@ -105,6 +125,11 @@ class InboxServiceASGIApplication(ConnectASGIApplication[InboxService]):
 
 
 class InboxServiceClient(ConnectClient):
+    """
+    The inbox of the person who calls.
+
+    Needs a person's token: API keys are refused.
+    """
     async def sync(
         self,
         request: SyncRequest,
@@ -112,6 +137,11 @@ class InboxServiceClient(ConnectClient):
         headers: Headers | Mapping[str, str] | None = None, 
         timeout_ms: int | None = None,
     ) -> SyncResponse:
+        """
+        Return what arrived after a point in time, oldest first, and mark it DELIVERED.
+
+        The caller's own inbox, with INBOX_READ.
+        """
         return await self.execute_unary(
             request=request,
             method=MethodInfo(
@@ -132,6 +162,11 @@ class InboxServiceClient(ConnectClient):
         headers: Headers | Mapping[str, str] | None = None, 
         timeout_ms: int | None = None,
     ) -> MarkReadResponse:
+        """
+        Mark one entry as read.
+
+        The caller's own inbox, with INBOX_READ.
+        """
         return await self.execute_unary(
             request=request,
             method=MethodInfo(
@@ -152,6 +187,11 @@ class InboxServiceClient(ConnectClient):
         headers: Headers | Mapping[str, str] | None = None, 
         timeout_ms: int | None = None,
     ) -> GetMessageResponse:
+        """
+        Return one entry and mark it DELIVERED.
+
+        The caller's own inbox, with INBOX_READ.
+        """
         return await self.execute_unary(
             request=request,
             method=MethodInfo(
@@ -167,13 +207,33 @@ class InboxServiceClient(ConnectClient):
         )
 
 class InboxServiceSync(Protocol):
+    """
+    The inbox of the person who calls.
+
+    Needs a person's token: API keys are refused.
+    """
     def sync(self, request: SyncRequest, ctx: RequestContext[SyncRequest, SyncResponse], /) -> SyncResponse:
+        """
+        Return what arrived after a point in time, oldest first, and mark it DELIVERED.
+
+        The caller's own inbox, with INBOX_READ.
+        """
         raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
 
     def mark_read(self, request: MarkReadRequest, ctx: RequestContext[MarkReadRequest, MarkReadResponse], /) -> MarkReadResponse:
+        """
+        Mark one entry as read.
+
+        The caller's own inbox, with INBOX_READ.
+        """
         raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
 
     def get_message(self, request: GetMessageRequest, ctx: RequestContext[GetMessageRequest, GetMessageResponse], /) -> GetMessageResponse:
+        """
+        Return one entry and mark it DELIVERED.
+
+        The caller's own inbox, with INBOX_READ.
+        """
         raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
 
     @classmethod
@@ -239,6 +299,11 @@ class InboxServiceWSGIApplication(ConnectWSGIApplication):
 
 
 class InboxServiceClientSync(ConnectClientSync):
+    """
+    The inbox of the person who calls.
+
+    Needs a person's token: API keys are refused.
+    """
     def sync(
         self,
         request: SyncRequest,
@@ -246,6 +311,11 @@ class InboxServiceClientSync(ConnectClientSync):
         headers: Headers | Mapping[str, str] | None = None, 
         timeout_ms: int | None = None,
     ) -> SyncResponse:
+        """
+        Return what arrived after a point in time, oldest first, and mark it DELIVERED.
+
+        The caller's own inbox, with INBOX_READ.
+        """
         return self.execute_unary(
             request=request,
             method=MethodInfo(
@@ -266,6 +336,11 @@ class InboxServiceClientSync(ConnectClientSync):
         headers: Headers | Mapping[str, str] | None = None, 
         timeout_ms: int | None = None,
     ) -> MarkReadResponse:
+        """
+        Mark one entry as read.
+
+        The caller's own inbox, with INBOX_READ.
+        """
         return self.execute_unary(
             request=request,
             method=MethodInfo(
@@ -286,6 +361,11 @@ class InboxServiceClientSync(ConnectClientSync):
         headers: Headers | Mapping[str, str] | None = None, 
         timeout_ms: int | None = None,
     ) -> GetMessageResponse:
+        """
+        Return one entry and mark it DELIVERED.
+
+        The caller's own inbox, with INBOX_READ.
+        """
         return self.execute_unary(
             request=request,
             method=MethodInfo(

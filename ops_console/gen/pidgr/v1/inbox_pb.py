@@ -29,6 +29,8 @@ _InboxEntryFields: TypeAlias = Literal["delivery_id", "message", "status", "read
 
 class InboxEntry(Message[_InboxEntryFields]):
     """
+    A message in somebody's inbox.
+
     ```proto
     message pidgr.v1.InboxEntry
     ```
@@ -51,6 +53,8 @@ class InboxEntry(Message[_InboxEntryFields]):
             bool read = 4;
             ```
         received_at:
+            Strictly increasing within an inbox.
+
             ```proto
             optional google.protobuf.Timestamp received_at = 5;
             ```
@@ -87,10 +91,14 @@ class SyncRequest(Message[_SyncRequestFields]):
 
     Attributes:
         since:
+            Exclusive; from the beginning if unset.
+
             ```proto
             optional google.protobuf.Timestamp since = 1;
             ```
         limit:
+            50 if 0.
+
             ```proto
             int32 limit = 2;
             ```
@@ -125,6 +133,8 @@ class SyncResponse(Message[_SyncResponseFields]):
             repeated pidgr.v1.InboxEntry entries = 1;
             ```
         next_since:
+            The since of the next call.
+
             ```proto
             optional google.protobuf.Timestamp next_since = 2;
             ```

@@ -31,28 +31,73 @@ if TYPE_CHECKING:
 
 
 class MemberService(Protocol):
+    """
+    The people of the organization, and what they keep about themselves.
+    """
     async def invite_user(self, request: InviteUserRequest, ctx: RequestContext[InviteUserRequest, InviteUserResponse], /) -> InviteUserResponse:
+        """
+        Invite somebody by e-mail. One who is invited or active already: ALREADY_EXISTS; one who was deactivated is invited
+        again.
+
+        Needs MEMBERS_INVITE, and every permission of the role given.
+        """
         raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
 
     async def get_user(self, request: GetUserRequest, ctx: RequestContext[GetUserRequest, GetUserResponse], /) -> GetUserResponse:
+        """
+        Return one user.
+
+        Without user_id: the caller, who needs no permission. With it: needs MEMBERS_READ.
+        """
         raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
 
     async def list_users(self, request: ListUsersRequest, ctx: RequestContext[ListUsersRequest, ListUsersResponse], /) -> ListUsersResponse:
+        """
+        List the users of the organization.
+
+        Needs MEMBERS_READ.
+        """
         raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
 
     async def update_user_role(self, request: UpdateUserRoleRequest, ctx: RequestContext[UpdateUserRoleRequest, UpdateUserRoleResponse], /) -> UpdateUserRoleResponse:
+        """
+        Give a user another role. The last holder of super_admin keeps it: FAILED_PRECONDITION.
+
+        Needs MEMBERS_MANAGE, and every permission of both roles.
+        """
         raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
 
     async def deactivate_user(self, request: DeactivateUserRequest, ctx: RequestContext[DeactivateUserRequest, DeactivateUserResponse], /) -> DeactivateUserResponse:
+        """
+        End a user's membership with all sessions and API keys. The last holder of super_admin stays:
+        FAILED_PRECONDITION.
+
+        Needs MEMBERS_MANAGE, and every permission of the user's role.
+        """
         raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
 
     async def update_user_profile(self, request: UpdateUserProfileRequest, ctx: RequestContext[UpdateUserProfileRequest, UpdateUserProfileResponse], /) -> UpdateUserProfileResponse:
+        """
+        Replace a user's whole profile.
+
+        Without user_id, or with the caller's own: needs no permission. For others: needs MEMBERS_MANAGE.
+        """
         raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
 
     async def get_user_settings(self, request: GetUserSettingsRequest, ctx: RequestContext[GetUserSettingsRequest, GetUserSettingsResponse], /) -> GetUserSettingsResponse:
+        """
+        Return the caller's settings.
+
+        Any signed-in person may call; API keys are refused.
+        """
         raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
 
     async def update_user_settings(self, request: UpdateUserSettingsRequest, ctx: RequestContext[UpdateUserSettingsRequest, UpdateUserSettingsResponse], /) -> UpdateUserSettingsResponse:
+        """
+        Replace the caller's settings.
+
+        Any signed-in person may call; API keys are refused.
+        """
         raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
 
     @classmethod
@@ -175,6 +220,9 @@ class MemberServiceASGIApplication(ConnectASGIApplication[MemberService]):
 
 
 class MemberServiceClient(ConnectClient):
+    """
+    The people of the organization, and what they keep about themselves.
+    """
     async def invite_user(
         self,
         request: InviteUserRequest,
@@ -182,6 +230,12 @@ class MemberServiceClient(ConnectClient):
         headers: Headers | Mapping[str, str] | None = None, 
         timeout_ms: int | None = None,
     ) -> InviteUserResponse:
+        """
+        Invite somebody by e-mail. One who is invited or active already: ALREADY_EXISTS; one who was deactivated is invited
+        again.
+
+        Needs MEMBERS_INVITE, and every permission of the role given.
+        """
         return await self.execute_unary(
             request=request,
             method=MethodInfo(
@@ -202,6 +256,11 @@ class MemberServiceClient(ConnectClient):
         headers: Headers | Mapping[str, str] | None = None, 
         timeout_ms: int | None = None,
     ) -> GetUserResponse:
+        """
+        Return one user.
+
+        Without user_id: the caller, who needs no permission. With it: needs MEMBERS_READ.
+        """
         return await self.execute_unary(
             request=request,
             method=MethodInfo(
@@ -222,6 +281,11 @@ class MemberServiceClient(ConnectClient):
         headers: Headers | Mapping[str, str] | None = None, 
         timeout_ms: int | None = None,
     ) -> ListUsersResponse:
+        """
+        List the users of the organization.
+
+        Needs MEMBERS_READ.
+        """
         return await self.execute_unary(
             request=request,
             method=MethodInfo(
@@ -242,6 +306,11 @@ class MemberServiceClient(ConnectClient):
         headers: Headers | Mapping[str, str] | None = None, 
         timeout_ms: int | None = None,
     ) -> UpdateUserRoleResponse:
+        """
+        Give a user another role. The last holder of super_admin keeps it: FAILED_PRECONDITION.
+
+        Needs MEMBERS_MANAGE, and every permission of both roles.
+        """
         return await self.execute_unary(
             request=request,
             method=MethodInfo(
@@ -262,6 +331,12 @@ class MemberServiceClient(ConnectClient):
         headers: Headers | Mapping[str, str] | None = None, 
         timeout_ms: int | None = None,
     ) -> DeactivateUserResponse:
+        """
+        End a user's membership with all sessions and API keys. The last holder of super_admin stays:
+        FAILED_PRECONDITION.
+
+        Needs MEMBERS_MANAGE, and every permission of the user's role.
+        """
         return await self.execute_unary(
             request=request,
             method=MethodInfo(
@@ -282,6 +357,11 @@ class MemberServiceClient(ConnectClient):
         headers: Headers | Mapping[str, str] | None = None, 
         timeout_ms: int | None = None,
     ) -> UpdateUserProfileResponse:
+        """
+        Replace a user's whole profile.
+
+        Without user_id, or with the caller's own: needs no permission. For others: needs MEMBERS_MANAGE.
+        """
         return await self.execute_unary(
             request=request,
             method=MethodInfo(
@@ -302,6 +382,11 @@ class MemberServiceClient(ConnectClient):
         headers: Headers | Mapping[str, str] | None = None, 
         timeout_ms: int | None = None,
     ) -> GetUserSettingsResponse:
+        """
+        Return the caller's settings.
+
+        Any signed-in person may call; API keys are refused.
+        """
         return await self.execute_unary(
             request=request,
             method=MethodInfo(
@@ -322,6 +407,11 @@ class MemberServiceClient(ConnectClient):
         headers: Headers | Mapping[str, str] | None = None, 
         timeout_ms: int | None = None,
     ) -> UpdateUserSettingsResponse:
+        """
+        Replace the caller's settings.
+
+        Any signed-in person may call; API keys are refused.
+        """
         return await self.execute_unary(
             request=request,
             method=MethodInfo(
@@ -337,28 +427,73 @@ class MemberServiceClient(ConnectClient):
         )
 
 class MemberServiceSync(Protocol):
+    """
+    The people of the organization, and what they keep about themselves.
+    """
     def invite_user(self, request: InviteUserRequest, ctx: RequestContext[InviteUserRequest, InviteUserResponse], /) -> InviteUserResponse:
+        """
+        Invite somebody by e-mail. One who is invited or active already: ALREADY_EXISTS; one who was deactivated is invited
+        again.
+
+        Needs MEMBERS_INVITE, and every permission of the role given.
+        """
         raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
 
     def get_user(self, request: GetUserRequest, ctx: RequestContext[GetUserRequest, GetUserResponse], /) -> GetUserResponse:
+        """
+        Return one user.
+
+        Without user_id: the caller, who needs no permission. With it: needs MEMBERS_READ.
+        """
         raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
 
     def list_users(self, request: ListUsersRequest, ctx: RequestContext[ListUsersRequest, ListUsersResponse], /) -> ListUsersResponse:
+        """
+        List the users of the organization.
+
+        Needs MEMBERS_READ.
+        """
         raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
 
     def update_user_role(self, request: UpdateUserRoleRequest, ctx: RequestContext[UpdateUserRoleRequest, UpdateUserRoleResponse], /) -> UpdateUserRoleResponse:
+        """
+        Give a user another role. The last holder of super_admin keeps it: FAILED_PRECONDITION.
+
+        Needs MEMBERS_MANAGE, and every permission of both roles.
+        """
         raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
 
     def deactivate_user(self, request: DeactivateUserRequest, ctx: RequestContext[DeactivateUserRequest, DeactivateUserResponse], /) -> DeactivateUserResponse:
+        """
+        End a user's membership with all sessions and API keys. The last holder of super_admin stays:
+        FAILED_PRECONDITION.
+
+        Needs MEMBERS_MANAGE, and every permission of the user's role.
+        """
         raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
 
     def update_user_profile(self, request: UpdateUserProfileRequest, ctx: RequestContext[UpdateUserProfileRequest, UpdateUserProfileResponse], /) -> UpdateUserProfileResponse:
+        """
+        Replace a user's whole profile.
+
+        Without user_id, or with the caller's own: needs no permission. For others: needs MEMBERS_MANAGE.
+        """
         raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
 
     def get_user_settings(self, request: GetUserSettingsRequest, ctx: RequestContext[GetUserSettingsRequest, GetUserSettingsResponse], /) -> GetUserSettingsResponse:
+        """
+        Return the caller's settings.
+
+        Any signed-in person may call; API keys are refused.
+        """
         raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
 
     def update_user_settings(self, request: UpdateUserSettingsRequest, ctx: RequestContext[UpdateUserSettingsRequest, UpdateUserSettingsResponse], /) -> UpdateUserSettingsResponse:
+        """
+        Replace the caller's settings.
+
+        Any signed-in person may call; API keys are refused.
+        """
         raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
 
     @classmethod
@@ -479,6 +614,9 @@ class MemberServiceWSGIApplication(ConnectWSGIApplication):
 
 
 class MemberServiceClientSync(ConnectClientSync):
+    """
+    The people of the organization, and what they keep about themselves.
+    """
     def invite_user(
         self,
         request: InviteUserRequest,
@@ -486,6 +624,12 @@ class MemberServiceClientSync(ConnectClientSync):
         headers: Headers | Mapping[str, str] | None = None, 
         timeout_ms: int | None = None,
     ) -> InviteUserResponse:
+        """
+        Invite somebody by e-mail. One who is invited or active already: ALREADY_EXISTS; one who was deactivated is invited
+        again.
+
+        Needs MEMBERS_INVITE, and every permission of the role given.
+        """
         return self.execute_unary(
             request=request,
             method=MethodInfo(
@@ -506,6 +650,11 @@ class MemberServiceClientSync(ConnectClientSync):
         headers: Headers | Mapping[str, str] | None = None, 
         timeout_ms: int | None = None,
     ) -> GetUserResponse:
+        """
+        Return one user.
+
+        Without user_id: the caller, who needs no permission. With it: needs MEMBERS_READ.
+        """
         return self.execute_unary(
             request=request,
             method=MethodInfo(
@@ -526,6 +675,11 @@ class MemberServiceClientSync(ConnectClientSync):
         headers: Headers | Mapping[str, str] | None = None, 
         timeout_ms: int | None = None,
     ) -> ListUsersResponse:
+        """
+        List the users of the organization.
+
+        Needs MEMBERS_READ.
+        """
         return self.execute_unary(
             request=request,
             method=MethodInfo(
@@ -546,6 +700,11 @@ class MemberServiceClientSync(ConnectClientSync):
         headers: Headers | Mapping[str, str] | None = None, 
         timeout_ms: int | None = None,
     ) -> UpdateUserRoleResponse:
+        """
+        Give a user another role. The last holder of super_admin keeps it: FAILED_PRECONDITION.
+
+        Needs MEMBERS_MANAGE, and every permission of both roles.
+        """
         return self.execute_unary(
             request=request,
             method=MethodInfo(
@@ -566,6 +725,12 @@ class MemberServiceClientSync(ConnectClientSync):
         headers: Headers | Mapping[str, str] | None = None, 
         timeout_ms: int | None = None,
     ) -> DeactivateUserResponse:
+        """
+        End a user's membership with all sessions and API keys. The last holder of super_admin stays:
+        FAILED_PRECONDITION.
+
+        Needs MEMBERS_MANAGE, and every permission of the user's role.
+        """
         return self.execute_unary(
             request=request,
             method=MethodInfo(
@@ -586,6 +751,11 @@ class MemberServiceClientSync(ConnectClientSync):
         headers: Headers | Mapping[str, str] | None = None, 
         timeout_ms: int | None = None,
     ) -> UpdateUserProfileResponse:
+        """
+        Replace a user's whole profile.
+
+        Without user_id, or with the caller's own: needs no permission. For others: needs MEMBERS_MANAGE.
+        """
         return self.execute_unary(
             request=request,
             method=MethodInfo(
@@ -606,6 +776,11 @@ class MemberServiceClientSync(ConnectClientSync):
         headers: Headers | Mapping[str, str] | None = None, 
         timeout_ms: int | None = None,
     ) -> GetUserSettingsResponse:
+        """
+        Return the caller's settings.
+
+        Any signed-in person may call; API keys are refused.
+        """
         return self.execute_unary(
             request=request,
             method=MethodInfo(
@@ -626,6 +801,11 @@ class MemberServiceClientSync(ConnectClientSync):
         headers: Headers | Mapping[str, str] | None = None, 
         timeout_ms: int | None = None,
     ) -> UpdateUserSettingsResponse:
+        """
+        Replace the caller's settings.
+
+        Any signed-in person may call; API keys are refused.
+        """
         return self.execute_unary(
             request=request,
             method=MethodInfo(

@@ -42,6 +42,8 @@ class InviteUserRequest(Message[_InviteUserRequestFields]):
             string name = 2;
             ```
         role_id:
+            The default role if empty.
+
             ```proto
             string role_id = 4;
             ```
@@ -108,6 +110,8 @@ class GetUserRequest(Message[_GetUserRequestFields]):
 
     Attributes:
         user_id:
+            The caller if empty.
+
             ```proto
             string user_id = 1;
             ```
@@ -196,6 +200,8 @@ class ListUsersResponse(Message[_ListUsersResponseFields]):
             repeated pidgr.v1.User users = 1;
             ```
         pagination:
+            paginationMeta in JSON: see PaginationMeta.
+
             ```proto
             optional pidgr.v1.PaginationMeta pagination = 2 [json_name = "paginationMeta"];
             ```
@@ -344,6 +350,8 @@ class UpdateUserProfileRequest(Message[_UpdateUserProfileRequestFields]):
 
     Attributes:
         user_id:
+            The caller if empty.
+
             ```proto
             string user_id = 1;
             ```

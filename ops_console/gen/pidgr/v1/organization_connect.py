@@ -31,16 +31,40 @@ if TYPE_CHECKING:
 
 
 class OrganizationService(Protocol):
+    """
+    The organization itself.
+    """
     async def create_organization(self, request: CreateOrganizationRequest, ctx: RequestContext[CreateOrganizationRequest, CreateOrganizationResponse], /) -> CreateOrganizationResponse:
+        """
+        Create an organization with its first admin, its roles, a default team and a default group.
+
+        For service keys with the scope organizations, which name the admin in admin_email, and for a signed-in person who
+        has no organization yet and becomes the admin.
+        """
         raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
 
     async def get_organization(self, request: GetOrganizationRequest, ctx: RequestContext[GetOrganizationRequest, GetOrganizationResponse], /) -> GetOrganizationResponse:
+        """
+        Return the caller's organization.
+
+        Needs ORG_READ.
+        """
         raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
 
     async def update_organization(self, request: UpdateOrganizationRequest, ctx: RequestContext[UpdateOrganizationRequest, UpdateOrganizationResponse], /) -> UpdateOrganizationResponse:
+        """
+        Change the caller's organization; what is empty or unset stays as it is.
+
+        Needs ORG_WRITE.
+        """
         raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
 
     async def update_sso_attribute_mappings(self, request: UpdateSsoAttributeMappingsRequest, ctx: RequestContext[UpdateSsoAttributeMappingsRequest, UpdateSsoAttributeMappingsResponse], /) -> UpdateSsoAttributeMappingsResponse:
+        """
+        Replace the list that maps claims of the identity provider to fields of the profile.
+
+        Needs ORG_WRITE.
+        """
         raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
 
     @classmethod
@@ -119,6 +143,9 @@ class OrganizationServiceASGIApplication(ConnectASGIApplication[OrganizationServ
 
 
 class OrganizationServiceClient(ConnectClient):
+    """
+    The organization itself.
+    """
     async def create_organization(
         self,
         request: CreateOrganizationRequest,
@@ -126,6 +153,12 @@ class OrganizationServiceClient(ConnectClient):
         headers: Headers | Mapping[str, str] | None = None, 
         timeout_ms: int | None = None,
     ) -> CreateOrganizationResponse:
+        """
+        Create an organization with its first admin, its roles, a default team and a default group.
+
+        For service keys with the scope organizations, which name the admin in admin_email, and for a signed-in person who
+        has no organization yet and becomes the admin.
+        """
         return await self.execute_unary(
             request=request,
             method=MethodInfo(
@@ -146,6 +179,11 @@ class OrganizationServiceClient(ConnectClient):
         headers: Headers | Mapping[str, str] | None = None, 
         timeout_ms: int | None = None,
     ) -> GetOrganizationResponse:
+        """
+        Return the caller's organization.
+
+        Needs ORG_READ.
+        """
         return await self.execute_unary(
             request=request,
             method=MethodInfo(
@@ -166,6 +204,11 @@ class OrganizationServiceClient(ConnectClient):
         headers: Headers | Mapping[str, str] | None = None, 
         timeout_ms: int | None = None,
     ) -> UpdateOrganizationResponse:
+        """
+        Change the caller's organization; what is empty or unset stays as it is.
+
+        Needs ORG_WRITE.
+        """
         return await self.execute_unary(
             request=request,
             method=MethodInfo(
@@ -186,6 +229,11 @@ class OrganizationServiceClient(ConnectClient):
         headers: Headers | Mapping[str, str] | None = None, 
         timeout_ms: int | None = None,
     ) -> UpdateSsoAttributeMappingsResponse:
+        """
+        Replace the list that maps claims of the identity provider to fields of the profile.
+
+        Needs ORG_WRITE.
+        """
         return await self.execute_unary(
             request=request,
             method=MethodInfo(
@@ -201,16 +249,40 @@ class OrganizationServiceClient(ConnectClient):
         )
 
 class OrganizationServiceSync(Protocol):
+    """
+    The organization itself.
+    """
     def create_organization(self, request: CreateOrganizationRequest, ctx: RequestContext[CreateOrganizationRequest, CreateOrganizationResponse], /) -> CreateOrganizationResponse:
+        """
+        Create an organization with its first admin, its roles, a default team and a default group.
+
+        For service keys with the scope organizations, which name the admin in admin_email, and for a signed-in person who
+        has no organization yet and becomes the admin.
+        """
         raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
 
     def get_organization(self, request: GetOrganizationRequest, ctx: RequestContext[GetOrganizationRequest, GetOrganizationResponse], /) -> GetOrganizationResponse:
+        """
+        Return the caller's organization.
+
+        Needs ORG_READ.
+        """
         raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
 
     def update_organization(self, request: UpdateOrganizationRequest, ctx: RequestContext[UpdateOrganizationRequest, UpdateOrganizationResponse], /) -> UpdateOrganizationResponse:
+        """
+        Change the caller's organization; what is empty or unset stays as it is.
+
+        Needs ORG_WRITE.
+        """
         raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
 
     def update_sso_attribute_mappings(self, request: UpdateSsoAttributeMappingsRequest, ctx: RequestContext[UpdateSsoAttributeMappingsRequest, UpdateSsoAttributeMappingsResponse], /) -> UpdateSsoAttributeMappingsResponse:
+        """
+        Replace the list that maps claims of the identity provider to fields of the profile.
+
+        Needs ORG_WRITE.
+        """
         raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
 
     @classmethod
@@ -287,6 +359,9 @@ class OrganizationServiceWSGIApplication(ConnectWSGIApplication):
 
 
 class OrganizationServiceClientSync(ConnectClientSync):
+    """
+    The organization itself.
+    """
     def create_organization(
         self,
         request: CreateOrganizationRequest,
@@ -294,6 +369,12 @@ class OrganizationServiceClientSync(ConnectClientSync):
         headers: Headers | Mapping[str, str] | None = None, 
         timeout_ms: int | None = None,
     ) -> CreateOrganizationResponse:
+        """
+        Create an organization with its first admin, its roles, a default team and a default group.
+
+        For service keys with the scope organizations, which name the admin in admin_email, and for a signed-in person who
+        has no organization yet and becomes the admin.
+        """
         return self.execute_unary(
             request=request,
             method=MethodInfo(
@@ -314,6 +395,11 @@ class OrganizationServiceClientSync(ConnectClientSync):
         headers: Headers | Mapping[str, str] | None = None, 
         timeout_ms: int | None = None,
     ) -> GetOrganizationResponse:
+        """
+        Return the caller's organization.
+
+        Needs ORG_READ.
+        """
         return self.execute_unary(
             request=request,
             method=MethodInfo(
@@ -334,6 +420,11 @@ class OrganizationServiceClientSync(ConnectClientSync):
         headers: Headers | Mapping[str, str] | None = None, 
         timeout_ms: int | None = None,
     ) -> UpdateOrganizationResponse:
+        """
+        Change the caller's organization; what is empty or unset stays as it is.
+
+        Needs ORG_WRITE.
+        """
         return self.execute_unary(
             request=request,
             method=MethodInfo(
@@ -354,6 +445,11 @@ class OrganizationServiceClientSync(ConnectClientSync):
         headers: Headers | Mapping[str, str] | None = None, 
         timeout_ms: int | None = None,
     ) -> UpdateSsoAttributeMappingsResponse:
+        """
+        Replace the list that maps claims of the identity provider to fields of the profile.
+
+        Needs ORG_WRITE.
+        """
         return self.execute_unary(
             request=request,
             method=MethodInfo(

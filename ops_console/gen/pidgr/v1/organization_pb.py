@@ -30,6 +30,9 @@ _SsoAttributeMappingFields: TypeAlias = Literal["idp_claim", "profile_field"]
 
 class SsoAttributeMapping(Message[_SsoAttributeMappingFields]):
     """
+    Maps a claim of the identity provider to a field of the profile, for all of the organization. It is applied after
+    SSOAttributeMapping.
+
     ```proto
     message pidgr.v1.SsoAttributeMapping
     ```
@@ -78,6 +81,8 @@ class Organization(Message[_OrganizationFields]):
             string name = 2;
             ```
         default_workflow:
+            Taken by campaigns that bring none.
+
             ```proto
             optional pidgr.v1.WorkflowDefinition default_workflow = 3;
             ```
@@ -138,6 +143,8 @@ class CreateOrganizationRequest(Message[_CreateOrganizationRequestFields]):
             string name = 1;
             ```
         admin_email:
+            Names the admin when a service key calls; a person who calls is the admin.
+
             ```proto
             string admin_email = 2;
             ```

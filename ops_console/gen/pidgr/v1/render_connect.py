@@ -31,7 +31,16 @@ if TYPE_CHECKING:
 
 
 class RenderService(Protocol):
+    """
+    Filling templates for many users at once.
+    """
     def render_batch(self, request: RenderBatchRequest, ctx: RequestContext[RenderBatchRequest, RenderBatchResponse], /) -> AsyncIterator[RenderBatchResponse]:
+        """
+        Render a template for each user, and stream the answers. A failure is told in that user's answer and stops no
+        other.
+
+        For service keys with the scope render; never for callers of an organization.
+        """
         raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
 
     @classmethod
@@ -77,6 +86,9 @@ class RenderServiceASGIApplication(ConnectASGIApplication[RenderService]):
 
 
 class RenderServiceClient(ConnectClient):
+    """
+    Filling templates for many users at once.
+    """
     def render_batch(
         self,
         request: RenderBatchRequest,
@@ -84,6 +96,12 @@ class RenderServiceClient(ConnectClient):
         headers: Headers | Mapping[str, str] | None = None, 
         timeout_ms: int | None = None,
     ) -> AsyncIterator[RenderBatchResponse]:
+        """
+        Render a template for each user, and stream the answers. A failure is told in that user's answer and stops no
+        other.
+
+        For service keys with the scope render; never for callers of an organization.
+        """
         return self.execute_server_stream(
             request=request,
             method=MethodInfo(
@@ -99,7 +117,16 @@ class RenderServiceClient(ConnectClient):
         )
 
 class RenderServiceSync(Protocol):
+    """
+    Filling templates for many users at once.
+    """
     def render_batch(self, request: RenderBatchRequest, ctx: RequestContext[RenderBatchRequest, RenderBatchResponse], /) -> Iterator[RenderBatchResponse]:
+        """
+        Render a template for each user, and stream the answers. A failure is told in that user's answer and stops no
+        other.
+
+        For service keys with the scope render; never for callers of an organization.
+        """
         raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
 
     @classmethod
@@ -143,6 +170,9 @@ class RenderServiceWSGIApplication(ConnectWSGIApplication):
 
 
 class RenderServiceClientSync(ConnectClientSync):
+    """
+    Filling templates for many users at once.
+    """
     def render_batch(
         self,
         request: RenderBatchRequest,
@@ -150,6 +180,12 @@ class RenderServiceClientSync(ConnectClientSync):
         headers: Headers | Mapping[str, str] | None = None, 
         timeout_ms: int | None = None,
     ) -> Iterator[RenderBatchResponse]:
+        """
+        Render a template for each user, and stream the answers. A failure is told in that user's answer and stops no
+        other.
+
+        For service keys with the scope render; never for callers of an organization.
+        """
         return self.execute_server_stream(
             request=request,
             method=MethodInfo(

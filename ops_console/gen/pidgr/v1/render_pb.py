@@ -27,6 +27,8 @@ _UserRenderContextFields: TypeAlias = Literal["user_id", "variables"]
 
 class UserRenderContext(Message[_UserRenderContextFields]):
     """
+    One user to render for, with values of their own.
+
     ```proto
     message pidgr.v1.UserRenderContext
     ```
@@ -61,6 +63,8 @@ _RenderBatchRequestFields: TypeAlias = Literal["template_id", "version", "users"
 
 class RenderBatchRequest(Message[_RenderBatchRequestFields]):
     """
+    At most 32 MiB.
+
     ```proto
     message pidgr.v1.RenderBatchRequest
     ```
@@ -71,6 +75,8 @@ class RenderBatchRequest(Message[_RenderBatchRequestFields]):
             string template_id = 1;
             ```
         version:
+            The newest if 0.
+
             ```proto
             int32 version = 2;
             ```
@@ -101,6 +107,8 @@ _RenderBatchResponseFields: TypeAlias = Literal["user_id", "message", "error"]
 
 class RenderBatchResponse(Message[_RenderBatchResponseFields]):
     """
+    One user's message, or why there is none.
+
     ```proto
     message pidgr.v1.RenderBatchResponse
     ```
@@ -115,6 +123,8 @@ class RenderBatchResponse(Message[_RenderBatchResponseFields]):
             optional pidgr.v1.Message message = 2;
             ```
         error:
+            Empty if there is a message.
+
             ```proto
             string error = 3;
             ```

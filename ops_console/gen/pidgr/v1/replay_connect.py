@@ -31,10 +31,23 @@ if TYPE_CHECKING:
 
 
 class ReplayService(Protocol):
+    """
+    Recorded sessions of the app.
+    """
     async def list_session_recordings(self, request: ListSessionRecordingsRequest, ctx: RequestContext[ListSessionRecordingsRequest, ListSessionRecordingsResponse], /) -> ListSessionRecordingsResponse:
+        """
+        List recorded sessions.
+
+        Needs CAMPAIGNS_READ.
+        """
         raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
 
     async def get_session_snapshots(self, request: GetSessionSnapshotsRequest, ctx: RequestContext[GetSessionSnapshotsRequest, GetSessionSnapshotsResponse], /) -> GetSessionSnapshotsResponse:
+        """
+        Return what a player needs to show one recording.
+
+        Needs CAMPAIGNS_READ.
+        """
         raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
 
     @classmethod
@@ -91,6 +104,9 @@ class ReplayServiceASGIApplication(ConnectASGIApplication[ReplayService]):
 
 
 class ReplayServiceClient(ConnectClient):
+    """
+    Recorded sessions of the app.
+    """
     async def list_session_recordings(
         self,
         request: ListSessionRecordingsRequest,
@@ -98,6 +114,11 @@ class ReplayServiceClient(ConnectClient):
         headers: Headers | Mapping[str, str] | None = None, 
         timeout_ms: int | None = None,
     ) -> ListSessionRecordingsResponse:
+        """
+        List recorded sessions.
+
+        Needs CAMPAIGNS_READ.
+        """
         return await self.execute_unary(
             request=request,
             method=MethodInfo(
@@ -118,6 +139,11 @@ class ReplayServiceClient(ConnectClient):
         headers: Headers | Mapping[str, str] | None = None, 
         timeout_ms: int | None = None,
     ) -> GetSessionSnapshotsResponse:
+        """
+        Return what a player needs to show one recording.
+
+        Needs CAMPAIGNS_READ.
+        """
         return await self.execute_unary(
             request=request,
             method=MethodInfo(
@@ -133,10 +159,23 @@ class ReplayServiceClient(ConnectClient):
         )
 
 class ReplayServiceSync(Protocol):
+    """
+    Recorded sessions of the app.
+    """
     def list_session_recordings(self, request: ListSessionRecordingsRequest, ctx: RequestContext[ListSessionRecordingsRequest, ListSessionRecordingsResponse], /) -> ListSessionRecordingsResponse:
+        """
+        List recorded sessions.
+
+        Needs CAMPAIGNS_READ.
+        """
         raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
 
     def get_session_snapshots(self, request: GetSessionSnapshotsRequest, ctx: RequestContext[GetSessionSnapshotsRequest, GetSessionSnapshotsResponse], /) -> GetSessionSnapshotsResponse:
+        """
+        Return what a player needs to show one recording.
+
+        Needs CAMPAIGNS_READ.
+        """
         raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
 
     @classmethod
@@ -191,6 +230,9 @@ class ReplayServiceWSGIApplication(ConnectWSGIApplication):
 
 
 class ReplayServiceClientSync(ConnectClientSync):
+    """
+    Recorded sessions of the app.
+    """
     def list_session_recordings(
         self,
         request: ListSessionRecordingsRequest,
@@ -198,6 +240,11 @@ class ReplayServiceClientSync(ConnectClientSync):
         headers: Headers | Mapping[str, str] | None = None, 
         timeout_ms: int | None = None,
     ) -> ListSessionRecordingsResponse:
+        """
+        List recorded sessions.
+
+        Needs CAMPAIGNS_READ.
+        """
         return self.execute_unary(
             request=request,
             method=MethodInfo(
@@ -218,6 +265,11 @@ class ReplayServiceClientSync(ConnectClientSync):
         headers: Headers | Mapping[str, str] | None = None, 
         timeout_ms: int | None = None,
     ) -> GetSessionSnapshotsResponse:
+        """
+        Return what a player needs to show one recording.
+
+        Needs CAMPAIGNS_READ.
+        """
         return self.execute_unary(
             request=request,
             method=MethodInfo(

@@ -29,6 +29,8 @@ _SessionRecordingFields: TypeAlias = Literal["id", "analytics_user_id", "start_t
 
 class SessionRecording(Message[_SessionRecordingFields]):
     """
+    A recorded session. Its id and its user's are the analytics provider's own.
+
     ```proto
     message pidgr.v1.SessionRecording
     ```
@@ -99,6 +101,8 @@ class ListSessionRecordingsRequest(Message[_ListSessionRecordingsRequestFields])
 
     Attributes:
         campaign_id:
+            All if empty.
+
             ```proto
             string campaign_id = 1;
             ```
@@ -149,6 +153,8 @@ class ListSessionRecordingsResponse(Message[_ListSessionRecordingsResponseFields
             repeated pidgr.v1.SessionRecording recordings = 1;
             ```
         pagination:
+            paginationMeta in JSON: see PaginationMeta.
+
             ```proto
             optional pidgr.v1.PaginationMeta pagination = 2 [json_name = "paginationMeta"];
             ```
@@ -179,6 +185,8 @@ class GetSessionSnapshotsRequest(Message[_GetSessionSnapshotsRequestFields]):
 
     Attributes:
         recording_id:
+            The analytics provider's own.
+
             ```proto
             string recording_id = 1;
             ```
@@ -207,6 +215,8 @@ class GetSessionSnapshotsResponse(Message[_GetSessionSnapshotsResponseFields]):
 
     Attributes:
         snapshot_data:
+            JSON, for the player.
+
             ```proto
             string snapshot_data = 1;
             ```

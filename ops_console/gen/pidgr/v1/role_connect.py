@@ -31,16 +31,40 @@ if TYPE_CHECKING:
 
 
 class RoleService(Protocol):
+    """
+    Roles, which give members their permissions.
+    """
     async def list_roles(self, request: ListRolesRequest, ctx: RequestContext[ListRolesRequest, ListRolesResponse], /) -> ListRolesResponse:
+        """
+        List the roles.
+
+        Needs ORG_READ.
+        """
         raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
 
     async def create_role(self, request: CreateRoleRequest, ctx: RequestContext[CreateRoleRequest, CreateRoleResponse], /) -> CreateRoleResponse:
+        """
+        Create a role. Its name is unique within the organization: ALREADY_EXISTS.
+
+        Needs MEMBERS_MANAGE, and every permission the role holds.
+        """
         raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
 
     async def update_role(self, request: UpdateRoleRequest, ctx: RequestContext[UpdateRoleRequest, UpdateRoleResponse], /) -> UpdateRoleResponse:
+        """
+        Change a role's name or permissions; what is empty stays as it is. System roles do not change:
+        FAILED_PRECONDITION.
+
+        Needs MEMBERS_MANAGE, and every permission the role is to hold.
+        """
         raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
 
     async def delete_role(self, request: DeleteRoleRequest, ctx: RequestContext[DeleteRoleRequest, DeleteRoleResponse], /) -> DeleteRoleResponse:
+        """
+        Delete a role that nobody has. System roles and roles in use stay: FAILED_PRECONDITION.
+
+        Needs MEMBERS_MANAGE.
+        """
         raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
 
     @classmethod
@@ -119,6 +143,9 @@ class RoleServiceASGIApplication(ConnectASGIApplication[RoleService]):
 
 
 class RoleServiceClient(ConnectClient):
+    """
+    Roles, which give members their permissions.
+    """
     async def list_roles(
         self,
         request: ListRolesRequest,
@@ -126,6 +153,11 @@ class RoleServiceClient(ConnectClient):
         headers: Headers | Mapping[str, str] | None = None, 
         timeout_ms: int | None = None,
     ) -> ListRolesResponse:
+        """
+        List the roles.
+
+        Needs ORG_READ.
+        """
         return await self.execute_unary(
             request=request,
             method=MethodInfo(
@@ -146,6 +178,11 @@ class RoleServiceClient(ConnectClient):
         headers: Headers | Mapping[str, str] | None = None, 
         timeout_ms: int | None = None,
     ) -> CreateRoleResponse:
+        """
+        Create a role. Its name is unique within the organization: ALREADY_EXISTS.
+
+        Needs MEMBERS_MANAGE, and every permission the role holds.
+        """
         return await self.execute_unary(
             request=request,
             method=MethodInfo(
@@ -166,6 +203,12 @@ class RoleServiceClient(ConnectClient):
         headers: Headers | Mapping[str, str] | None = None, 
         timeout_ms: int | None = None,
     ) -> UpdateRoleResponse:
+        """
+        Change a role's name or permissions; what is empty stays as it is. System roles do not change:
+        FAILED_PRECONDITION.
+
+        Needs MEMBERS_MANAGE, and every permission the role is to hold.
+        """
         return await self.execute_unary(
             request=request,
             method=MethodInfo(
@@ -186,6 +229,11 @@ class RoleServiceClient(ConnectClient):
         headers: Headers | Mapping[str, str] | None = None, 
         timeout_ms: int | None = None,
     ) -> DeleteRoleResponse:
+        """
+        Delete a role that nobody has. System roles and roles in use stay: FAILED_PRECONDITION.
+
+        Needs MEMBERS_MANAGE.
+        """
         return await self.execute_unary(
             request=request,
             method=MethodInfo(
@@ -201,16 +249,40 @@ class RoleServiceClient(ConnectClient):
         )
 
 class RoleServiceSync(Protocol):
+    """
+    Roles, which give members their permissions.
+    """
     def list_roles(self, request: ListRolesRequest, ctx: RequestContext[ListRolesRequest, ListRolesResponse], /) -> ListRolesResponse:
+        """
+        List the roles.
+
+        Needs ORG_READ.
+        """
         raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
 
     def create_role(self, request: CreateRoleRequest, ctx: RequestContext[CreateRoleRequest, CreateRoleResponse], /) -> CreateRoleResponse:
+        """
+        Create a role. Its name is unique within the organization: ALREADY_EXISTS.
+
+        Needs MEMBERS_MANAGE, and every permission the role holds.
+        """
         raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
 
     def update_role(self, request: UpdateRoleRequest, ctx: RequestContext[UpdateRoleRequest, UpdateRoleResponse], /) -> UpdateRoleResponse:
+        """
+        Change a role's name or permissions; what is empty stays as it is. System roles do not change:
+        FAILED_PRECONDITION.
+
+        Needs MEMBERS_MANAGE, and every permission the role is to hold.
+        """
         raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
 
     def delete_role(self, request: DeleteRoleRequest, ctx: RequestContext[DeleteRoleRequest, DeleteRoleResponse], /) -> DeleteRoleResponse:
+        """
+        Delete a role that nobody has. System roles and roles in use stay: FAILED_PRECONDITION.
+
+        Needs MEMBERS_MANAGE.
+        """
         raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
 
     @classmethod
@@ -287,6 +359,9 @@ class RoleServiceWSGIApplication(ConnectWSGIApplication):
 
 
 class RoleServiceClientSync(ConnectClientSync):
+    """
+    Roles, which give members their permissions.
+    """
     def list_roles(
         self,
         request: ListRolesRequest,
@@ -294,6 +369,11 @@ class RoleServiceClientSync(ConnectClientSync):
         headers: Headers | Mapping[str, str] | None = None, 
         timeout_ms: int | None = None,
     ) -> ListRolesResponse:
+        """
+        List the roles.
+
+        Needs ORG_READ.
+        """
         return self.execute_unary(
             request=request,
             method=MethodInfo(
@@ -314,6 +394,11 @@ class RoleServiceClientSync(ConnectClientSync):
         headers: Headers | Mapping[str, str] | None = None, 
         timeout_ms: int | None = None,
     ) -> CreateRoleResponse:
+        """
+        Create a role. Its name is unique within the organization: ALREADY_EXISTS.
+
+        Needs MEMBERS_MANAGE, and every permission the role holds.
+        """
         return self.execute_unary(
             request=request,
             method=MethodInfo(
@@ -334,6 +419,12 @@ class RoleServiceClientSync(ConnectClientSync):
         headers: Headers | Mapping[str, str] | None = None, 
         timeout_ms: int | None = None,
     ) -> UpdateRoleResponse:
+        """
+        Change a role's name or permissions; what is empty stays as it is. System roles do not change:
+        FAILED_PRECONDITION.
+
+        Needs MEMBERS_MANAGE, and every permission the role is to hold.
+        """
         return self.execute_unary(
             request=request,
             method=MethodInfo(
@@ -354,6 +445,11 @@ class RoleServiceClientSync(ConnectClientSync):
         headers: Headers | Mapping[str, str] | None = None, 
         timeout_ms: int | None = None,
     ) -> DeleteRoleResponse:
+        """
+        Delete a role that nobody has. System roles and roles in use stay: FAILED_PRECONDITION.
+
+        Needs MEMBERS_MANAGE.
+        """
         return self.execute_unary(
             request=request,
             method=MethodInfo(

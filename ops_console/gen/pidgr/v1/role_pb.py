@@ -83,6 +83,8 @@ class CreateRoleRequest(Message[_CreateRoleRequestFields]):
             string name = 1;
             ```
         permissions:
+            May be empty.
+
             ```proto
             repeated pidgr.v1.Permission permissions = 2 [packed = true];
             ```
@@ -149,6 +151,8 @@ class UpdateRoleRequest(Message[_UpdateRoleRequestFields]):
             string name = 2;
             ```
         permissions:
+            Replaces all, unless empty.
+
             ```proto
             repeated pidgr.v1.Permission permissions = 3 [packed = true];
             ```

@@ -31,16 +31,40 @@ if TYPE_CHECKING:
 
 
 class SSOService(Protocol):
+    """
+    Sign-in through the organization's own identity provider.
+    """
     async def check_sso_by_domain(self, request: CheckSSOByDomainRequest, ctx: RequestContext[CheckSSOByDomainRequest, CheckSSOByDomainResponse], /) -> CheckSSOByDomainResponse:
+        """
+        Tell whether an e-mail address signs in through a provider. It does not tell whether the address is known.
+
+        Anyone may call, signed in or not.
+        """
         raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
 
     async def create_sso_provider(self, request: CreateSSOProviderRequest, ctx: RequestContext[CreateSSOProviderRequest, CreateSSOProviderResponse], /) -> CreateSSOProviderResponse:
+        """
+        Set up the organization's provider: fetch its metadata and check it. The provider counts once its domain is proved
+        by a DNS TXT record. Public mail domains are refused; a domain belongs to one organization.
+
+        Needs ORG_WRITE.
+        """
         raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
 
     async def get_sso_provider(self, request: GetSSOProviderRequest, ctx: RequestContext[GetSSOProviderRequest, GetSSOProviderResponse], /) -> GetSSOProviderResponse:
+        """
+        Return the organization's provider.
+
+        Needs ORG_READ.
+        """
         raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
 
     async def delete_sso_provider(self, request: DeleteSSOProviderRequest, ctx: RequestContext[DeleteSSOProviderRequest, DeleteSSOProviderResponse], /) -> DeleteSSOProviderResponse:
+        """
+        Delete the provider; its domain signs in by code and passkey again.
+
+        Needs ORG_WRITE.
+        """
         raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
 
     @classmethod
@@ -119,6 +143,9 @@ class SSOServiceASGIApplication(ConnectASGIApplication[SSOService]):
 
 
 class SSOServiceClient(ConnectClient):
+    """
+    Sign-in through the organization's own identity provider.
+    """
     async def check_sso_by_domain(
         self,
         request: CheckSSOByDomainRequest,
@@ -126,6 +153,11 @@ class SSOServiceClient(ConnectClient):
         headers: Headers | Mapping[str, str] | None = None, 
         timeout_ms: int | None = None,
     ) -> CheckSSOByDomainResponse:
+        """
+        Tell whether an e-mail address signs in through a provider. It does not tell whether the address is known.
+
+        Anyone may call, signed in or not.
+        """
         return await self.execute_unary(
             request=request,
             method=MethodInfo(
@@ -146,6 +178,12 @@ class SSOServiceClient(ConnectClient):
         headers: Headers | Mapping[str, str] | None = None, 
         timeout_ms: int | None = None,
     ) -> CreateSSOProviderResponse:
+        """
+        Set up the organization's provider: fetch its metadata and check it. The provider counts once its domain is proved
+        by a DNS TXT record. Public mail domains are refused; a domain belongs to one organization.
+
+        Needs ORG_WRITE.
+        """
         return await self.execute_unary(
             request=request,
             method=MethodInfo(
@@ -166,6 +204,11 @@ class SSOServiceClient(ConnectClient):
         headers: Headers | Mapping[str, str] | None = None, 
         timeout_ms: int | None = None,
     ) -> GetSSOProviderResponse:
+        """
+        Return the organization's provider.
+
+        Needs ORG_READ.
+        """
         return await self.execute_unary(
             request=request,
             method=MethodInfo(
@@ -186,6 +229,11 @@ class SSOServiceClient(ConnectClient):
         headers: Headers | Mapping[str, str] | None = None, 
         timeout_ms: int | None = None,
     ) -> DeleteSSOProviderResponse:
+        """
+        Delete the provider; its domain signs in by code and passkey again.
+
+        Needs ORG_WRITE.
+        """
         return await self.execute_unary(
             request=request,
             method=MethodInfo(
@@ -201,16 +249,40 @@ class SSOServiceClient(ConnectClient):
         )
 
 class SSOServiceSync(Protocol):
+    """
+    Sign-in through the organization's own identity provider.
+    """
     def check_sso_by_domain(self, request: CheckSSOByDomainRequest, ctx: RequestContext[CheckSSOByDomainRequest, CheckSSOByDomainResponse], /) -> CheckSSOByDomainResponse:
+        """
+        Tell whether an e-mail address signs in through a provider. It does not tell whether the address is known.
+
+        Anyone may call, signed in or not.
+        """
         raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
 
     def create_sso_provider(self, request: CreateSSOProviderRequest, ctx: RequestContext[CreateSSOProviderRequest, CreateSSOProviderResponse], /) -> CreateSSOProviderResponse:
+        """
+        Set up the organization's provider: fetch its metadata and check it. The provider counts once its domain is proved
+        by a DNS TXT record. Public mail domains are refused; a domain belongs to one organization.
+
+        Needs ORG_WRITE.
+        """
         raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
 
     def get_sso_provider(self, request: GetSSOProviderRequest, ctx: RequestContext[GetSSOProviderRequest, GetSSOProviderResponse], /) -> GetSSOProviderResponse:
+        """
+        Return the organization's provider.
+
+        Needs ORG_READ.
+        """
         raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
 
     def delete_sso_provider(self, request: DeleteSSOProviderRequest, ctx: RequestContext[DeleteSSOProviderRequest, DeleteSSOProviderResponse], /) -> DeleteSSOProviderResponse:
+        """
+        Delete the provider; its domain signs in by code and passkey again.
+
+        Needs ORG_WRITE.
+        """
         raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
 
     @classmethod
@@ -287,6 +359,9 @@ class SSOServiceWSGIApplication(ConnectWSGIApplication):
 
 
 class SSOServiceClientSync(ConnectClientSync):
+    """
+    Sign-in through the organization's own identity provider.
+    """
     def check_sso_by_domain(
         self,
         request: CheckSSOByDomainRequest,
@@ -294,6 +369,11 @@ class SSOServiceClientSync(ConnectClientSync):
         headers: Headers | Mapping[str, str] | None = None, 
         timeout_ms: int | None = None,
     ) -> CheckSSOByDomainResponse:
+        """
+        Tell whether an e-mail address signs in through a provider. It does not tell whether the address is known.
+
+        Anyone may call, signed in or not.
+        """
         return self.execute_unary(
             request=request,
             method=MethodInfo(
@@ -314,6 +394,12 @@ class SSOServiceClientSync(ConnectClientSync):
         headers: Headers | Mapping[str, str] | None = None, 
         timeout_ms: int | None = None,
     ) -> CreateSSOProviderResponse:
+        """
+        Set up the organization's provider: fetch its metadata and check it. The provider counts once its domain is proved
+        by a DNS TXT record. Public mail domains are refused; a domain belongs to one organization.
+
+        Needs ORG_WRITE.
+        """
         return self.execute_unary(
             request=request,
             method=MethodInfo(
@@ -334,6 +420,11 @@ class SSOServiceClientSync(ConnectClientSync):
         headers: Headers | Mapping[str, str] | None = None, 
         timeout_ms: int | None = None,
     ) -> GetSSOProviderResponse:
+        """
+        Return the organization's provider.
+
+        Needs ORG_READ.
+        """
         return self.execute_unary(
             request=request,
             method=MethodInfo(
@@ -354,6 +445,11 @@ class SSOServiceClientSync(ConnectClientSync):
         headers: Headers | Mapping[str, str] | None = None, 
         timeout_ms: int | None = None,
     ) -> DeleteSSOProviderResponse:
+        """
+        Delete the provider; its domain signs in by code and passkey again.
+
+        Needs ORG_WRITE.
+        """
         return self.execute_unary(
             request=request,
             method=MethodInfo(

@@ -26,6 +26,8 @@ _SSOAttributeMappingFields: TypeAlias = Literal["email", "given_name", "family_n
 
 class SSOAttributeMapping(Message[_SSOAttributeMappingFields]):
     """
+    What the provider calls the attributes we need. It is applied before SsoAttributeMapping.
+
     ```proto
     message pidgr.v1.SSOAttributeMapping
     ```
@@ -66,6 +68,8 @@ _SSOProviderFields: TypeAlias = Literal["id", "domain", "type", "metadata_url", 
 
 class SSOProvider(Message[_SSOProviderFields]):
     """
+    The identity provider of a domain.
+
     ```proto
     message pidgr.v1.SSOProvider
     ```
@@ -84,6 +88,8 @@ class SSOProvider(Message[_SSOProviderFields]):
             pidgr.v1.SSOProviderType type = 3;
             ```
         metadata_url:
+            SAML: the metadata XML. OIDC: the discovery document.
+
             ```proto
             string metadata_url = 4;
             ```
@@ -212,6 +218,8 @@ class CreateSSOProviderRequest(Message[_CreateSSOProviderRequestFields]):
             pidgr.v1.SSOProviderType type = 2;
             ```
         metadata_url:
+            SAML: the metadata XML. OIDC: the discovery document. HTTPS only.
+
             ```proto
             string metadata_url = 3;
             ```
@@ -220,10 +228,14 @@ class CreateSSOProviderRequest(Message[_CreateSSOProviderRequestFields]):
             optional pidgr.v1.SSOAttributeMapping attribute_mapping = 4;
             ```
         client_id:
+            OIDC only. Numbers from 100 are this service's own additions.
+
             ```proto
             string client_id = 100;
             ```
         client_secret:
+            OIDC only. It is kept encrypted and never returned.
+
             ```proto
             string client_secret = 101;
             ```

@@ -31,28 +31,71 @@ if TYPE_CHECKING:
 
 
 class TeamService(Protocol):
+    """
+    Teams that members belong to.
+    """
     async def create_team(self, request: CreateTeamRequest, ctx: RequestContext[CreateTeamRequest, CreateTeamResponse], /) -> CreateTeamResponse:
+        """
+        Create a team. Its name is unique within the organization: ALREADY_EXISTS.
+
+        Needs TEAMS_WRITE or TEAMS_ALL_WRITE.
+        """
         raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
 
     async def get_team(self, request: GetTeamRequest, ctx: RequestContext[GetTeamRequest, GetTeamResponse], /) -> GetTeamResponse:
+        """
+        Return one team.
+
+        Its members may call; others need TEAMS_ALL_READ or TEAMS_ALL_WRITE.
+        """
         raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
 
     async def list_teams(self, request: ListTeamsRequest, ctx: RequestContext[ListTeamsRequest, ListTeamsResponse], /) -> ListTeamsResponse:
+        """
+        List the teams.
+
+        Without TEAMS_ALL_READ or TEAMS_ALL_WRITE: those the caller belongs to.
+        """
         raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
 
     async def update_team(self, request: UpdateTeamRequest, ctx: RequestContext[UpdateTeamRequest, UpdateTeamResponse], /) -> UpdateTeamResponse:
+        """
+        Change name or description; what is empty stays as it is.
+
+        TEAMS_WRITE reaches those the caller created, TEAMS_ALL_WRITE all.
+        """
         raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
 
     async def delete_team(self, request: DeleteTeamRequest, ctx: RequestContext[DeleteTeamRequest, DeleteTeamResponse], /) -> DeleteTeamResponse:
+        """
+        Delete a team, not its members. The default one stays: FAILED_PRECONDITION.
+
+        TEAMS_WRITE reaches those the caller created, TEAMS_ALL_WRITE all.
+        """
         raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
 
     async def add_team_members(self, request: AddTeamMembersRequest, ctx: RequestContext[AddTeamMembersRequest, AddTeamMembersResponse], /) -> AddTeamMembersResponse:
+        """
+        Add users. One who is in it already, or is named twice, counts once.
+
+        TEAMS_WRITE reaches those the caller created, TEAMS_ALL_WRITE all.
+        """
         raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
 
     async def remove_team_members(self, request: RemoveTeamMembersRequest, ctx: RequestContext[RemoveTeamMembersRequest, RemoveTeamMembersResponse], /) -> RemoveTeamMembersResponse:
+        """
+        Remove users. One who is not in it is passed over.
+
+        TEAMS_WRITE reaches those the caller created, TEAMS_ALL_WRITE all.
+        """
         raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
 
     async def list_team_members(self, request: ListTeamMembersRequest, ctx: RequestContext[ListTeamMembersRequest, ListTeamMembersResponse], /) -> ListTeamMembersResponse:
+        """
+        List the users in a team.
+
+        Its members may call; others need TEAMS_ALL_READ or TEAMS_ALL_WRITE.
+        """
         raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
 
     @classmethod
@@ -175,6 +218,9 @@ class TeamServiceASGIApplication(ConnectASGIApplication[TeamService]):
 
 
 class TeamServiceClient(ConnectClient):
+    """
+    Teams that members belong to.
+    """
     async def create_team(
         self,
         request: CreateTeamRequest,
@@ -182,6 +228,11 @@ class TeamServiceClient(ConnectClient):
         headers: Headers | Mapping[str, str] | None = None, 
         timeout_ms: int | None = None,
     ) -> CreateTeamResponse:
+        """
+        Create a team. Its name is unique within the organization: ALREADY_EXISTS.
+
+        Needs TEAMS_WRITE or TEAMS_ALL_WRITE.
+        """
         return await self.execute_unary(
             request=request,
             method=MethodInfo(
@@ -202,6 +253,11 @@ class TeamServiceClient(ConnectClient):
         headers: Headers | Mapping[str, str] | None = None, 
         timeout_ms: int | None = None,
     ) -> GetTeamResponse:
+        """
+        Return one team.
+
+        Its members may call; others need TEAMS_ALL_READ or TEAMS_ALL_WRITE.
+        """
         return await self.execute_unary(
             request=request,
             method=MethodInfo(
@@ -222,6 +278,11 @@ class TeamServiceClient(ConnectClient):
         headers: Headers | Mapping[str, str] | None = None, 
         timeout_ms: int | None = None,
     ) -> ListTeamsResponse:
+        """
+        List the teams.
+
+        Without TEAMS_ALL_READ or TEAMS_ALL_WRITE: those the caller belongs to.
+        """
         return await self.execute_unary(
             request=request,
             method=MethodInfo(
@@ -242,6 +303,11 @@ class TeamServiceClient(ConnectClient):
         headers: Headers | Mapping[str, str] | None = None, 
         timeout_ms: int | None = None,
     ) -> UpdateTeamResponse:
+        """
+        Change name or description; what is empty stays as it is.
+
+        TEAMS_WRITE reaches those the caller created, TEAMS_ALL_WRITE all.
+        """
         return await self.execute_unary(
             request=request,
             method=MethodInfo(
@@ -262,6 +328,11 @@ class TeamServiceClient(ConnectClient):
         headers: Headers | Mapping[str, str] | None = None, 
         timeout_ms: int | None = None,
     ) -> DeleteTeamResponse:
+        """
+        Delete a team, not its members. The default one stays: FAILED_PRECONDITION.
+
+        TEAMS_WRITE reaches those the caller created, TEAMS_ALL_WRITE all.
+        """
         return await self.execute_unary(
             request=request,
             method=MethodInfo(
@@ -282,6 +353,11 @@ class TeamServiceClient(ConnectClient):
         headers: Headers | Mapping[str, str] | None = None, 
         timeout_ms: int | None = None,
     ) -> AddTeamMembersResponse:
+        """
+        Add users. One who is in it already, or is named twice, counts once.
+
+        TEAMS_WRITE reaches those the caller created, TEAMS_ALL_WRITE all.
+        """
         return await self.execute_unary(
             request=request,
             method=MethodInfo(
@@ -302,6 +378,11 @@ class TeamServiceClient(ConnectClient):
         headers: Headers | Mapping[str, str] | None = None, 
         timeout_ms: int | None = None,
     ) -> RemoveTeamMembersResponse:
+        """
+        Remove users. One who is not in it is passed over.
+
+        TEAMS_WRITE reaches those the caller created, TEAMS_ALL_WRITE all.
+        """
         return await self.execute_unary(
             request=request,
             method=MethodInfo(
@@ -322,6 +403,11 @@ class TeamServiceClient(ConnectClient):
         headers: Headers | Mapping[str, str] | None = None, 
         timeout_ms: int | None = None,
     ) -> ListTeamMembersResponse:
+        """
+        List the users in a team.
+
+        Its members may call; others need TEAMS_ALL_READ or TEAMS_ALL_WRITE.
+        """
         return await self.execute_unary(
             request=request,
             method=MethodInfo(
@@ -337,28 +423,71 @@ class TeamServiceClient(ConnectClient):
         )
 
 class TeamServiceSync(Protocol):
+    """
+    Teams that members belong to.
+    """
     def create_team(self, request: CreateTeamRequest, ctx: RequestContext[CreateTeamRequest, CreateTeamResponse], /) -> CreateTeamResponse:
+        """
+        Create a team. Its name is unique within the organization: ALREADY_EXISTS.
+
+        Needs TEAMS_WRITE or TEAMS_ALL_WRITE.
+        """
         raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
 
     def get_team(self, request: GetTeamRequest, ctx: RequestContext[GetTeamRequest, GetTeamResponse], /) -> GetTeamResponse:
+        """
+        Return one team.
+
+        Its members may call; others need TEAMS_ALL_READ or TEAMS_ALL_WRITE.
+        """
         raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
 
     def list_teams(self, request: ListTeamsRequest, ctx: RequestContext[ListTeamsRequest, ListTeamsResponse], /) -> ListTeamsResponse:
+        """
+        List the teams.
+
+        Without TEAMS_ALL_READ or TEAMS_ALL_WRITE: those the caller belongs to.
+        """
         raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
 
     def update_team(self, request: UpdateTeamRequest, ctx: RequestContext[UpdateTeamRequest, UpdateTeamResponse], /) -> UpdateTeamResponse:
+        """
+        Change name or description; what is empty stays as it is.
+
+        TEAMS_WRITE reaches those the caller created, TEAMS_ALL_WRITE all.
+        """
         raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
 
     def delete_team(self, request: DeleteTeamRequest, ctx: RequestContext[DeleteTeamRequest, DeleteTeamResponse], /) -> DeleteTeamResponse:
+        """
+        Delete a team, not its members. The default one stays: FAILED_PRECONDITION.
+
+        TEAMS_WRITE reaches those the caller created, TEAMS_ALL_WRITE all.
+        """
         raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
 
     def add_team_members(self, request: AddTeamMembersRequest, ctx: RequestContext[AddTeamMembersRequest, AddTeamMembersResponse], /) -> AddTeamMembersResponse:
+        """
+        Add users. One who is in it already, or is named twice, counts once.
+
+        TEAMS_WRITE reaches those the caller created, TEAMS_ALL_WRITE all.
+        """
         raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
 
     def remove_team_members(self, request: RemoveTeamMembersRequest, ctx: RequestContext[RemoveTeamMembersRequest, RemoveTeamMembersResponse], /) -> RemoveTeamMembersResponse:
+        """
+        Remove users. One who is not in it is passed over.
+
+        TEAMS_WRITE reaches those the caller created, TEAMS_ALL_WRITE all.
+        """
         raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
 
     def list_team_members(self, request: ListTeamMembersRequest, ctx: RequestContext[ListTeamMembersRequest, ListTeamMembersResponse], /) -> ListTeamMembersResponse:
+        """
+        List the users in a team.
+
+        Its members may call; others need TEAMS_ALL_READ or TEAMS_ALL_WRITE.
+        """
         raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
 
     @classmethod
@@ -479,6 +608,9 @@ class TeamServiceWSGIApplication(ConnectWSGIApplication):
 
 
 class TeamServiceClientSync(ConnectClientSync):
+    """
+    Teams that members belong to.
+    """
     def create_team(
         self,
         request: CreateTeamRequest,
@@ -486,6 +618,11 @@ class TeamServiceClientSync(ConnectClientSync):
         headers: Headers | Mapping[str, str] | None = None, 
         timeout_ms: int | None = None,
     ) -> CreateTeamResponse:
+        """
+        Create a team. Its name is unique within the organization: ALREADY_EXISTS.
+
+        Needs TEAMS_WRITE or TEAMS_ALL_WRITE.
+        """
         return self.execute_unary(
             request=request,
             method=MethodInfo(
@@ -506,6 +643,11 @@ class TeamServiceClientSync(ConnectClientSync):
         headers: Headers | Mapping[str, str] | None = None, 
         timeout_ms: int | None = None,
     ) -> GetTeamResponse:
+        """
+        Return one team.
+
+        Its members may call; others need TEAMS_ALL_READ or TEAMS_ALL_WRITE.
+        """
         return self.execute_unary(
             request=request,
             method=MethodInfo(
@@ -526,6 +668,11 @@ class TeamServiceClientSync(ConnectClientSync):
         headers: Headers | Mapping[str, str] | None = None, 
         timeout_ms: int | None = None,
     ) -> ListTeamsResponse:
+        """
+        List the teams.
+
+        Without TEAMS_ALL_READ or TEAMS_ALL_WRITE: those the caller belongs to.
+        """
         return self.execute_unary(
             request=request,
             method=MethodInfo(
@@ -546,6 +693,11 @@ class TeamServiceClientSync(ConnectClientSync):
         headers: Headers | Mapping[str, str] | None = None, 
         timeout_ms: int | None = None,
     ) -> UpdateTeamResponse:
+        """
+        Change name or description; what is empty stays as it is.
+
+        TEAMS_WRITE reaches those the caller created, TEAMS_ALL_WRITE all.
+        """
         return self.execute_unary(
             request=request,
             method=MethodInfo(
@@ -566,6 +718,11 @@ class TeamServiceClientSync(ConnectClientSync):
         headers: Headers | Mapping[str, str] | None = None, 
         timeout_ms: int | None = None,
     ) -> DeleteTeamResponse:
+        """
+        Delete a team, not its members. The default one stays: FAILED_PRECONDITION.
+
+        TEAMS_WRITE reaches those the caller created, TEAMS_ALL_WRITE all.
+        """
         return self.execute_unary(
             request=request,
             method=MethodInfo(
@@ -586,6 +743,11 @@ class TeamServiceClientSync(ConnectClientSync):
         headers: Headers | Mapping[str, str] | None = None, 
         timeout_ms: int | None = None,
     ) -> AddTeamMembersResponse:
+        """
+        Add users. One who is in it already, or is named twice, counts once.
+
+        TEAMS_WRITE reaches those the caller created, TEAMS_ALL_WRITE all.
+        """
         return self.execute_unary(
             request=request,
             method=MethodInfo(
@@ -606,6 +768,11 @@ class TeamServiceClientSync(ConnectClientSync):
         headers: Headers | Mapping[str, str] | None = None, 
         timeout_ms: int | None = None,
     ) -> RemoveTeamMembersResponse:
+        """
+        Remove users. One who is not in it is passed over.
+
+        TEAMS_WRITE reaches those the caller created, TEAMS_ALL_WRITE all.
+        """
         return self.execute_unary(
             request=request,
             method=MethodInfo(
@@ -626,6 +793,11 @@ class TeamServiceClientSync(ConnectClientSync):
         headers: Headers | Mapping[str, str] | None = None, 
         timeout_ms: int | None = None,
     ) -> ListTeamMembersResponse:
+        """
+        List the users in a team.
+
+        Its members may call; others need TEAMS_ALL_READ or TEAMS_ALL_WRITE.
+        """
         return self.execute_unary(
             request=request,
             method=MethodInfo(

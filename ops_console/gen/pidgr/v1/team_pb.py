@@ -256,6 +256,8 @@ class ListTeamsResponse(Message[_ListTeamsResponseFields]):
             repeated pidgr.v1.Team teams = 1;
             ```
         pagination:
+            paginationMeta in JSON: see PaginationMeta.
+
             ```proto
             optional pidgr.v1.PaginationMeta pagination = 2 [json_name = "paginationMeta"];
             ```
@@ -562,6 +564,8 @@ class ListTeamMembersResponse(Message[_ListTeamMembersResponseFields]):
             repeated pidgr.v1.User users = 1;
             ```
         pagination:
+            paginationMeta in JSON: see PaginationMeta.
+
             ```proto
             optional pidgr.v1.PaginationMeta pagination = 2 [json_name = "paginationMeta"];
             ```

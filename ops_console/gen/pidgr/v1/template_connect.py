@@ -31,16 +31,39 @@ if TYPE_CHECKING:
 
 
 class TemplateService(Protocol):
+    """
+    Message templates, kept in versions.
+    """
     async def create_template(self, request: CreateTemplateRequest, ctx: RequestContext[CreateTemplateRequest, CreateTemplateResponse], /) -> CreateTemplateResponse:
+        """
+        Create a template, as its version 1.
+
+        Needs TEMPLATES_WRITE.
+        """
         raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
 
     async def update_template(self, request: UpdateTemplateRequest, ctx: RequestContext[UpdateTemplateRequest, UpdateTemplateResponse], /) -> UpdateTemplateResponse:
+        """
+        Add a version; earlier ones stay as they are. What is empty is taken from the version before.
+
+        Needs TEMPLATES_WRITE.
+        """
         raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
 
     async def get_template(self, request: GetTemplateRequest, ctx: RequestContext[GetTemplateRequest, GetTemplateResponse], /) -> GetTemplateResponse:
+        """
+        Return one version of a template.
+
+        Needs TEMPLATES_READ.
+        """
         raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
 
     async def list_templates(self, request: ListTemplatesRequest, ctx: RequestContext[ListTemplatesRequest, ListTemplatesResponse], /) -> ListTemplatesResponse:
+        """
+        List the templates in their newest versions.
+
+        Needs TEMPLATES_READ.
+        """
         raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
 
     @classmethod
@@ -119,6 +142,9 @@ class TemplateServiceASGIApplication(ConnectASGIApplication[TemplateService]):
 
 
 class TemplateServiceClient(ConnectClient):
+    """
+    Message templates, kept in versions.
+    """
     async def create_template(
         self,
         request: CreateTemplateRequest,
@@ -126,6 +152,11 @@ class TemplateServiceClient(ConnectClient):
         headers: Headers | Mapping[str, str] | None = None, 
         timeout_ms: int | None = None,
     ) -> CreateTemplateResponse:
+        """
+        Create a template, as its version 1.
+
+        Needs TEMPLATES_WRITE.
+        """
         return await self.execute_unary(
             request=request,
             method=MethodInfo(
@@ -146,6 +177,11 @@ class TemplateServiceClient(ConnectClient):
         headers: Headers | Mapping[str, str] | None = None, 
         timeout_ms: int | None = None,
     ) -> UpdateTemplateResponse:
+        """
+        Add a version; earlier ones stay as they are. What is empty is taken from the version before.
+
+        Needs TEMPLATES_WRITE.
+        """
         return await self.execute_unary(
             request=request,
             method=MethodInfo(
@@ -166,6 +202,11 @@ class TemplateServiceClient(ConnectClient):
         headers: Headers | Mapping[str, str] | None = None, 
         timeout_ms: int | None = None,
     ) -> GetTemplateResponse:
+        """
+        Return one version of a template.
+
+        Needs TEMPLATES_READ.
+        """
         return await self.execute_unary(
             request=request,
             method=MethodInfo(
@@ -186,6 +227,11 @@ class TemplateServiceClient(ConnectClient):
         headers: Headers | Mapping[str, str] | None = None, 
         timeout_ms: int | None = None,
     ) -> ListTemplatesResponse:
+        """
+        List the templates in their newest versions.
+
+        Needs TEMPLATES_READ.
+        """
         return await self.execute_unary(
             request=request,
             method=MethodInfo(
@@ -201,16 +247,39 @@ class TemplateServiceClient(ConnectClient):
         )
 
 class TemplateServiceSync(Protocol):
+    """
+    Message templates, kept in versions.
+    """
     def create_template(self, request: CreateTemplateRequest, ctx: RequestContext[CreateTemplateRequest, CreateTemplateResponse], /) -> CreateTemplateResponse:
+        """
+        Create a template, as its version 1.
+
+        Needs TEMPLATES_WRITE.
+        """
         raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
 
     def update_template(self, request: UpdateTemplateRequest, ctx: RequestContext[UpdateTemplateRequest, UpdateTemplateResponse], /) -> UpdateTemplateResponse:
+        """
+        Add a version; earlier ones stay as they are. What is empty is taken from the version before.
+
+        Needs TEMPLATES_WRITE.
+        """
         raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
 
     def get_template(self, request: GetTemplateRequest, ctx: RequestContext[GetTemplateRequest, GetTemplateResponse], /) -> GetTemplateResponse:
+        """
+        Return one version of a template.
+
+        Needs TEMPLATES_READ.
+        """
         raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
 
     def list_templates(self, request: ListTemplatesRequest, ctx: RequestContext[ListTemplatesRequest, ListTemplatesResponse], /) -> ListTemplatesResponse:
+        """
+        List the templates in their newest versions.
+
+        Needs TEMPLATES_READ.
+        """
         raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
 
     @classmethod
@@ -287,6 +356,9 @@ class TemplateServiceWSGIApplication(ConnectWSGIApplication):
 
 
 class TemplateServiceClientSync(ConnectClientSync):
+    """
+    Message templates, kept in versions.
+    """
     def create_template(
         self,
         request: CreateTemplateRequest,
@@ -294,6 +366,11 @@ class TemplateServiceClientSync(ConnectClientSync):
         headers: Headers | Mapping[str, str] | None = None, 
         timeout_ms: int | None = None,
     ) -> CreateTemplateResponse:
+        """
+        Create a template, as its version 1.
+
+        Needs TEMPLATES_WRITE.
+        """
         return self.execute_unary(
             request=request,
             method=MethodInfo(
@@ -314,6 +391,11 @@ class TemplateServiceClientSync(ConnectClientSync):
         headers: Headers | Mapping[str, str] | None = None, 
         timeout_ms: int | None = None,
     ) -> UpdateTemplateResponse:
+        """
+        Add a version; earlier ones stay as they are. What is empty is taken from the version before.
+
+        Needs TEMPLATES_WRITE.
+        """
         return self.execute_unary(
             request=request,
             method=MethodInfo(
@@ -334,6 +416,11 @@ class TemplateServiceClientSync(ConnectClientSync):
         headers: Headers | Mapping[str, str] | None = None, 
         timeout_ms: int | None = None,
     ) -> GetTemplateResponse:
+        """
+        Return one version of a template.
+
+        Needs TEMPLATES_READ.
+        """
         return self.execute_unary(
             request=request,
             method=MethodInfo(
@@ -354,6 +441,11 @@ class TemplateServiceClientSync(ConnectClientSync):
         headers: Headers | Mapping[str, str] | None = None, 
         timeout_ms: int | None = None,
     ) -> ListTemplatesResponse:
+        """
+        List the templates in their newest versions.
+
+        Needs TEMPLATES_READ.
+        """
         return self.execute_unary(
             request=request,
             method=MethodInfo(

@@ -29,6 +29,8 @@ _TemplateVariableFields: TypeAlias = Literal["name", "description", "required", 
 
 class TemplateVariable(Message[_TemplateVariableFields]):
     """
+    A placeholder of the template: {{name}}.
+
     ```proto
     message pidgr.v1.TemplateVariable
     ```
@@ -43,6 +45,8 @@ class TemplateVariable(Message[_TemplateVariableFields]):
             string description = 2;
             ```
         required:
+            A recipient without a value gets no message.
+
             ```proto
             bool required = 3;
             ```
@@ -51,6 +55,8 @@ class TemplateVariable(Message[_TemplateVariableFields]):
             pidgr.v1.TemplateVariableSource source = 4;
             ```
         default_value:
+            Used when nothing else gives a value.
+
             ```proto
             string default_value = 5;
             ```
@@ -81,6 +87,8 @@ _TemplateFields: TypeAlias = Literal["id", "name", "body", "variables", "version
 
 class Template(Message[_TemplateFields]):
     """
+    One version of a template.
+
     ```proto
     message pidgr.v1.Template
     ```
@@ -251,6 +259,8 @@ class UpdateTemplateRequest(Message[_UpdateTemplateRequestFields]):
             string body = 2;
             ```
         variables:
+            Replaces all, unless empty.
+
             ```proto
             repeated pidgr.v1.TemplateVariable variables = 3;
             ```
@@ -315,6 +325,8 @@ class GetTemplateRequest(Message[_GetTemplateRequestFields]):
             string template_id = 1;
             ```
         version:
+            The newest if 0.
+
             ```proto
             int32 version = 2;
             ```
@@ -377,6 +389,8 @@ class ListTemplatesRequest(Message[_ListTemplatesRequestFields]):
             optional pidgr.v1.Pagination pagination = 1;
             ```
         type:
+            All if unspecified.
+
             ```proto
             pidgr.v1.TemplateType type = 2;
             ```
@@ -411,6 +425,8 @@ class ListTemplatesResponse(Message[_ListTemplatesResponseFields]):
             repeated pidgr.v1.Template templates = 1;
             ```
         pagination:
+            paginationMeta in JSON: see PaginationMeta.
+
             ```proto
             optional pidgr.v1.PaginationMeta pagination = 2 [json_name = "paginationMeta"];
             ```
@@ -433,12 +449,16 @@ class ListTemplatesResponse(Message[_ListTemplatesResponseFields]):
 
 class TemplateType(Enum):
     """
+    How the body of a template is written.
+
     ```proto
     enum pidgr.v1.TemplateType
     ```
 
     Attributes:
         UNSPECIFIED:
+            MARKDOWN.
+
             ```proto
             TEMPLATE_TYPE_UNSPECIFIED = 0
             ```
@@ -463,20 +483,28 @@ class TemplateType(Enum):
 
 class TemplateVariableSource(Enum):
     """
+    Where a value comes from when neither the audience nor the workflow step gives one.
+
     ```proto
     enum pidgr.v1.TemplateVariableSource
     ```
 
     Attributes:
         UNSPECIFIED:
+            CUSTOM.
+
             ```proto
             TEMPLATE_VARIABLE_SOURCE_UNSPECIFIED = 0
             ```
         PROFILE:
+            From the recipient's profile, then the default.
+
             ```proto
             TEMPLATE_VARIABLE_SOURCE_PROFILE = 1
             ```
         CUSTOM:
+            From the default.
+
             ```proto
             TEMPLATE_VARIABLE_SOURCE_CUSTOM = 2
             ```

@@ -57,6 +57,8 @@ _UserProfileFields: TypeAlias = Literal["first_name", "last_name", "department",
 
 class UserProfile(Message[_UserProfileFields]):
     """
+    What an organization knows about a user. Templates may read it.
+
     ```proto
     message pidgr.v1.UserProfile
     ```
@@ -99,6 +101,9 @@ class UserProfile(Message[_UserProfileFields]):
             string start_date = 9;
             ```
         custom_attributes:
+            Fields of the organization's own. address.street, address.city, address.region, address.postalCode and
+            address.country are where pigeons fly to.
+
             ```proto
             map<string, string> custom_attributes = 10;
             ```
@@ -139,6 +144,8 @@ _UserFields: TypeAlias = Literal["id", "email", "name", "status", "created_at", 
 
 class User(Message[_UserFields]):
     """
+    A person as a member of one organization.
+
     ```proto
     message pidgr.v1.User
     ```
@@ -169,6 +176,8 @@ class User(Message[_UserFields]):
             optional pidgr.v1.Role role = 7;
             ```
         role_id:
+            The id of role.
+
             ```proto
             string role_id = 8;
             ```
@@ -207,6 +216,8 @@ class User(Message[_UserFields]):
 
 class UserStatus(Enum):
     """
+    Where somebody stands in an organization.
+
     ```proto
     enum pidgr.v1.UserStatus
     ```
@@ -217,6 +228,8 @@ class UserStatus(Enum):
             USER_STATUS_UNSPECIFIED = 0
             ```
         INVITED:
+            Has not signed in yet.
+
             ```proto
             USER_STATUS_INVITED = 1
             ```
