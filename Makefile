@@ -1,10 +1,10 @@
 # Every target works from a fresh clone; it needs Python 3.11 or newer, and make.
 .DEFAULT_GOAL := help
-.PHONY: help run test faults bench fmt lint types check
+.PHONY: help run test faults bench proto fmt lint types check
 
 PYTHON := .venv/bin/python
 # Folders of our own code, for the tools that want to be told.
-CODE := manage.py ops_console couriers messages campaigns bench tests
+CODE := manage.py ops_console couriers messages campaigns bench tests proto/generate.py
 
 help: ## Say what each target does
 	@sed -n 's/^\([a-z]*\):[^#]*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 16
@@ -21,8 +21,11 @@ faults: .venv/dev ## Run the long fault tests
 bench: .venv/dev ## Measure the product beside plain SQL and plain Django; results go to bench/results
 	@exec $(PYTHON) -m bench
 
+proto: .venv/dev ## Write ops_console/gen from the .proto files
+	@exec $(PYTHON) proto/generate.py
+
 fmt: .venv/dev ## Lay out the code, and mend what the linter can
-	@$(PYTHON) -m ruff check --fix-only --quiet . && exec $(PYTHON) -m ruff format .
+	@$(PYTHON) -m ruff check --fix-only --quiet . && $(PYTHON) -m ruff format . && exec .venv/bin/buf format -w proto
 
 lint: .venv/dev ## Look for faults in style, and for imports that cross the floors
 	@$(PYTHON) -m ruff check . && $(PYTHON) -m ruff format --check . && exec .venv/bin/lint-imports --no-cache
@@ -30,7 +33,8 @@ lint: .venv/dev ## Look for faults in style, and for imports that cross the floo
 types: .venv/dev ## Check the types
 	@exec env DATABASE_URL=postgres:///none REDIS_URL=redis:// SECRET_KEY=none PUBLIC_URL=http://localhost $(PYTHON) -m mypy $(CODE)
 
-check: lint types ## Everything that needs no test run: lint, types, import contracts, migrations
+check: lint types ## Everything that needs no test run: lint, types, import contracts, protos, migrations
+	@$(PYTHON) proto/generate.py --check
 	@exec $(PYTHON) manage.py makemigrations --check --dry-run
 
 .venv/run: requirements.txt
