@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from rest_framework.routers import SimpleRouter
 
-from ops_console.organizations.api import OrganizationViewSet, PersonViewSet
+from ops_console.organizations.api.organizations import OrganizationViewSet
+from ops_console.organizations.api.people import PersonViewSet
 
 
 def register(router: SimpleRouter) -> None:

@@ -25,7 +25,7 @@ def test_an_organization_starts_with_its_roles_and_one_super_admin() -> None:
     assert set(roles) == {"super_admin", "admin", "manager", "employee"}
     for seeded in SEEDED_ROLES:
         assert roles[seeded.slug].rights == list(seeded.rights)
-    assert founded.organization.roles.get(is_default=True).name == "employee"
+    assert founded.organization.roles.get(is_default=True).slug == "employee"
     (member,) = Member.objects.filter(organization=founded.organization)
     assert (member, member.person.email, member.role.slug) == (founded.admin, "nellie@example.com", "super_admin")
     assert member.status == MemberStatus.ACTIVE

@@ -1,4 +1,4 @@
-"""/api/v1/organizations and people."""
+"""/api/v1/organizations."""
 
 from __future__ import annotations
 
@@ -12,17 +12,14 @@ from rest_framework.mixins import ListModelMixin, RetrieveModelMixin
 from rest_framework.request import Request
 
 from ops_console.access.onboarding import open_customer
-from ops_console.access.staff import set_staff
 from ops_console.organizations import services
-from ops_console.organizations.filters import OrganizationFilter, PersonFilter
-from ops_console.organizations.models import Organization, Person
-from ops_console.organizations.serializers import (
+from ops_console.organizations.filters import OrganizationFilter
+from ops_console.organizations.models import Organization
+from ops_console.organizations.serializers.organizations import (
     NewOrganizationSerializer,
     OpenedOrganizationSerializer,
     OrganizationSerializer,
-    PersonSerializer,
     RateSerializer,
-    StaffSerializer,
 )
 from ops_console.rest.pagination import Orderings
 from ops_console.rest.views import StaffViewSet, answer
@@ -101,41 +98,3 @@ class OrganizationViewSet(ListModelMixin, RetrieveModelMixin, StaffViewSet):
             **RateSerializer(data=request.data).parsed(),
         )
         return answer(OrganizationSerializer(changed).data)
-
-
-@extend_schema_view(
-    list=extend_schema(
-        operation_id="opsListPeople",
-        summary="List people",
-        description="Staff and members of organizations. `search` is the beginning of an e-mail address.",
-    ),
-    retrieve=extend_schema(
-        operation_id="opsGetPerson", summary="Read a person", description="One person, with the groups of staff."
-    ),
-)
-class PersonViewSet(ListModelMixin, RetrieveModelMixin, StaffViewSet):
-    resource = "people"
-    # Ids grow with time.
-    orderings: ClassVar[Orderings] = {"-createdAt": ("-id",), "createdAt": ("id",)}
-    policy_actions: ClassVar[Mapping[str, str]] = {"staff": "set_staff"}
-    filterset_class = PersonFilter
-    search_fields = ("email__startswith",)
-    serializer_class = PersonSerializer
-    queryset = Person.objects.prefetch_related("groups")
-
-    @extend_schema(
-        operation_id="opsSetStaff",
-        summary="Open or close the console to a person",
-        description="Puts the person into exactly these groups. Nobody gives or takes what he may not do himself.",
-        request=StaffSerializer,
-        responses=PersonSerializer,
-    )
-    @action(detail=True, methods=["post"])
-    def staff(self, request: Request, pk: str) -> HttpResponse:
-        person = set_staff(
-            person_id=self.get_object().pk,
-            actor=self.actor,
-            now=self.now,
-            **StaffSerializer(data=request.data).parsed(),
-        )
-        return answer(PersonSerializer(person).data)

@@ -1,0 +1,1 @@
+"""The operations API of organizations and who belongs to them."""

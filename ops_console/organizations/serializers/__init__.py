@@ -1,0 +1,1 @@
+"""What the operations API of organizations shows and takes."""
