@@ -24,8 +24,8 @@ PROTO = PROJECT / "proto"
 CONTRACT = PROTO / "contract" / "check_contract.py"
 GENERATED = Path("ops_console", "gen")
 PROGRAMS = Path(sys.executable).parent
-# google/ is left out: the protobuf package has it, and nothing imports ours.
-OURS = ("--path", "pidgr", "--path", "buf")
+# google/protobuf is left out: the protobuf package has it, and nothing imports ours.
+OURS = ("--path", "pidgr", "--path", "buf", "--path", "google/rpc")
 
 
 def run(*command: str | Path) -> None:
@@ -51,7 +51,7 @@ def describe(folder: Path) -> Path:
     rules.write_bytes(FileDescriptorSet(file=[*files.values()]).to_binary())
     protoc = (sys.executable, "-m", "grpc_tools.protoc", "-I", PROTO, f"--descriptor_set_in={rules}")
     complete = ("--include_imports", "--include_source_info")
-    run(*protoc, *complete, "-o", descriptors, *sorted(PROTO.glob("pidgr/**/*.proto")))
+    run(*protoc, *complete, "-o", descriptors, *sorted(PROTO.glob("*/**/*.proto")))
     return descriptors
 
 
