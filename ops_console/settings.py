@@ -69,6 +69,15 @@ WEBHOOK_ALLOW_LOOPBACK = env.bool("WEBHOOK_ALLOW_LOOPBACK", DEMO)
 # Days after which webhooks that were delivered or given up are deleted.
 WEBHOOK_KEEP_DAYS = env.int("WEBHOOK_KEEP_DAYS", 30)
 
+# --- Identity ------------------------------------------------------------------------------------------------------
+
+# Minutes an access token is good for; a session that ended is refused at once all the same.
+ACCESS_TOKEN_MINUTES = env.int("ACCESS_TOKEN_MINUTES", 15)
+# Days without a refresh after which a session is over.
+SESSION_DAYS = env.int("SESSION_DAYS", 30)
+# Days a key signs before the next one takes its place.
+SIGNING_KEY_DAYS = env.int("SIGNING_KEY_DAYS", 90)
+
 # --- Django --------------------------------------------------------------------------------------------------------
 
 INSTALLED_APPS = [

@@ -9,6 +9,7 @@ import pytest
 from django.conf import settings
 from django.db import connection, connections
 from django.test.utils import setup_databases, teardown_databases
+from django.utils import timezone
 from pytest_django import DjangoDbBlocker
 
 # Written by migrations and by nothing else.
@@ -30,8 +31,12 @@ def django_db_setup(
     django_db_blocker: DjangoDbBlocker,
     django_db_modify_db_settings: None,
 ) -> Iterator[None]:
+    from ops_console.access.services import signing_keys
+
     with django_db_blocker.unblock():
         configuration = setup_databases(verbosity=0, interactive=False, aliases={"default": None})
+        # Once for all tests: making them takes as long as many a test.
+        signing_keys.ensure(now=timezone.now())
     yield
     with django_db_blocker.unblock():
         connections.close_all()

@@ -1,0 +1,200 @@
+from __future__ import annotations
+
+import logging
+from datetime import timedelta
+from uuid import UUID
+
+import pytest
+
+from ops_console.access.models import RefreshToken, Session, SignInMethod
+from ops_console.access.services import sessions, sign_in
+from ops_console.access.services.sessions import Client
+from ops_console.access.services.sign_in import Choice, SignedIn
+from ops_console.audit.models import AuditEntry
+from ops_console.errors import Forbidden, Unauthenticated
+from ops_console.organizations.models import Member, MemberStatus, Person
+from ops_console.organizations.services.joining import join
+from tests import factories, tenants
+from tests.factories import NOW
+
+pytestmark = pytest.mark.django_db
+SOON = NOW + timedelta(minutes=15)
+HERE = Client("192.0.2.7", "Browser/1.0\n")
+
+
+def enter(person: Person, organization_id: UUID | None = None) -> SignedIn | Choice:
+    return sign_in.enter(person=person, organization_id=organization_id, method=SignInMethod.CODE, client=HERE, now=NOW)
+
+
+def signed_in(person: Person, organization_id: UUID | None = None) -> SignedIn:
+    entered = enter(person, organization_id)
+    assert isinstance(entered, SignedIn)
+    return entered
+
+
+def refresh(token: str, *, at=SOON, organization_id: UUID | None = None) -> SignedIn:
+    return sign_in.refresh(refresh_token=token, organization_id=organization_id, client=HERE, now=at)
+
+
+@pytest.fixture
+def member() -> Member:
+    return tenants.member(factories.organization())
+
+
+@pytest.fixture
+def elsewhere(member: Member) -> Member:
+    """The same person, in another organization."""
+    other = factories.organization("Wings Ltd")
+    return join(organization=other, person=member.person, role=tenants.role(other), now=NOW)
+
+
+def test_one_membership_is_entered(member: Member) -> None:
+    entered = signed_in(member.person)
+    assert entered.session.member == member
+    row = Session.objects.get()
+    assert (row.address, row.client, row.method) == ("192.0.2.7", "Browser/1.0", "code")
+    assert row.expires_at == NOW + timedelta(days=30)
+
+
+def test_none_gives_a_session_without_an_organization() -> None:
+    assert signed_in(factories.outsider()).session.member is None
+
+
+def test_several_have_to_be_chosen_from(member: Member, elsewhere: Member) -> None:
+    choice = enter(member.person)
+    assert choice == Choice((member.organization, elsewhere.organization))
+    assert not Session.objects.exists()
+    assert signed_in(member.person, elsewhere.organization_id).session.member == elsewhere
+
+
+def test_another_organization_is_refused(member: Member) -> None:
+    with pytest.raises(Forbidden):
+        enter(member.person, factories.organization().id)
+
+
+def test_a_deactivated_membership_counts_for_nothing(member: Member) -> None:
+    Member.objects.update(status=MemberStatus.DEACTIVATED)
+    assert signed_in(member.person).session.member is None
+    with pytest.raises(Forbidden):
+        enter(member.person, member.organization_id)
+
+
+def test_an_inactive_person_is_refused(member: Member) -> None:
+    Person.objects.filter(pk=member.person_id).update(is_active=False)
+    member.person.refresh_from_db()
+    with pytest.raises(Unauthenticated):
+        enter(member.person)
+
+
+# --- Refresh -------------------------------------------------------------------------------------------------------
+
+
+def test_each_refresh_gives_the_next_token_and_keeps_the_session_alive(member: Member) -> None:
+    first = signed_in(member.person)
+    second = refresh(first.refresh_token)
+    third = refresh(second.refresh_token, at=SOON + timedelta(days=29))
+    assert len({first.refresh_token, second.refresh_token, third.refresh_token}) == 3
+    assert {first.session, second.session, third.session} == {Session.objects.get()}
+    assert Session.objects.get().expires_at == SOON + timedelta(days=59)
+
+
+def test_only_digests_are_stored(member: Member) -> None:
+    token = signed_in(member.person).refresh_token
+    assert token.startswith("pidgr_r_")
+    assert len(bytes(RefreshToken.objects.get().token_digest)) == 32
+
+
+def test_a_token_used_again_ends_the_session(member: Member, caplog: pytest.LogCaptureFixture) -> None:
+    first = signed_in(member.person)
+    second = refresh(first.refresh_token)
+    with pytest.raises(Unauthenticated):
+        refresh(first.refresh_token, at=SOON + timedelta(seconds=10))
+    row = Session.objects.get()
+    assert (row.ended_at, row.ended_for) == (SOON + timedelta(seconds=10), "token_reused")
+    with pytest.raises(Unauthenticated):
+        refresh(second.refresh_token, at=SOON + timedelta(seconds=12))
+    entry = AuditEntry.objects.get(action="session.token_reused")
+    assert (entry.target_id, entry.chain_id) == (str(row.id), str(member.organization_id))
+
+
+def test_two_tabs_may_refresh_at_once(member: Member) -> None:
+    first = signed_in(member.person)
+    one, other = refresh(first.refresh_token), refresh(first.refresh_token, at=SOON + timedelta(seconds=9))
+    assert refresh(one.refresh_token, at=SOON + timedelta(minutes=15))
+    assert refresh(other.refresh_token, at=SOON + timedelta(minutes=15))
+
+
+@pytest.mark.parametrize("why", ["unknown", "ended", "expired", "inactive", "deactivated"])
+def test_refusals_differ_in_the_log_and_not_in_the_answer(
+    why: str, member: Member, caplog: pytest.LogCaptureFixture
+) -> None:
+    entered = signed_in(member.person)
+    token, at = entered.refresh_token, SOON
+    if why == "unknown":
+        token = "pidgr_r_nothing"
+    elif why == "ended":
+        sessions.end_session(session_id=entered.session.id, reason="signed_out", now=NOW)
+    elif why == "expired":
+        at = NOW + timedelta(days=30)
+    elif why == "inactive":
+        Person.objects.update(is_active=False)
+    else:
+        Member.objects.update(status=MemberStatus.DEACTIVATED)
+    caplog.set_level(logging.INFO)
+    assert sessions.find(refresh_token=token, now=at) is None
+    with pytest.raises(Unauthenticated) as refusal:
+        refresh(token, at=at)
+    assert refusal.value.message == Unauthenticated().message
+    reasons = {
+        "unknown": "unknown_refresh_token",
+        "ended": "session_ended",
+        "expired": "session_expired",
+        "inactive": "person_inactive",
+        "deactivated": "member_deactivated",
+    }
+    assert [vars(record)["reason"] for record in caplog.records if record.message == "token.refused"] == [reasons[why]]
+    assert token not in caplog.text
+
+
+def test_a_refresh_may_move_to_another_organization(member: Member, elsewhere: Member) -> None:
+    first = signed_in(member.person, member.organization_id)
+    moved = refresh(first.refresh_token, organization_id=elsewhere.organization_id)
+    assert moved.session.member == elsewhere
+    assert Session.objects.get(pk=first.session.pk).ended_for == "switched"
+    again = refresh(moved.refresh_token, organization_id=elsewhere.organization_id)
+    assert again.session == moved.session
+
+
+def test_a_move_that_is_refused_uses_nothing_up(member: Member) -> None:
+    first = signed_in(member.person)
+    with pytest.raises(Forbidden):
+        refresh(first.refresh_token, organization_id=factories.organization().id)
+    assert refresh(first.refresh_token, at=SOON + timedelta(hours=1)).session == first.session
+
+
+# --- Ends ----------------------------------------------------------------------------------------------------------
+
+
+def test_ending_the_sessions_of_a_member_leaves_those_elsewhere(member: Member, elsewhere: Member) -> None:
+    here = [signed_in(member.person, member.organization_id) for _ in range(2)]
+    there = signed_in(member.person, elsewhere.organization_id)
+    assert sessions.end_sessions_of_member(member_id=member.id, reason="deactivated", now=SOON) == 2
+    assert sessions.end_sessions_of_member(member_id=member.id, reason="deactivated", now=SOON) == 0
+    for entered in here:
+        with pytest.raises(Unauthenticated):
+            refresh(entered.refresh_token)
+    assert refresh(there.refresh_token)
+
+
+def test_what_is_long_over_is_deleted(member: Member) -> None:
+    entered = signed_in(member.person)
+    live = refresh(entered.refresh_token)
+    assert sessions.purge(now=SOON + timedelta(days=29)) == 0
+    for week in range(1, 6):
+        live = refresh(live.refresh_token, at=SOON + timedelta(days=7 * week))
+    # The first two were used more than thirty days ago.
+    assert sessions.purge(now=SOON + timedelta(days=38)) == 2
+    assert refresh(live.refresh_token, at=SOON + timedelta(days=38))
+    assert sessions.purge(now=SOON + timedelta(days=200)) > 0
+    assert not Session.objects.exists()
+    assert not RefreshToken.objects.exists()

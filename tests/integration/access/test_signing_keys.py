@@ -1,0 +1,155 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+from io import StringIO
+from typing import Any
+
+import jwt
+import pytest
+from django.core.management import CommandError, call_command
+from django.utils import timezone
+
+from ops_console import secrets_at_rest
+from ops_console.access.models import Session, SigningKey, SignInMethod
+from ops_console.access.services import sessions, signing_keys, tokens
+from ops_console.audit.models import AuditEntry
+from ops_console.errors import Conflict, Unauthenticated
+from tests import factories
+
+pytestmark = pytest.mark.django_db
+NOW = timezone.now()
+LATER = NOW + signing_keys.CACHE_PERIOD + timedelta(hours=1)
+
+
+@pytest.fixture(autouse=True)
+def forget() -> Iterator[None]:
+    """What a process remembers of keys that the next test does not have."""
+    signing_keys.known.forget()
+    yield
+    signing_keys.known.forget()
+
+
+def session() -> Session:
+    client = sessions.Client()
+    opened = sessions.open_session(
+        person=factories.outsider(), member=None, method=SignInMethod.CODE, client=client, now=NOW
+    )
+    return opened.session
+
+
+def states() -> dict[str, str]:
+    return dict(SigningKey.objects.values_list("state", "id"))
+
+
+def published() -> set[str]:
+    return {key["kid"] for key in signing_keys.key_set()["keys"]}
+
+
+def test_keys_are_made_on_demand_and_kept_encrypted() -> None:
+    SigningKey.objects.all().delete()
+    kid, private = signing_keys.current()
+    assert set(states()) == {"current", "next"}
+    assert states()["current"] == kid
+    assert private.key_size >= 2048
+    row = SigningKey.objects.get(pk=kid)
+    assert b"PRIVATE KEY" not in bytes(row.private_key)
+    assert "PRIVATE KEY" in secrets_at_rest.decrypt(row.private_key)
+
+
+def test_the_key_set_is_what_others_check_tokens_by() -> None:
+    text = tokens.issue(session=session(), now=NOW).text
+    key_set = jwt.PyJWKSet.from_dict(signing_keys.key_set())
+    key = key_set[jwt.get_unverified_header(text)["kid"]]
+    assert jwt.decode(text, key, algorithms=["RS256"])["sid"]
+    assert all(set(each) == {"kty", "use", "alg", "kid", "n", "e"} for each in signing_keys.key_set()["keys"])
+
+
+def test_a_key_is_published_a_cache_period_before_it_signs() -> None:
+    signing_keys.ensure(now=NOW)
+    following = states()["next"]
+    assert following in published()
+    created = SigningKey.objects.get(pk=following).created_at
+    with pytest.raises(Conflict):
+        signing_keys.rotate(actor=factories.COMMAND, now=created + signing_keys.CACHE_PERIOD - timedelta(seconds=1))
+    assert signing_keys.rotate(actor=factories.COMMAND, now=created + signing_keys.CACHE_PERIOD) == following
+    assert states()["current"] == following
+    assert states()["next"] not in ("", following)
+
+
+def test_a_retired_key_is_kept_while_its_tokens_live() -> None:
+    old = signing_keys.current()[0]
+    text = tokens.issue(session=session(), now=LATER).text
+    signing_keys.rotate(actor=factories.COMMAND, now=LATER)
+    assert signing_keys.current()[0] != old
+    assert tokens.verify(text, now=LATER)
+    end = LATER + timedelta(minutes=15)
+    signing_keys.rotate_when_old(now=end)
+    assert old in published()
+    signing_keys.rotate_when_old(now=end + timedelta(minutes=3))
+    assert old not in published()
+
+
+def test_rotation_by_age() -> None:
+    kid = signing_keys.current()[0]
+    activated = SigningKey.objects.get(pk=kid).activated_at
+    assert activated
+    assert not signing_keys.rotate_when_old(now=activated + timedelta(days=89))
+    assert signing_keys.rotate_when_old(now=activated + timedelta(days=90))
+    assert states()["retired"] == kid
+    assert not signing_keys.rotate_when_old(now=activated + timedelta(days=90, hours=2))
+    entry = AuditEntry.objects.get(action="signing_keys.rotate")
+    assert (entry.actor, entry.before, entry.target_id) == ("system", {"current": kid}, states()["current"])
+
+
+def test_replacing_all_at_once_refuses_what_was_signed() -> None:
+    text = tokens.issue(session=session(), now=NOW).text
+    before = published()
+    signing_keys.rotate(actor=factories.COMMAND, now=NOW, at_once=True)
+    assert not before & published()
+    with pytest.raises(Unauthenticated):
+        tokens.verify(text, now=NOW)
+
+
+def test_a_process_takes_tokens_of_a_key_it_has_not_read_yet(monkeypatch: pytest.MonkeyPatch) -> None:
+    signing_keys.current()
+    stale = signing_keys.Known()
+    stale.get()
+    signing_keys.rotate(actor=factories.COMMAND, now=NOW, at_once=True)
+    text = tokens.issue(session=session(), now=NOW).text
+    monkeypatch.setattr(signing_keys, "known", stale)
+    # Unknown names make it read at most so often.
+    with pytest.raises(Unauthenticated):
+        tokens.verify(text, now=NOW)
+    stale._read_at -= signing_keys.READ_FOR_UNKNOWN_EVERY_S
+    assert tokens.verify(text, now=NOW)
+
+
+def test_unknown_names_do_not_make_it_read_again_and_again(django_assert_max_num_queries: Any) -> None:
+    signing_keys.current()
+    with django_assert_max_num_queries(0):
+        assert [signing_keys.public_key(str(number)) for number in range(50)] == [None] * 50
+
+
+def test_keys_move_to_a_new_secret_key(settings: Any) -> None:
+    kid, private = signing_keys.current()
+    settings.SECRET_KEY_FALLBACKS = [settings.SECRET_KEY]
+    settings.SECRET_KEY = "a new one"
+    assert signing_keys.reencrypt_keys() == 2
+    settings.SECRET_KEY_FALLBACKS = []
+    signing_keys.known.forget()
+    assert signing_keys.current()[0] == kid
+    assert signing_keys.current()[1].private_numbers() == private.private_numbers()
+
+
+def test_the_command() -> None:
+    signing_keys.ensure(now=NOW)
+    SigningKey.objects.filter(state="next").update(created_at=NOW - timedelta(days=1))
+    following, out = states()["next"], StringIO()
+    call_command("rotatekeys", stdout=out)
+    assert following in out.getvalue()
+    assert AuditEntry.objects.get(action="signing_keys.rotate").actor == "command:rotatekeys"
+    with pytest.raises(CommandError, match="others may not know it yet"):
+        call_command("rotatekeys")
+    call_command("rotatekeys", "--at-once", stdout=out)
+    assert set(states()) == {"current", "next"}
