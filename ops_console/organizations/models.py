@@ -12,7 +12,8 @@ from django.db.models.functions import Lower
 from django.utils import timezone
 from uuid6 import uuid7
 
-from ops_console.organizations.querysets import OrganizationQuerySet
+from ops_console.organizations.querysets import MemberQuerySet, OrganizationQuerySet, RoleQuerySet
+from ops_console.state_machine import TransitionEvent
 
 
 class PersonManager(BaseUserManager["Person"]):
@@ -127,6 +128,8 @@ class Role(models.Model):
     is_default = models.BooleanField(default=False)
     created_at = models.DateTimeField(auto_now_add=True)
 
+    objects = RoleQuerySet.as_manager()
+
     class Meta:
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["organization", "name"], name="role_name_unique"),
@@ -168,6 +171,8 @@ class Member(models.Model):
     invited_at = models.DateTimeField(null=True, blank=True)
     created_at = models.DateTimeField(default=timezone.now)
 
+    objects = MemberQuerySet.as_manager()
+
     class Meta:
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["organization", "person"], name="member_unique"),
@@ -185,6 +190,15 @@ class Member(models.Model):
 
     def __str__(self) -> str:
         return self.name or str(self.id)
+
+
+class MemberEvent(TransitionEvent):
+    """A move of a member from status to status."""
+
+    subject = models.ForeignKey(Member, models.CASCADE, related_name="events")
+
+    def __str__(self) -> str:
+        return f"{self.from_status} to {self.to_status}"
 
 
 class Roster(models.Model):

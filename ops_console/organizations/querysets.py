@@ -1,8 +1,8 @@
-"""Reads of organizations that have a name."""
+"""Reads of organizations and what is in them that have a name."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar, Self, TypeVar
 from uuid import UUID
 
 from django.db import models
@@ -10,10 +10,27 @@ from django.db import models
 from ops_console.errors import Conflict, NotFound
 
 if TYPE_CHECKING:
-    from ops_console.organizations.models import Organization
+    from ops_console.access.actors import Actor
+    from ops_console.organizations.models import Member, Organization, Role  # noqa: F401 - named in the bases
+
+M = TypeVar("M", bound=models.Model)
 
 
-class OrganizationQuerySet(models.QuerySet["Organization"]):
+class TenantQuerySet(models.QuerySet[M]):
+    """Rows that belong to an organization, by ``tenant_field``."""
+
+    tenant_field: ClassVar[str] = "organization"
+
+    def visible_to(self, actor: Actor) -> Self:
+        """Those there are for the actor: all for the house, else of his organization; none without one."""
+        if actor.is_of_the_house:
+            return self
+        return self.filter(**{self.tenant_field: actor.organization_id}) if actor.organization_id else self.none()
+
+
+class OrganizationQuerySet(TenantQuerySet["Organization"]):
+    tenant_field = "pk"
+
     def named(self, text: str) -> Organization:
         """The organization of that id or exact name.
 
@@ -27,6 +44,17 @@ class OrganizationQuerySet(models.QuerySet["Organization"]):
         if len(found) > 1:
             raise Conflict(f"Several organizations are named {text}: give the id.")
         return found[0]
+
+
+class MemberQuerySet(TenantQuerySet["Member"]):
+    def with_person_and_role(self) -> Self:
+        return self.select_related("person", "role", "organization")
+
+
+class RoleQuerySet(TenantQuerySet["Role"]):
+    def by_age(self) -> Self:
+        """The seeded ones first, then the others in the order they were created."""
+        return self.order_by("id")
 
 
 def is_uuid(text: str) -> bool:

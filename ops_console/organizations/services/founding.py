@@ -6,8 +6,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from django.core.exceptions import ValidationError
-from django.core.validators import validate_email
 from django.db import transaction
 
 from ops_console.access import policy
@@ -16,10 +14,11 @@ from ops_console.audit import services as audit
 from ops_console.errors import FieldError, InvalidInput, NotFound
 from ops_console.organizations.models import Member, Organization
 from ops_console.organizations.rights import FOUNDER_ROLE
+from ops_console.organizations.services.checks import email_faults, name_faults
 from ops_console.organizations.services.joining import furnish, join, person_with
 
-NAME_LENGTH = 200
-EMAIL_LENGTH = 254
+__all__ = ["Founded", "create_organization", "email_faults", "name_faults", "set_rate"]
+
 LARGEST_RATE = 1_000_000
 
 
@@ -42,7 +41,7 @@ def create_organization(*, name: str, admin_email: str, actor: Actor, now: datet
     """
     policy.require(actor, "organizations", "create")
     name, email = name.strip(), admin_email.strip().lower()
-    faults = name_faults(name) + email_faults(email)
+    faults = name_faults(name) + email_faults(email, "admin_email")
     if faults:
         raise InvalidInput(faults)
     with transaction.atomic():
@@ -105,20 +104,3 @@ def set_rate(
             at=now,
         )
     return organization
-
-
-def name_faults(name: str) -> list[FieldError]:
-    if name and len(name) <= NAME_LENGTH and name.isprintable():
-        return []
-    return [FieldError(("name",), f"A name is 1 to {NAME_LENGTH} printable characters.")]
-
-
-def email_faults(email: str) -> list[FieldError]:
-    try:
-        validate_email(email)
-    except ValidationError:
-        is_valid = False
-    else:
-        # The validator lets longer ones pass, and surrogates in the domain.
-        is_valid = len(email) <= EMAIL_LENGTH and email.isprintable()
-    return [] if is_valid else [FieldError(("admin_email",), "This is no e-mail address.")]

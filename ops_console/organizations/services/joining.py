@@ -59,11 +59,12 @@ def join(
     profile: Mapping[str, object] | None = None,
     invited_at: datetime | None = None,
 ) -> Member:
-    """Make the person a member, in the default group; call within a transaction.
+    """Make the person a member, in the default group; call within a transaction. Locks the organization first.
 
     Raises:
         IntegrityError: the person is a member already.
     """
+    Organization.objects.filter(pk=organization.pk).update(member_count=F("member_count") + 1)
     member = Member.objects.create(
         organization=organization,
         person=person,
@@ -77,5 +78,4 @@ def join(
     default = Group.objects.filter(organization=organization, is_default=True)
     if default.update(member_count=F("member_count") + 1):
         GroupMember.objects.create(group_id=default.values_list("id", flat=True).get(), member=member, added_at=now)
-    Organization.objects.filter(pk=organization.pk).update(member_count=F("member_count") + 1)
     return member
