@@ -178,6 +178,11 @@ SPECTACULAR_SETTINGS = {
     "POSTPROCESSING_HOOKS": ["ops_console.rest.openapi.complete"],
 }
 
+# --- RPC -----------------------------------------------------------------------------------------------------------
+
+# Modules with handlers, each with its SERVICES; a method none of them handles is UNIMPLEMENTED.
+RPC_MODULES: list[str] = []
+
 # --- Browsers ------------------------------------------------------------------------------------------------------
 
 IS_HTTPS = PUBLIC_URL.startswith("https://")
@@ -235,6 +240,7 @@ REDIS_URL = required("REDIS_URL", "the URL of a Valkey or Redis server")
 # --- Celery --------------------------------------------------------------------------------------------------------
 
 CELERY_BROKER_URL = REDIS_URL
+CELERY_BROKER_TRANSPORT = "ops_console.broker:Transport"
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False

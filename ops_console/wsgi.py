@@ -1,4 +1,4 @@
-"""What the web server runs: Django, behind the handling of request bodies."""
+"""What the web server runs: RPC by Connect, and Django behind the handling of request bodies."""
 
 from __future__ import annotations
 
@@ -6,8 +6,17 @@ import os
 
 from django.core.wsgi import get_wsgi_application
 
-from ops_console.rest.bodies import Bodies
+from ops_console.rest.bodies import Bodies, WSGIApp
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "ops_console.settings")
 
-application = Bodies(get_wsgi_application())
+
+def make_application() -> WSGIApp:
+    """Set Django up, which the handlers of RPC need, and put both together."""
+    django = Bodies(get_wsgi_application())
+    from ops_console.rpc.connect.mount import ConnectMount
+
+    return ConnectMount(django)
+
+
+application = make_application()

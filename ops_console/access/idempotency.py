@@ -15,6 +15,7 @@ from ops_console.errors import Conflict, IdempotencyKeyReused
 
 KEPT_FOR = timedelta(hours=24)
 PURGE_BATCH = 10_000
+MAX_KEY_LENGTH = 255
 
 
 @dataclass(frozen=True)
@@ -25,6 +26,11 @@ class Answer:
     body: bytes
     headers: Mapping[str, str] = field(default_factory=dict)
     kept_body: bytes | None = None
+
+
+def is_key(text: str) -> bool:
+    """Whether a caller's Idempotency-Key is one: 1 to 255 printable ASCII characters."""
+    return 0 < len(text) <= MAX_KEY_LENGTH and text.isascii() and text.isprintable()
 
 
 def scope_of(*, organization_id: UUID | None, caller: str, endpoint: str, key: str) -> bytes:

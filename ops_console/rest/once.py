@@ -11,12 +11,11 @@ from django.http import HttpResponse
 from django.http.response import HttpResponseBase
 from rest_framework.request import Request
 
-from ops_console.access.idempotency import Answer, answer_once, scope_of
+from ops_console.access.idempotency import MAX_KEY_LENGTH, Answer, answer_once, is_key, scope_of
 from ops_console.rest.authentication import Caller
 from ops_console.rest.parsers import MAX_BYTES
 from ops_console.rest.problems import InvalidHeader, PayloadTooLarge
 
-MAX_KEY_LENGTH = 255
 KEPT_HEADERS = ("Content-Type", "Location", "ETag")
 
 
@@ -27,7 +26,7 @@ def key_of(request: Request) -> str | None:
         InvalidHeader: it is empty, too long, or not printable ASCII.
     """
     key: str | None = request.META.get("HTTP_IDEMPOTENCY_KEY")
-    if key is not None and not (0 < len(key) <= MAX_KEY_LENGTH and key.isascii() and key.isprintable()):
+    if key is not None and not is_key(key):
         raise InvalidHeader.named("Idempotency-Key", f"Give 1 to {MAX_KEY_LENGTH} printable ASCII characters.")
     return key
 
@@ -50,7 +49,7 @@ def respond(
 
     scope = scope_of(
         organization_id=caller.actor.organization_id,
-        caller=caller.id,
+        caller=caller.actor.caller_id,
         endpoint=f"{request.method} {request.path}",
         key=key,
     )

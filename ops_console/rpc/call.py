@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
+
+from protobuf import Message
 
 from ops_console.access.actors import Actor
 
@@ -23,6 +25,8 @@ class Call:
     now: datetime
     request_id: str
     deadline: datetime | None = None
+    # What was asked, for page tokens to be bound to.
+    request: Message | None = field(default=None, repr=False)
 
 
 # (request message, call) -> response message, or an iterator of them where the method streams.

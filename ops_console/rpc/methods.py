@@ -11,27 +11,29 @@ MEBIBYTE = 2**20
 class Method:
     """``resource`` and ``action`` are looked up in the policy table (ops_console/access/policy.py).
 
-    ``max_bytes``: of the request, decompressed. ``changes``: takes an Idempotency-Key.
+    ``max_bytes``: of the request, decompressed. ``changes``: takes an Idempotency-Key. ``secrets``: fields of the
+    response that are shown once, so not kept with the key.
     """
 
     resource: str
     action: str
     changes: bool = False
     max_bytes: int = MEBIBYTE
+    secrets: tuple[str, ...] = ()
 
 
 def reads(resource: str, action: str) -> Method:
     return Method(resource, action)
 
 
-def writes(resource: str, action: str, max_bytes: int = MEBIBYTE) -> Method:
-    return Method(resource, action, changes=True, max_bytes=max_bytes)
+def writes(resource: str, action: str, max_bytes: int = MEBIBYTE, *, secrets: tuple[str, ...] = ()) -> Method:
+    return Method(resource, action, changes=True, max_bytes=max_bytes, secrets=secrets)
 
 
 METHODS: dict[str, dict[str, Method]] = {
     "ActionService": {"SubmitAction": writes("inbox", "act")},
     "ApiKeyService": {
-        "CreateApiKey": writes("api-keys", "create"),
+        "CreateApiKey": writes("api-keys", "create", secrets=("key",)),
         "ListApiKeys": reads("api-keys", "list"),
         "RevokeApiKey": writes("api-keys", "revoke"),
     },

@@ -1,0 +1,1 @@
+"""The adapter to ``connectrpc``: Connect and gRPC-Web, as WSGI."""

@@ -1,0 +1,86 @@
+"""Request messages: read from the wire, and held against the rules of their .proto files."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from typing import Any, TypeVar
+
+import protovalidate
+from protobuf import Message
+
+from ops_console.rpc.statuses import Code, Refused, Violation, invalid, path_of
+
+M = TypeVar("M", bound=Message)
+Path = tuple[str | int, ...]
+# A NUL as JSON can hold it; PostgreSQL's texts cannot.
+NUL = rb"\u0000"
+
+
+def from_binary(kind: type[M], data: bytes | bytearray) -> M:
+    """The message in its binary form. Raises: Refused."""
+    try:
+        request = kind.from_binary(data)
+    except (ValueError, TypeError, OverflowError, RecursionError) as error:
+        raise _malformed(kind, error) from error
+    if b"\0" in data:
+        _refuse_nul(request)
+    return request
+
+
+def from_json(kind: type[M], data: bytes | bytearray) -> M:
+    """The message in its JSON form; members it does not know are passed over. Raises: Refused."""
+    try:
+        request = kind.from_json(data, ignore_unknown_fields=True)
+    except (ValueError, TypeError, OverflowError, RecursionError) as error:
+        raise _malformed(kind, error) from error
+    if NUL in data:
+        _refuse_nul(request)
+    return request
+
+
+def validate(request: Message) -> None:
+    """Hold a request against its rules. Raises: Refused, with every violation."""
+    found = protovalidate.collect_violations(request)
+    if found:
+        raise invalid([_violation(each.proto) for each in found])
+
+
+def _violation(violation: Any) -> Violation:
+    path = "".join(_steps(violation.field)).removeprefix(".")
+    return Violation(path, violation.message, violation.rule_id)
+
+
+def _steps(field: Any) -> Iterator[str]:
+    for element in field.elements if field else ():
+        yield f".{element.field_name}"
+        if element.subscript is not None:
+            key = element.subscript.value
+            yield f"[{json.dumps(key) if isinstance(key, str) else key}]"
+
+
+def _malformed(kind: type[Message], error: Exception) -> Refused:
+    reason = re.sub(r"<class '(\w+)'>", r"\1", str(error))
+    return Refused.because(Code.INVALID_ARGUMENT, f"The request is no {kind.desc().name}: {reason}")
+
+
+def _refuse_nul(request: Message) -> None:
+    found = [Violation(path_of(path), "must not hold a NUL character", "string.nul") for path in _with_nul(request, ())]
+    if found:
+        raise invalid(found)
+
+
+def _with_nul(value: Any, path: Path) -> Iterator[Path]:
+    if isinstance(value, str):
+        if "\0" in value:
+            yield path
+    elif isinstance(value, Message):
+        for field in value:
+            yield from _with_nul(value[field], (*path, field.name))
+    elif isinstance(value, list):
+        for index, item in enumerate(value):
+            yield from _with_nul(item, (*path, index))
+    elif isinstance(value, dict):
+        for item in (*value, *value.values()):
+            yield from _with_nul(item, path)
