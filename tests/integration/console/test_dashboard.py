@@ -1,14 +1,18 @@
 from __future__ import annotations
 
 import pytest
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 
+from couriers.admin import fleet_panel
+from couriers.models import Courier, CourierStatus
 from messages.models import Message
 from messages.services.refunds import request_refund
 from ops_console.access.actors import Actor
 from ops_console.observability import readiness
-from tests import factories
-from tests.factories import NOW
+from tests import factories, fleets
+from tests.factories import NOW, PHOENIX
 
 
 @pytest.fixture
@@ -50,6 +54,17 @@ def test_it_lists_refunds_that_wait(financier: Client, queued: Message, works: d
     answer = financier.get("/admin/")
     assert "Refunds waiting for a second person: 1" in titles(answer)
     assert "Wet." in answer.content.decode()
+
+
+def test_it_counts_every_courier_in_one_query(operator: Client, works: dict[str, bool]):
+    fleet = [fleets.courier(number, *PHOENIX) for number in range(10_007)]
+    fleet += [fleets.courier(number, *PHOENIX, status=CourierStatus.OFFLINE) for number in range(20_000, 20_003)]
+    Courier.objects.bulk_create(fleet)
+    with CaptureQueriesContext(connection) as queries:
+        panel = fleet_panel(NOW)
+    assert len(queries) == 1
+    assert [n for _, n, _ in panel["rows"]] == ["10,007", "0", "0", "3"]
+    assert "<td>10,007</td>" in operator.get("/admin/").content.decode()
 
 
 def test_empty_panels_say_what_to_do(operator: Client, works: dict[str, bool]):
