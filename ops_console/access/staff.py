@@ -49,6 +49,8 @@ STAFF_GROUPS = {
                 "ledger.request_refund",
                 "access.create_credential",
                 "access.revoke_credential",
+                "access.change_apikey",
+                "organizations.invite_member",
                 "outbox.replay_webhook",
             }
         ),
