@@ -1,4 +1,4 @@
-"""Pages by keyset: an opaque signed cursor holds the last row's place, so rows that come and go shift nothing."""
+"""Pages of REST lists, by ``limit``, ``ordering`` and ``cursor`` (ops_console/keyset.py)."""
 
 from __future__ import annotations
 
@@ -8,18 +8,17 @@ from typing import Any, Generic, TypeVar
 from urllib.parse import urlencode
 
 from django.conf import settings
-from django.core import signing
-from django.db.models import Model, Q, QuerySet
+from django.db.models import Model, QuerySet
 from django.http import QueryDict
 from rest_framework.pagination import BasePagination
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from ops_console.keyset import DEFAULT_SIZE, MAX_SIZE, ForeignToken, rows_after
 from ops_console.rest.problems import InvalidParameter
 
 M = TypeVar("M", bound=Model)
-DEFAULT_LIMIT = 50
-MAX_LIMIT = 200
+DEFAULT_LIMIT, MAX_LIMIT = DEFAULT_SIZE, MAX_SIZE
 # From the value of ``ordering`` to columns; the first is the default. The columns hold no NULL, the last is unique.
 Orderings = Mapping[str, tuple[str, ...]]
 
@@ -49,14 +48,13 @@ def paginate(rows: QuerySet[M], *, params: QueryDict, path: str, orderings: Orde
     if ordering not in orderings:
         raise InvalidParameter.named("ordering", f"Choose one of {', '.join(orderings)}.", "invalid_choice")
     columns, salt = orderings[ordering], f"cursor:{path}:{ordering}"
-    token = params.get("cursor")
-    if token:
-        rows = rows.filter(_after(columns, _place(token, salt, len(columns))))
-    found = list(rows.order_by(*columns)[: limit + 1])
-    if len(found) <= limit:
-        return Page(found, None, None)
-    cursor = signing.dumps([str(_value(found[limit - 1], column)) for column in columns], salt=salt)
-    return Page(found[:limit], cursor, _link(params, path, cursor))
+    token = params.get("cursor", "")
+    try:
+        found, cursor = rows_after(rows, columns=columns, size=limit, token=token, salt=salt)
+    except ForeignToken:
+        message = "This cursor did not come from this list in this order."
+        raise InvalidParameter.named("cursor", message) from None
+    return Page(found, cursor, _link(params, path, cursor) if cursor else None)
 
 
 def _limit(params: QueryDict) -> int:
@@ -64,32 +62,6 @@ def _limit(params: QueryDict) -> int:
     if not (text.isascii() and text.isdigit() and len(text) < 5 and 1 <= int(text) <= MAX_LIMIT):
         raise InvalidParameter.named("limit", f"This must be a number from 1 to {MAX_LIMIT}.")
     return int(text)
-
-
-def _place(token: str, salt: str, n_columns: int) -> list[str]:
-    try:
-        place = signing.loads(token, salt=salt)
-    except (signing.BadSignature, ValueError):
-        place = None
-    if not isinstance(place, list) or len(place) != n_columns:
-        raise InvalidParameter.named("cursor", "This cursor did not come from this list in this order.")
-    return place
-
-
-def _after(columns: Sequence[str], place: Sequence[str]) -> Q:
-    """Rows behind a place. The first column is compared at the top so that an index on it is used."""
-    column, value = columns[0], place[0]
-    name, beyond = (column[1:], "lt") if column.startswith("-") else (column, "gt")
-    if len(columns) == 1:
-        return Q(**{f"{name}__{beyond}": value})
-    return Q(**{f"{name}__{beyond}e": value}) & (Q(**{f"{name}__{beyond}": value}) | _after(columns[1:], place[1:]))
-
-
-def _value(row: Model, column: str) -> Any:
-    value: Any = row
-    for name in column.removeprefix("-").split("__"):
-        value = getattr(value, name)
-    return value
 
 
 def _link(params: QueryDict, path: str, cursor: str) -> str:

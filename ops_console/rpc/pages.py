@@ -1,0 +1,66 @@
+"""Pages of RPC lists: ``Pagination`` in, ``PaginationMeta`` out (ops_console/keyset.py)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import Generic, TypeVar
+
+from django.db.models import Model, QuerySet
+
+from ops_console.errors import InvalidInput
+from ops_console.gen.pidgr.v1.common_pb import Pagination, PaginationMeta
+from ops_console.keyset import DEFAULT_SIZE, MAX_SIZE, ForeignToken, rows_after
+from ops_console.rpc.call import Call
+
+M = TypeVar("M", bound=Model)
+
+
+@dataclass(frozen=True)
+class Page(Generic[M]):
+    """Some rows, and what goes beside them into the response."""
+
+    rows: Sequence[M]
+    meta: PaginationMeta
+
+
+def page(
+    rows: QuerySet[M],
+    pagination: Pagination | None,
+    call: Call,
+    *,
+    total: int | Callable[[], int],
+    order: Sequence[str] = ("id",),
+) -> Page[M]:
+    """The page asked for. One query beside ``total``, which is the number of rows on all pages.
+
+    ``order`` as in ``order_by``; its columns hold no NULL, the last is unique. A token is good only for the method,
+    the organization, the order and whatever else the request asks for.
+
+    Raises:
+        InvalidInput: at ``pagination``.
+    """
+    asked = pagination or Pagination()
+    if not 0 <= asked.page_size <= MAX_SIZE:
+        raise InvalidInput.field("pagination", "page_size", message=f"must be at most {MAX_SIZE}")
+    size, salt = asked.page_size or DEFAULT_SIZE, _salt(call, order)
+    try:
+        found, token = rows_after(rows, columns=order, size=size, token=asked.page_token, salt=salt)
+    except ForeignToken:
+        raise InvalidInput.field("pagination", "page_token", message="did not come from this list") from None
+    n_rows = total() if callable(total) else total
+    return Page(found, PaginationMeta(next_page_token=token or "", total_count=n_rows))
+
+
+def _salt(call: Call, order: Sequence[str]) -> str:
+    return f"page:{call.service}.{call.method}:{call.actor.organization_id}:{','.join(order)}:{_filters(call)}"
+
+
+def _filters(call: Call) -> str:
+    """What the request asks for beside the page."""
+    if call.request is None:
+        return ""
+    rest = type(call.request).from_binary(call.request.to_binary())
+    rest.clear_field("pagination")
+    return sha256(rest.to_binary()).hexdigest()
