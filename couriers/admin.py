@@ -1,4 +1,4 @@
-"""Couriers in the console."""
+"""Couriers, and the places addresses lead to, in the console."""
 
 from __future__ import annotations
 
@@ -7,9 +7,12 @@ from datetime import datetime
 from typing import Any, ClassVar
 
 from django.contrib import admin
+from django.db.models import Q, QuerySet
+from django.http import HttpRequest
 from django.utils.safestring import SafeString
 
-from couriers.models import Courier, CourierStatus
+from couriers.models import Courier, CourierStatus, Place
+from couriers.places import fold_name
 from couriers.services import bring_back, take_out_of_service
 from ops_console.console import display
 from ops_console.console.actions import Call, Report, ServiceAction, each
@@ -96,7 +99,48 @@ class CourierAdmin(ConsoleAdmin):
 
     @admin.display(description="position")
     def position(self, courier: Courier) -> str:
-        return f"{courier.latitude:.3f}, {courier.longitude:.3f}"
+        return display.position(courier)
+
+
+@admin.register(Place)
+class PlaceAdmin(ConsoleAdmin):
+    """Reference data for those who see the fleet: some 34,000 rows, so no list of them needs an index."""
+
+    resource = "couriers"
+    empty_text = "There are no places yet, so no address leads anywhere. Load them with 'manage.py loadplaces'."
+
+    list_display = ("name", "country", "admin1", "region_code", "people", "position")
+    list_filter = ("region",)
+    search_fields = ("name",)
+    search_help_text = "The beginning of its name, or any name it goes by in full"
+    ordering = ("-population", "id")
+    fields = ("name", "other_names", "country", "admin1", "region", "people", "position")
+
+    def list_rows(self, rows: Any) -> Any:
+        return rows.defer("names", "cell")
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Place], search_term: str
+    ) -> tuple[QuerySet[Place], bool]:
+        term = search_term.strip()
+        known_as = Q(names__contains=[fold_name(term)]) | Q(name__istartswith=term)
+        return queryset.filter(known_as) if term else queryset, False
+
+    @admin.display(description="region")
+    def region_code(self, place: Place) -> str:
+        return place.region
+
+    @admin.display(description="population")
+    def people(self, place: Place) -> str:
+        return f"{place.population:,}"
+
+    @admin.display(description="position")
+    def position(self, place: Place) -> str:
+        return display.position(place)
+
+    @admin.display(description="found under")
+    def other_names(self, place: Place) -> str:
+        return ", ".join(place.names)
 
 
 def fleet_panel(now: datetime) -> dict[str, Any]:

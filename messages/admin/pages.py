@@ -151,11 +151,11 @@ class MessageAdmin(ConsoleAdmin):
 
     @admin.display(description="address")
     def postal_address(self, message: Message) -> str:
-        return ", ".join(str(value) for value in message.address.values() if value not in ("", None))
+        return display.postal_address(message.address)
 
     @admin.display(description="position")
     def position(self, message: Message) -> str:
-        return f"{message.latitude:.3f}, {message.longitude:.3f}"
+        return display.position(message)
 
     @admin.display(description="couriers asked for")
     def asked_for(self, message: Message) -> SafeString | str:

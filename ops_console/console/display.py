@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
-from typing import Any
+from typing import Any, Protocol
 
 from django.db.models import Model
 from django.template.loader import render_to_string
@@ -56,6 +56,21 @@ def moment(at: datetime | None) -> SafeString | str:
     if at is None:
         return "-"
     return format_html('<time datetime="{}">{}</time>', at.isoformat(), f"{at:%Y-%m-%d %H:%M:%S}")
+
+
+class Located(Protocol):
+    latitude: float
+    longitude: float
+
+
+def position(of: Located) -> str:
+    """Degrees north and east, to about a hundred metres."""
+    return f"{of.latitude:.3f}, {of.longitude:.3f}"
+
+
+def postal_address(address: Mapping[str, Any]) -> str:
+    """In one line, without what was left out."""
+    return ", ".join(str(value) for value in address.values() if value not in ("", None))
 
 
 def age(since: datetime) -> SafeString:

@@ -15,6 +15,7 @@ SECTIONS: tuple[tuple[str, tuple[tuple[str, str, str], ...]], ...] = (
         (
             ("Messages", "mail", "pigeon_messages.message"),
             ("Couriers", "flight", "couriers.courier"),
+            ("Places", "location_on", "couriers.place"),
             ("Webhooks", "webhook", "outbox.webhook"),
         ),
     ),
@@ -31,6 +32,7 @@ SECTIONS: tuple[tuple[str, tuple[tuple[str, str, str], ...]], ...] = (
         (
             ("Organizations", "apartment", "organizations.organization"),
             ("Credentials", "key", "access.accountcredential"),
+            ("Address books", "contacts", "pigeon_messages.recipient"),
         ),
     ),
     (

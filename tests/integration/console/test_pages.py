@@ -21,6 +21,7 @@ from ops_console.organizations.models import Organization, Person
 from ops_console.outbox.models import Webhook
 from ops_console.outbox.services import NewWebhook, enqueue
 from tests.factories import COMMAND, NOW, credential, message
+from tests.ops import recipient
 
 from .conftest import list_of, page_of
 
@@ -29,6 +30,7 @@ CONSOLE = (
     "audit.AuditEntry",
     "auth.Group",
     "couriers.Courier",
+    "couriers.Place",
     "ledger.Account",
     "ledger.Entry",
     "ledger.Refund",
@@ -36,6 +38,7 @@ CONSOLE = (
     "organizations.Person",
     "outbox.Webhook",
     "pigeon_messages.Message",
+    "pigeon_messages.Recipient",
 )
 MODELS = [apps.get_model(name) for name in CONSOLE]
 # A protocol-relative or absolute address that the browser would fetch or follow.
@@ -47,6 +50,7 @@ INLINE = re.compile(r"<script(?![^>]*\bsrc=)[^>]*>\s*\S|\son(?:click|load|submit
 def everything(enroute: Message) -> Message:
     """At least one row of whatever staff look at."""
     credential(enroute.account)
+    recipient(enroute.account)
     message(enroute.account)
     steering.lose_couriers(msg_ids=[enroute.msg_id], reason="Hawk.", actor=COMMAND, now=NOW)
     url = "https://customer.example/hook"
@@ -113,7 +117,7 @@ def test_a_malformed_query_is_no_failure(root: Client, db: None, query: str):
         assert root.get(f"{list_of(model)}?{query}").status_code in {200, 302}, model
 
 
-@pytest.mark.parametrize("pk", ["nonsense", "99999999999999999999999", "-1", "%00", "a/b"])
+@pytest.mark.parametrize("pk", ["nonsense", "99999999999999999999999", "-1000", "%00", "a/b"])
 def test_an_unknown_object_leads_back(root: Client, db: None, pk: str):
     for model in MODELS:
         for path in ("change/", "do/hold/"):

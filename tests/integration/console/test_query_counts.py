@@ -16,7 +16,7 @@ from messages.services.refunds import request_refund
 from ops_console.access.actors import Actor
 from ops_console.outbox import services as outbox
 from ops_console.outbox.services import NewWebhook
-from tests import factories, fleets
+from tests import factories, fleets, ops
 from tests.factories import PHOENIX
 
 from .conftest import list_of
@@ -25,6 +25,7 @@ LISTS = (
     "access.AccountCredential",
     "audit.AuditEntry",
     "couriers.Courier",
+    "couriers.Place",
     "ledger.Account",
     "ledger.Entry",
     "ledger.Refund",
@@ -32,6 +33,7 @@ LISTS = (
     "organizations.Person",
     "outbox.Webhook",
     "pigeon_messages.Message",
+    "pigeon_messages.Recipient",
 )
 
 
@@ -41,6 +43,7 @@ def grow(first: int, n: int) -> None:
     for number in range(first, first + n):
         sent = factories.message(now=now)
         factories.credential(sent.account)
+        ops.recipient(sent.account)
         asking = Actor.staff(factories.member_of_staff("Finance"))
         request_refund(msg_id=sent.msg_id, amount=sent.cost, reason="Late.", actor=asking, now=now)
         fleets.courier(number, *PHOENIX).save()
