@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import ClassVar
 
+from django.db.models import QuerySet
 from django.http import HttpResponse
 from drf_spectacular.utils import extend_schema, extend_schema_view
 from rest_framework.decorators import action
@@ -20,7 +21,7 @@ from couriers.services import FleetEntry
 from ops_console.rest.pagination import Orderings
 from ops_console.rest.problems import InvalidParameter
 from ops_console.rest.serializers import ReasonSerializer
-from ops_console.rest.views import StaffViewSet, answer
+from ops_console.rest.views import ResourceViewSet, answer
 
 PGN_ID = re.compile(r"[A-Z]{3}[0-9]{3}[A-Z]", re.ASCII)
 
@@ -33,7 +34,7 @@ PGN_ID = re.compile(r"[A-Z]{3}[0-9]{3}[A-Z]", re.ASCII)
     ),
     retrieve=extend_schema(operation_id="opsGetCourier", summary="Read a courier", description="One courier by pgnId."),
 )
-class CourierViewSet(ListModelMixin, RetrieveModelMixin, StaffViewSet):
+class CourierViewSet(ListModelMixin, RetrieveModelMixin, ResourceViewSet):
     resource = "couriers"
     orderings: ClassVar[Orderings] = {"pgnId": ("pgn_id",), "-pgnId": ("-pgn_id",)}
     policy_actions: ClassVar[Mapping[str, str]] = {"update": "create", "offline": "update", "online": "update"}
@@ -42,6 +43,10 @@ class CourierViewSet(ListModelMixin, RetrieveModelMixin, StaffViewSet):
     serializer_class = StaffCourierSerializer
     queryset = Courier.objects.all()
     lookup_field = "pgn_id"
+
+    def get_queryset(self) -> QuerySet[Courier]:
+        # The fleet is the house's, and flies for everybody.
+        return Courier.objects.all()
 
     @extend_schema(
         operation_id="opsPutCourier",
@@ -56,7 +61,7 @@ class CourierViewSet(ListModelMixin, RetrieveModelMixin, StaffViewSet):
             raise InvalidParameter.named("pgnId", "A pgnId is three letters, three digits, one letter: CPL593H.")
         entry = FleetEntry(pgn_id=pgn_id, **CourierFiguresSerializer(data=request.data).figures())
         change = services.load_fleet(entries=[entry], actor=self.actor, now=self.now)
-        return answer(StaffCourierSerializer(self.get_object()).data, status=201 if change.n_added else 200)
+        return answer(self.get_serializer(self.get_object()).data, status=201 if change.n_added else 200)
 
     @extend_schema(
         operation_id="opsTakeCourierOffline",
@@ -83,4 +88,4 @@ class CourierViewSet(ListModelMixin, RetrieveModelMixin, StaffViewSet):
     def _change_service(self, change: Callable[..., None]) -> HttpResponse:
         parsed = ReasonSerializer(data=self.request.data).parsed()
         change(courier_id=self.get_object().pk, actor=self.actor, now=self.now, **parsed)
-        return answer(StaffCourierSerializer(self.get_object()).data)
+        return answer(self.get_serializer(self.get_object()).data)

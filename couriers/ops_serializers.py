@@ -14,7 +14,9 @@ from ops_console.rest.serializers import StrictSerializer
 
 
 class StaffCourierSerializer(StrictSerializer):
-    """A courier, and where it is."""
+    """A courier, and where it is, which follows from whom it flew to: that is for staff to know."""
+
+    FOR_STAFF = ("latitude", "longitude", "readyAt")
 
     pgn_id = serializers.CharField()
     variety = serializers.ChoiceField(choices=Variety.choices)
@@ -23,10 +25,19 @@ class StaffCourierSerializer(StrictSerializer):
     partner = serializers.CharField()
     status = serializers.ChoiceField(choices=CourierStatus.choices)
     region = serializers.ChoiceField(choices=Region.choices, help_text="Its home.")
-    latitude = serializers.FloatField()
-    longitude = serializers.FloatField()
-    ready_at = InstantField(allow_null=True, help_text="When it can fly again, as far as is known.")
+    latitude = serializers.FloatField(required=False, help_text="For staff.")
+    longitude = serializers.FloatField(required=False, help_text="For staff.")
+    ready_at = InstantField(
+        allow_null=True, required=False, help_text="For staff: when it can fly again, as far as is known."
+    )
     created_at = InstantField()
+
+    def get_fields(self) -> dict[str, serializers.Field[Any, Any, Any, Any]]:
+        fields, view = super().get_fields(), self.context.get("view")
+        # Documents show every member.
+        if view is not None and (getattr(view, "swagger_fake_view", False) or view.actor.is_of_the_house):
+            return fields
+        return {name: field for name, field in fields.items() if name not in self.FOR_STAFF}
 
 
 class CourierFiguresSerializer(StrictSerializer):

@@ -29,7 +29,7 @@ class AccountMessageFilter(filters.FilterSet):
 
 
 class MessageFilter(AccountMessageFilter):
-    """For staff. Every filter is served by an index, or narrows what one has found.
+    """Every filter is served by an index, or narrows what one has found.
 
     ``region``, ``priority`` and ``held`` have an index for the queue alone, or narrow what belongs to one customer.
     """
@@ -60,7 +60,10 @@ class MessageFilter(AccountMessageFilter):
         return bool(self.form.is_valid())
 
     def _has_company(self, given: dict[str, Any]) -> bool:
-        return given["status"] == MessageStatus.QUEUED or bool(given["organization"] or given["account"])
+        if given["status"] == MessageStatus.QUEUED or given["organization"] or given["account"]:
+            return True
+        # All that the caller comes upon belongs to one customer.
+        return self.request.auth.actor.organization_id is not None
 
     def by_status(self, rows: QuerySet[Message], name: str, value: str) -> QuerySet[Message]:
         found = rows.filter(status=value)
@@ -74,8 +77,6 @@ class MessageFilter(AccountMessageFilter):
 
 
 class RecipientFilter(filters.FilterSet):
-    """For staff."""
-
     account = filters.CharFilter(field_name="account__username", max_length=40)
     recipientId = filters.CharFilter(field_name="recipient_id", max_length=64)  # noqa: N815
 

@@ -25,13 +25,14 @@ from messages.ops_serializers import (
 from messages.querysets import MessageQuerySet
 from messages.serializers import AddressSerializer, RecipientChangeSerializer
 from messages.services import recipients, refunds, steering
+from ops_console.access.actors import Actor
 from ops_console.errors import NotFound
 from ops_console.ledger.models import Account, Refund
 from ops_console.ledger.serializers import DecisionSerializer, RefundSerializer
 from ops_console.rest.pagination import Orderings
 from ops_console.rest.references import referred_to_by
 from ops_console.rest.serializers import ReasonSerializer
-from ops_console.rest.views import StaffViewSet, answer
+from ops_console.rest.views import ResourceViewSet, answer
 
 # Ids grow with age.
 BY_AGE: Orderings = {"-createdAt": ("-id",), "createdAt": ("id",)}
@@ -75,7 +76,7 @@ def steered(operation_id: str, summary: str, description: str) -> Callable[[Hand
 @extend_schema_view(
     list=extend_schema(
         operation_id="opsListMessages",
-        summary="List messages of all accounts",
+        summary="List messages",
         description="Newest first. `search` is a whole msgId or reference.",
     ),
     retrieve=extend_schema(
@@ -84,7 +85,7 @@ def steered(operation_id: str, summary: str, description: str) -> Callable[[Hand
         description="What it says, who carried it and all that happened to it.",
     ),
 )
-class MessageViewSet(ListModelMixin, RetrieveModelMixin, StaffViewSet):
+class MessageViewSet(ListModelMixin, RetrieveModelMixin, ResourceViewSet):
     resource = "messages"
     orderings = BY_AGE
     policy_actions: ClassVar[Mapping[str, str]] = {"dispatch_now": "dispatch", "refund": "request"}
@@ -94,7 +95,8 @@ class MessageViewSet(ListModelMixin, RetrieveModelMixin, StaffViewSet):
     lookup_field = "msg_id"
 
     def get_queryset(self) -> MessageQuerySet:
-        return Message.objects.for_list() if self.action == "list" else Message.objects.for_detail()
+        rows = Message.objects.visible_to(self.actor)
+        return rows.for_list() if self.action == "list" else rows.for_detail()
 
     def get_serializer_class(self) -> type[BaseSerializer[Any]]:
         return MessageRowSerializer if self.action == "list" else MessageDetailSerializer
@@ -153,7 +155,8 @@ class MessageViewSet(ListModelMixin, RetrieveModelMixin, StaffViewSet):
     def refund(self, request: Request, msg_id: str) -> HttpResponse:
         parsed = RefundRequestSerializer(data=request.data).parsed()
         refund = refunds.request_refund(msg_id=msg_id, actor=self.actor, now=self.now, **parsed)
-        return answer(_refund_json(refund), status=201, headers={"Location": f"/api/v1/refunds/{refund.pk}"})
+        shown = _refund_json(refund, self.get_serializer_context())
+        return answer(shown, status=201, headers={"Location": f"/api/v1/refunds/{refund.pk}"})
 
     def _steer(self, steer: Steer, msg_id: str) -> HttpResponse:
         reason = ReasonSerializer(data=self.request.data).parsed()["reason"]
@@ -162,10 +165,10 @@ class MessageViewSet(ListModelMixin, RetrieveModelMixin, StaffViewSet):
         return self._shown()
 
     def _shown(self) -> HttpResponse:
-        return answer(MessageDetailSerializer(self.get_object()).data)
+        return answer(self.get_serializer(self.get_object()).data)
 
 
-class RefundApprovalViewSet(StaffViewSet):
+class RefundApprovalViewSet(ResourceViewSet):
     """The one decision on refunds that the ledger cannot make alone."""
 
     resource = "refunds"
@@ -185,20 +188,20 @@ class RefundApprovalViewSet(StaffViewSet):
     def approve(self, request: Request, pk: str) -> HttpResponse:
         parsed = DecisionSerializer(data=request.data).parsed()
         refund = refunds.approve_refund(refund_id=self.get_object().pk, actor=self.actor, now=self.now, **parsed)
-        return answer(_refund_json(refund))
+        return answer(_refund_json(refund, self.get_serializer_context()))
 
 
 @extend_schema_view(
     list=extend_schema(
         operation_id="opsListRecipients",
-        summary="List address book entries of all accounts",
+        summary="List entries of address books",
         description="Newest first. `search` is a whole recipientId.",
     ),
     retrieve=extend_schema(
         operation_id="opsGetRecipient", summary="Read an entry of an address book", description="One entry by its id."
     ),
 )
-class RecipientViewSet(ListModelMixin, RetrieveModelMixin, StaffViewSet):
+class RecipientViewSet(ListModelMixin, RetrieveModelMixin, ResourceViewSet):
     resource = "recipients"
     orderings = BY_AGE
     policy_actions: ClassVar[Mapping[str, str]] = {"partial_update": "update", "destroy": "delete"}
@@ -218,7 +221,7 @@ class RecipientViewSet(ListModelMixin, RetrieveModelMixin, StaffViewSet):
     def create(self, request: Request) -> HttpResponse:
         parsed = NewRecipientSerializer(data=request.data).parsed()
         with referred_to_by("account"):
-            account = _account(parsed["account"])
+            account = _account(parsed["account"], self.actor)
         recipient = recipients.create_recipient(
             account=account,
             recipient_id=parsed["recipient_id"],
@@ -264,12 +267,12 @@ class RecipientViewSet(ListModelMixin, RetrieveModelMixin, StaffViewSet):
         return answer(status=204)
 
 
-def _account(username: str) -> Account:
-    account = Account.objects.customers().filter(username=username).first()
+def _account(username: str, actor: Actor) -> Account:
+    account = Account.objects.visible_to(actor).customers().filter(username=username).first()
     if account is None:
         raise NotFound("There is no such account.")
     return account
 
 
-def _refund_json(refund: Refund) -> Any:
-    return RefundSerializer(Refund.objects.with_charge_and_people().get(pk=refund.pk)).data
+def _refund_json(refund: Refund, context: Mapping[str, Any]) -> Any:
+    return RefundSerializer(Refund.objects.with_charge_and_people().get(pk=refund.pk), context=context).data

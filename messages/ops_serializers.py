@@ -12,7 +12,7 @@ from messages.drafts import Address
 from messages.models import FlightOutcome, Message, MessageFormat, MessageStatus, Priority, Recipient
 from messages.serializers import AddressSerializer, RecipientSerializer, address_json
 from ops_console.regions import Region
-from ops_console.rest.fields import InstantField, MoneyField, TextField
+from ops_console.rest.fields import ActorField, InstantField, MoneyField, TextField
 from ops_console.rest.serializers import ReasonSerializer, StrictSerializer
 
 
@@ -68,7 +68,7 @@ class FlightSerializer(StrictSerializer):
 class MessageEventSerializer(StrictSerializer):
     from_status = serializers.CharField(help_text="Empty for the first.")
     to_status = serializers.CharField()
-    actor = serializers.CharField()
+    actor = ActorField(help_text="Who did it; `staff` stands for a member of staff, but to staff.")
     reason = serializers.CharField()
     at = InstantField()
 

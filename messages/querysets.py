@@ -11,11 +11,13 @@ from django.apps import apps
 from django.db import connection, models
 from django.db.models import Sum
 
+from ops_console.organizations.querysets import TenantQuerySet
+
 if TYPE_CHECKING:
     from messages.models import Flight, Message, MessageFlow, Recipient  # noqa: F401
 
 
-class MessageQuerySet(models.QuerySet["Message"]):
+class MessageQuerySet(TenantQuerySet["Message"]):
     def of_account(self, account_id: UUID) -> MessageQuerySet:
         return self.filter(account_id=account_id)
 
@@ -55,7 +57,9 @@ def _model(name: str) -> models.QuerySet[Any]:
     return rows
 
 
-class RecipientQuerySet(models.QuerySet["Recipient"]):
+class RecipientQuerySet(TenantQuerySet["Recipient"]):
+    tenant_field = "account__organization"
+
     def of_account(self, account_id: UUID) -> RecipientQuerySet:
         return self.filter(account_id=account_id)
 

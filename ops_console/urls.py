@@ -4,9 +4,9 @@ An app's ``urls.py`` may hold three things:
 
 - ``urlpatterns``: its endpoints below ``/pigeon/v1/<account>/``, each a ``rest.views.AccountAPIView``, with relative
   paths and snake_case parameters: ``path("messages/<str:msg_id>", MessageView.as_view())``;
-- ``register(router)``: its resources below ``/api/v1/``, each a ``rest.views.StaffViewSet``:
+- ``register(router)``: its resources below ``/api/v1/``, each a ``rest.views.ResourceViewSet``:
   ``router.register("messages", MessageViewSet, basename="messages")``;
-- ``staff_urlpatterns``: below ``/api/v1/`` too, for what there is one of, each a ``rest.views.StaffView``:
+- ``staff_urlpatterns``: below ``/api/v1/`` too, for what there is one of, each a ``rest.views.ResourceView``:
   ``path("webhook-secret", WebhookSecretView.as_view({"get": "retrieve", "post": "rotate"}))``.
 
 No path ends in a slash. An app is added to ``PIGEON`` or ``STAFF`` below.

@@ -23,12 +23,15 @@ def require_may(actor: Actor, account: Account, action: str) -> None:
 
     Raises:
         Forbidden: for everyone else.
+        NotFound: it is another organization's.
     """
     if actor.kind == ActorKind.ACCOUNT:
         if actor.account_id != account.pk:
             raise Forbidden("These credentials are not of this account.")
         return
     require(actor, "recipients", action)
+    if not actor.is_of_the_house and actor.organization_id != account.organization_id:
+        raise NotFound("There is no such account.")
 
 
 def create_recipient(

@@ -52,6 +52,16 @@ class Actor:
         assert self.member is not None
         return self.member.organization
 
+    @property
+    def is_of_the_house(self) -> bool:
+        """Whether it may come upon every organization's things; others come upon their own."""
+        return self.kind in (ActorKind.STAFF, ActorKind.COMMAND, ActorKind.SYSTEM)
+
+    @property
+    def caller_id(self) -> str:
+        """What tells callers apart where an Idempotency-Key is scoped: a person, however signed in, or a key."""
+        return str(self.person.pk if self.person else self.credential_id)
+
     @classmethod
     def staff(cls, person: Person, address: str | None = None) -> Actor:
         return cls(ActorKind.STAFF, person.email[:LABEL_LENGTH], person=person, address=address)

@@ -152,10 +152,10 @@ class CredentialAdmin(ConsoleAdmin):
     fields = ("auth_id", "account", "state", "label", "created_by", "created_at", "last_used_at", "revoked_at")
 
     def list_rows(self, rows: Any) -> Any:
-        return rows.select_related("account").defer("key_digest")
+        return rows.for_list()
 
     def object_rows(self, rows: Any) -> Any:
-        return rows.select_related("account").defer("key_digest")
+        return rows.for_list()
 
     @admin.display(description="status")
     def state(self, credential: AccountCredential) -> SafeString:

@@ -20,7 +20,7 @@ from ops_console.ledger.models import Account
 from ops_console.rest.pagination import Orderings
 from ops_console.rest.references import referred_to_by
 from ops_console.rest.serializers import ReasonSerializer
-from ops_console.rest.views import StaffViewSet, answer
+from ops_console.rest.views import ResourceViewSet, answer
 
 
 @extend_schema_view(
@@ -30,14 +30,14 @@ from ops_console.rest.views import StaffViewSet, answer
         description="The Auth IDs of accounts, revoked ones too. `search` is the beginning of an Auth ID.",
     ),
 )
-class CredentialViewSet(ListModelMixin, StaffViewSet):
+class CredentialViewSet(ListModelMixin, ResourceViewSet):
     resource = "credentials"
     # Ids grow with time.
     orderings: ClassVar[Orderings] = {"-createdAt": ("-id",), "createdAt": ("id",)}
     filterset_class = CredentialFilter
     search_fields = ("auth_id__startswith",)
     serializer_class = CredentialSerializer
-    queryset = AccountCredential.objects.select_related("account")
+    queryset = AccountCredential.objects.for_list()
 
     @extend_schema(
         operation_id="opsCreateCredential",
@@ -55,7 +55,7 @@ class CredentialViewSet(ListModelMixin, StaffViewSet):
                 actor=self.actor,
                 now=self.now,
             )
-        shown: dict[str, Any] = dict(CredentialSerializer(new.credential).data)
+        shown: dict[str, Any] = dict(self.get_serializer(new.credential).data)
         return answer(shown | {"authKey": new.auth_key}, status=201, kept=shown | {"authKey": None})
 
     @extend_schema(
@@ -73,7 +73,7 @@ class CredentialViewSet(ListModelMixin, StaffViewSet):
             now=self.now,
             **ReasonSerializer(data=request.data).parsed(),
         )
-        return answer(CredentialSerializer(revoked).data)
+        return answer(self.get_serializer(revoked).data)
 
 
 def _account_id(username: str) -> UUID:

@@ -8,6 +8,8 @@ from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from uuid6 import uuid7
 
+from ops_console.access.querysets import ApiKeyQuerySet, CredentialQuerySet, ServiceKeyQuerySet
+
 
 class AccountCredential(models.Model):
     """An Auth ID with its Auth Key, of which only the SHA-256 digest is kept."""
@@ -21,6 +23,8 @@ class AccountCredential(models.Model):
     created_at = models.DateTimeField()
     last_used_at = models.DateTimeField(null=True, blank=True)
     revoked_at = models.DateTimeField(null=True, blank=True)
+
+    objects = CredentialQuerySet.as_manager()
 
     class Meta:
         permissions: ClassVar = [
@@ -68,6 +72,8 @@ class ApiKey(models.Model):
     last_used_at = models.DateTimeField(null=True, blank=True)
     revoked_at = models.DateTimeField(null=True, blank=True)
 
+    objects = ApiKeyQuerySet.as_manager()
+
     class Meta:
         # The organization's list of keys that are not revoked, newest first.
         indexes: ClassVar = [
@@ -97,6 +103,8 @@ class ServiceKey(models.Model):
     created_at = models.DateTimeField()
     last_used_at = models.DateTimeField(null=True, blank=True)
     revoked_at = models.DateTimeField(null=True, blank=True)
+
+    objects = ServiceKeyQuerySet.as_manager()
 
     class Meta:
         permissions: ClassVar = [("manage_service_keys", "Can make and revoke the keys of services")]

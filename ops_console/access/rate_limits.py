@@ -21,6 +21,7 @@ from throttled.exceptions import StoreUnavailableError
 from throttled.rate_limiter import RateLimitResult
 from throttled.store import MemoryStore, RedisStore
 
+from ops_console.access.actors import Actor, ActorKind
 from ops_console.errors import RateLimited
 from ops_console.organizations.models import Organization
 
@@ -78,10 +79,30 @@ def take(organization: Organization) -> None:
     Raises:
         RateLimited: the bucket is empty.
     """
-    rate = organization.rate_per_s or settings.RATE_PER_S
-    burst = organization.rate_burst or settings.RATE_BURST
-    key = f"requests:{organization.pk}"
-    refuse_if_limited(limits().count(RateLimiterType.GCRA, f"{rate}/s burst {burst}", key))
+    _take(str(organization.pk), organization.rate_per_s, organization.rate_burst)
+
+
+def take_for(actor: Actor) -> None:
+    """Take one request out of the caller's bucket: its organization's, or its own where it has none.
+
+    Staff are not counted; who gave no credentials shares a bucket with the neighbours of the address.
+
+    Raises:
+        RateLimited: the bucket is empty.
+    """
+    if actor.member is not None:
+        take(actor.member.organization)
+    elif actor.kind is ActorKind.MEMBER and actor.person is not None:
+        _take(str(actor.person.pk))
+    elif actor.kind is ActorKind.SERVICE:
+        _take(str(actor.credential_id))
+    elif actor.kind is ActorKind.ANYONE:
+        _take(neighbourhood(actor.address))
+
+
+def _take(whose: str, rate: int | None = None, burst: int | None = None) -> None:
+    quota = f"{rate or settings.RATE_PER_S}/s burst {burst or settings.RATE_BURST}"
+    refuse_if_limited(limits().count(RateLimiterType.GCRA, quota, f"requests:{whose}"))
 
 
 def count_failed_authentication(client_address: str | None) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from rest_framework import serializers
 
-from ops_console.rest.fields import InstantField, TextField
+from ops_console.rest.fields import ActorField, InstantField, TextField
 from ops_console.rest.serializers import StrictSerializer
 
 
@@ -16,7 +16,7 @@ class CredentialSerializer(StrictSerializer):
     organization = serializers.UUIDField(source="account.organization_id")
     auth_id = serializers.CharField()
     label = serializers.CharField()  # type: ignore[assignment]
-    created_by = serializers.CharField()
+    created_by = ActorField(help_text="`staff` stands for a member of staff, but to staff.")
     created_at = InstantField()
     last_used_at = InstantField(allow_null=True, help_text="To the minute.")
     revoked_at = InstantField(allow_null=True)

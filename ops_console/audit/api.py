@@ -12,7 +12,7 @@ from ops_console.audit.models import AuditEntry
 from ops_console.audit.serializers import AuditEntrySerializer
 from ops_console.rest.filters import StrictFilterBackend
 from ops_console.rest.pagination import Orderings
-from ops_console.rest.views import StaffViewSet
+from ops_console.rest.views import ResourceViewSet
 
 
 @extend_schema_view(
@@ -22,7 +22,7 @@ from ops_console.rest.views import StaffViewSet
         description="What staff and commands changed: who, what, from what to what, why and from where.",
     ),
 )
-class AuditViewSet(ListModelMixin, StaffViewSet):
+class AuditViewSet(ListModelMixin, ResourceViewSet):
     resource = "audit"
     orderings: ClassVar[Orderings] = {"-at": ("-at", "-id"), "at": ("at", "id")}
     filter_backends = (StrictFilterBackend,)

@@ -26,7 +26,7 @@ from ops_console.ledger.serializers import (
 )
 from ops_console.rest.pagination import Orderings
 from ops_console.rest.references import referred_to_by
-from ops_console.rest.views import StaffViewSet, answer
+from ops_console.rest.views import ResourceViewSet, answer
 
 NEW_ACCOUNT = OpenApiExample(
     "A second account",
@@ -52,7 +52,7 @@ PAYMENT = OpenApiExample("A bank transfer", value={"amount": 20.00, "reference":
         description="Any account by its name: `featherfan92`, `courier:CPL593H`, `house:revenue`.",
     ),
 )
-class AccountViewSet(ListModelMixin, RetrieveModelMixin, StaffViewSet):
+class AccountViewSet(ListModelMixin, RetrieveModelMixin, ResourceViewSet):
     resource = "accounts"
     orderings: ClassVar[Orderings] = {"-createdAt": ("-created_at", "-id"), "createdAt": ("created_at", "id")}
     policy_actions: ClassVar[Mapping[str, str]] = {"limit": "set_limit"}
@@ -118,7 +118,7 @@ class AccountViewSet(ListModelMixin, RetrieveModelMixin, StaffViewSet):
             now=self.now,
             **AdjustmentSerializer(data=request.data).parsed(),
         )
-        return _posted(entry)
+        return self._posted(entry)
 
     @extend_schema(
         operation_id="opsRecordPayment",
@@ -136,7 +136,12 @@ class AccountViewSet(ListModelMixin, RetrieveModelMixin, StaffViewSet):
             now=self.now,
             **PaymentSerializer(data=request.data).parsed(),
         )
-        return _posted(entry)
+        return self._posted(entry)
+
+    def _posted(self, entry: Entry) -> HttpResponse:
+        rows = Entry.objects.with_postings().get(pk=entry.pk)
+        shown = EntrySerializer(rows, context=self.get_serializer_context()).data
+        return answer(shown, status=201, headers={"Location": f"/api/v1/entries/{entry.pk}"})
 
 
 @extend_schema_view(
@@ -149,7 +154,7 @@ class AccountViewSet(ListModelMixin, RetrieveModelMixin, StaffViewSet):
         operation_id="opsGetEntry", summary="Read a journal entry", description="One entry with its postings."
     ),
 )
-class EntryViewSet(ListModelMixin, RetrieveModelMixin, StaffViewSet):
+class EntryViewSet(ListModelMixin, RetrieveModelMixin, ResourceViewSet):
     resource = "entries"
     orderings: ClassVar[Orderings] = {"-postedAt": ("-posted_at", "-id"), "postedAt": ("posted_at", "id")}
     filterset_class = EntryFilter
@@ -169,7 +174,7 @@ class EntryViewSet(ListModelMixin, RetrieveModelMixin, StaffViewSet):
         operation_id="opsGetRefund", summary="Read a refund", description="One refund with its charge."
     ),
 )
-class RefundViewSet(ListModelMixin, RetrieveModelMixin, StaffViewSet):
+class RefundViewSet(ListModelMixin, RetrieveModelMixin, ResourceViewSet):
     resource = "refunds"
     orderings: ClassVar[Orderings] = {"-createdAt": ("-created_at", "-id"), "createdAt": ("created_at", "id")}
     filterset_class = RefundFilter
@@ -192,9 +197,4 @@ class RefundViewSet(ListModelMixin, RetrieveModelMixin, StaffViewSet):
             now=self.now,
             **DecisionSerializer(data=request.data).parsed(),
         )
-        return answer(RefundSerializer(refund).data)
-
-
-def _posted(entry: Entry) -> HttpResponse:
-    shown = Entry.objects.with_postings().get(pk=entry.pk)
-    return answer(EntrySerializer(shown).data, status=201, headers={"Location": f"/api/v1/entries/{entry.pk}"})
+        return answer(self.get_serializer(refund).data)

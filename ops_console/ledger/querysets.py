@@ -6,15 +6,18 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Self
 from uuid import UUID
 
-from django.db import models
+from django.apps import apps
 from django.db.models import DecimalField, Sum, Value
 from django.db.models.functions import Coalesce
 
+from ops_console.organizations.querysets import TenantQuerySet
+
 if TYPE_CHECKING:
+    from ops_console.access.actors import Actor
     from ops_console.ledger.models import Account, Entry, Refund  # noqa: F401 - named in the bases
 
 
-class AccountQuerySet(models.QuerySet["Account"]):
+class AccountQuerySet(TenantQuerySet["Account"]):
     def customers(self) -> Self:
         return self.filter(kind="customer")
 
@@ -23,9 +26,6 @@ class AccountQuerySet(models.QuerySet["Account"]):
 
     def couriers(self) -> Self:
         return self.filter(kind="courier")
-
-    def of_organization(self, organization_id: UUID) -> Self:
-        return self.filter(organization_id=organization_id)
 
     def with_organization(self) -> Self:
         return self.select_related("organization")
@@ -36,9 +36,16 @@ class AccountQuerySet(models.QuerySet["Account"]):
         return dict(self.values_list("username").annotate(total=Coalesce(Sum("postings__amount"), zero)))
 
 
-class EntryQuerySet(models.QuerySet["Entry"]):
-    def of_organization(self, organization_id: UUID) -> Self:
-        return self.filter(postings__account__organization_id=organization_id)
+class EntryQuerySet(TenantQuerySet["Entry"]):
+    def visible_to(self, actor: Actor) -> Self:
+        """Those that post to an account the caller may know of."""
+        if actor.is_of_the_house:
+            return self
+        # An entry posts to two accounts: a join would list it twice where both are meant.
+        postings = apps.get_model("ledger", "Posting")._default_manager.filter(
+            account__organization__isnull=False, account__organization=actor.organization_id
+        )
+        return self.filter(pk__in=postings.values("entry"))
 
     def of_account(self, account_id: UUID) -> Self:
         return self.filter(postings__account_id=account_id)
@@ -48,9 +55,8 @@ class EntryQuerySet(models.QuerySet["Entry"]):
         return self.prefetch_related("postings__account")
 
 
-class RefundQuerySet(models.QuerySet["Refund"]):
-    def of_organization(self, organization_id: UUID) -> Self:
-        return self.filter(charge__account__organization_id=organization_id)
+class RefundQuerySet(TenantQuerySet["Refund"]):
+    tenant_field = "charge__account__organization"
 
     def waiting(self) -> Self:
         """Those a second member of staff must decide, oldest first."""

@@ -8,7 +8,7 @@ from rest_framework import serializers
 
 from ops_console.ledger.models import Account, AccountKind, EntryKind, RefundOrigin, RefundStatus
 from ops_console.regions import Region
-from ops_console.rest.fields import ChoiceField, InstantField, MoneyField, TextField
+from ops_console.rest.fields import ActorField, ChoiceField, InstantField, MoneyField, TextField
 from ops_console.rest.serializers import StrictSerializer
 
 
@@ -71,7 +71,7 @@ class EntrySerializer(StrictSerializer):
     kind = serializers.ChoiceField(choices=EntryKind.choices)
     reference = serializers.CharField(help_text="A msgId, a pgnId, or a payment's own number.")
     memo = serializers.CharField()
-    actor = serializers.CharField(help_text="Who caused it.")
+    actor = ActorField(help_text="Who caused it; `staff` stands for a member of staff, but to staff.")
     posted_at = InstantField()
     postings = PostingSerializer(many=True)
 
@@ -94,10 +94,10 @@ class RefundSerializer(StrictSerializer):
     reason = serializers.CharField()
     charge = ChargeSerializer()
     entry = serializers.UUIDField(source="entry_id", allow_null=True, help_text="The journal entry, once posted.")
-    requested_by = serializers.CharField(
+    requested_by = ActorField(
         source="requested_by.email", allow_null=True, default=None, help_text="Null when the system asked for it."
     )
-    decided_by = serializers.CharField(
+    decided_by = ActorField(
         source="decided_by.email", allow_null=True, default=None, help_text="Null when it needed nobody's approval."
     )
     created_at = InstantField()

@@ -23,9 +23,11 @@ from ops_console.outbox.serializers import (
 )
 from ops_console.rest.pagination import Orderings
 from ops_console.rest.problems import InvalidParameter
-from ops_console.rest.views import StaffView, StaffViewSet, answer
+from ops_console.rest.views import ResourceView, ResourceViewSet, answer
 
-ORGANIZATION = OpenApiParameter("organization", UUID, required=True, description="Whose secret.")
+ORGANIZATION = OpenApiParameter(
+    "organization", UUID, description="Whose secret. Staff must say it; for others it is their own organization."
+)
 
 
 @extend_schema_view(
@@ -40,7 +42,7 @@ ORGANIZATION = OpenApiParameter("organization", UUID, required=True, description
         description="What it tells, with the log of its attempts.",
     ),
 )
-class WebhookViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, StaffViewSet):
+class WebhookViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, ResourceViewSet):
     """Webhooks waiting, delivered and given up, each with the log of its attempts."""
 
     resource = "webhooks"
@@ -51,7 +53,8 @@ class WebhookViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, StaffView
     takes_body = False
 
     def get_queryset(self) -> QuerySet[Webhook]:
-        return Webhook.objects.for_list() if self.action == "list" else Webhook.objects.for_detail()
+        rows = Webhook.objects.visible_to(self.actor)
+        return rows.for_list() if self.action == "list" else rows.for_detail()
 
     def get_serializer_class(self) -> type[WebhookSerializer]:
         return WebhookSerializer if self.action == "list" else WebhookDetailSerializer
@@ -70,7 +73,7 @@ class WebhookViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, StaffView
         return answer(self.get_serializer(self.get_object()).data)
 
 
-class WebhookSecretView(StaffView):
+class WebhookSecretView(ResourceView):
     """The secret an organization's webhooks are signed with: shown once, when it is made."""
 
     resource = "webhook-secret"
@@ -84,7 +87,7 @@ class WebhookSecretView(StaffView):
         responses=SecretStateSerializer,
     )
     def retrieve(self, request: Request) -> HttpResponse:
-        organization_id = _organization(request)
+        organization_id = self._organization_id()
         state = services.secret_state(organization_id=organization_id, actor=self.actor, now=self.now)
         return answer(SecretStateSerializer(state).data)
 
@@ -97,15 +100,17 @@ class WebhookSecretView(StaffView):
         responses={201: NewSecretSerializer},
     )
     def rotate(self, request: Request) -> HttpResponse:
-        organization_id = _organization(request)
+        organization_id = self._organization_id()
         secret = services.rotate_secret(organization_id=organization_id, actor=self.actor, now=self.now)
         state = services.secret_state(organization_id=organization_id, actor=self.actor, now=self.now)
         shown: dict[str, Any] = dict(SecretStateSerializer(state).data)
         return answer({"secret": secret, **shown}, status=201, kept={"secret": None, **shown})
 
-
-def _organization(request: Request) -> UUID:
-    try:
-        return UUID(request.query_params.get("organization", ""))
-    except ValueError:
-        raise InvalidParameter.named("organization", "Give the organization's id.") from None
+    def _organization_id(self) -> UUID:
+        given = self.request.query_params.get("organization", "")
+        if not given and self.actor.organization_id is not None:
+            return self.actor.organization_id
+        try:
+            return UUID(given)
+        except ValueError:
+            raise InvalidParameter.named("organization", "Give the organization's id.") from None

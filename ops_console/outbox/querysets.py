@@ -9,6 +9,8 @@ from uuid import UUID
 from django.db import models
 from django.db.models import Q
 
+from ops_console.organizations.querysets import TenantQuerySet
+
 if TYPE_CHECKING:
     from ops_console.outbox.models import SilentHost, Webhook, WebhookSecret  # noqa: F401 - named in the bases
 
@@ -28,10 +30,7 @@ class WebhookSecretQuerySet(models.QuerySet["WebhookSecret"]):
         return self.filter(expires_at__lte=now)
 
 
-class WebhookQuerySet(models.QuerySet["Webhook"]):
-    def of_organization(self, organization_id: UUID) -> Self:
-        return self.filter(organization_id=organization_id)
-
+class WebhookQuerySet(TenantQuerySet["Webhook"]):
     def about(self, reference: str) -> Self:
         """Those of one message, oldest first."""
         return self.filter(reference=reference).order_by("created_at", "id")

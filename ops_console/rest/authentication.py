@@ -1,4 +1,4 @@
-"""Who is calling: an account by Basic auth on /pigeon/v1, a member of staff by the console's session on /api/v1."""
+"""Who is calling: an account by Basic auth on /pigeon/v1; on /api/v1 a token or key, or the console's session."""
 
 from __future__ import annotations
 
@@ -13,22 +13,21 @@ from rest_framework.request import Request
 
 from ops_console.access import rate_limits
 from ops_console.access.actors import Actor
-from ops_console.access.services import authenticate_account
+from ops_console.access.services import authenticate_account, bearer
 from ops_console.errors import Forbidden, Unauthenticated
 from ops_console.ledger.models import Account
 from ops_console.organizations.models import Organization, Person
 from ops_console.rest.client_address import client_address
 
 REALM = 'Basic realm="Pigeon Protocol", charset="UTF-8"'
-SESSION = 'Session realm="operations console"'
+BEARER = 'Bearer realm="Pidgr"'
 
 
 @dataclass(frozen=True)
 class Caller:
-    """Who makes a request. ``id`` tells callers apart where an Idempotency-Key is scoped."""
+    """Who makes a request; an account comes with what it belongs to."""
 
     actor: Actor
-    id: str
     account: Account | None = None
     organization: Organization | None = None
 
@@ -51,20 +50,31 @@ class AccountBasicAuthentication(BaseAuthentication):
         return REALM
 
 
+class BearerAuthentication(BaseAuthentication):
+    """An access token or a key, of which other schemes are none; refusals count against the caller's address."""
+
+    def authenticate(self, request: Request) -> tuple[AnonymousUser, Caller] | None:
+        header = request.META.get("HTTP_AUTHORIZATION", "")
+        if not header.lower().startswith("bearer"):
+            return None
+        actor = bearer.authenticate(authorization=header, address=client_address(request.META), now=timezone.now())
+        return AnonymousUser(), Caller(actor)
+
+    def authenticate_header(self, request: Request) -> str:
+        return BEARER
+
+
 class StaffSessionAuthentication(BaseAuthentication):
     """The console's session cookie, with the CSRF token on every method that changes something."""
 
     def authenticate(self, request: Request) -> tuple[Person, Caller]:
         person = getattr(request._request, "user", None)
         if not isinstance(person, Person) or not person.is_active:
-            raise Unauthenticated("Sign in to the console first.")
+            raise Unauthenticated("Give an access token or a key as Authorization: Bearer, or sign in to the console.")
         _enforce_csrf(request)
         if not person.is_staff:
             raise Forbidden("This is for staff.")
-        return person, Caller(Actor.staff(person, client_address(request.META)), str(person.pk))
-
-    def authenticate_header(self, request: Request) -> str:
-        return SESSION
+        return person, Caller(Actor.staff(person, client_address(request.META)))
 
 
 def _caller(header: str, address: str) -> Caller:
@@ -81,7 +91,7 @@ def _caller(header: str, address: str) -> Caller:
         credential_id=credential.pk,
         address=address,
     )
-    return Caller(actor, str(credential.pk), account, organization)
+    return Caller(actor, account, organization)
 
 
 def _basic(header: str) -> tuple[str, str]:

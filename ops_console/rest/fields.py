@@ -102,6 +102,15 @@ class InstantField(serializers.DateTimeField):
         return json_time(value)
 
 
+class ActorField(serializers.CharField):
+    """Who did something. To others than staff a member of staff is ``staff``: his address is not theirs to know."""
+
+    def to_representation(self, value: Any) -> str:
+        view = self.context.get("view")
+        is_shown = "@" not in value or (view is not None and view.actor.is_of_the_house)
+        return str(value) if is_shown else "staff"
+
+
 @extend_schema_field({"type": "number", "format": "double", "multipleOf": 0.01, "example": 0.15})
 class MoneyField(serializers.DecimalField):
     """US dollars as a JSON number with at most two decimals."""

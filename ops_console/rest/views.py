@@ -1,4 +1,4 @@
-"""The two bases of every REST view: an account's (/pigeon/v1) and the staff's (/api/v1).
+"""The two bases of every REST view: an account's (/pigeon/v1) and a resource's (/api/v1).
 
 Both authenticate, refuse and count before a handler runs; a handler parses, calls one service or QuerySet method with
 ``self.actor`` and ``self.now``, and returns ``answer(...)``. Errors are raised: ``problems.py`` writes them.
@@ -26,8 +26,14 @@ from ops_console.access.actors import Actor
 from ops_console.errors import Forbidden
 from ops_console.formats import to_json
 from ops_console.ledger.models import Account
+from ops_console.organizations.querysets import TenantQuerySet
 from ops_console.rest import once, problems
-from ops_console.rest.authentication import AccountBasicAuthentication, Caller, StaffSessionAuthentication
+from ops_console.rest.authentication import (
+    AccountBasicAuthentication,
+    BearerAuthentication,
+    Caller,
+    StaffSessionAuthentication,
+)
 from ops_console.rest.filters import StrictFilterBackend, StrictSearchFilter
 from ops_console.rest.pagination import CursorPagination
 from ops_console.rest.parsers import StrictJSONParser
@@ -139,36 +145,52 @@ class AccountAPIView(ProblemView):
         rate_limits.take(caller.organization)
 
 
-class StaffView(ViewSetMixin, ProblemView):
-    """Actions below /api/v1 for staff, by the policy table; as it is, for what there is one of.
+class ResourceView(ViewSetMixin, ProblemView):
+    """Actions below /api/v1 for staff, members and keys, by the policy table; as it is, for what there is one of.
 
     Subclasses set ``resource`` and, for an action whose name differs from the table's, ``policy_actions``.
     """
 
-    authentication_classes = (StaffSessionAuthentication,)
+    # The first one's header goes with a 401. A bearer credential counts before a cookie.
+    authentication_classes = (BearerAuthentication, StaffSessionAuthentication)
     resource: ClassVar[str]
     policy_actions: ClassVar[Mapping[str, str]] = {}
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
-        caller = cast(Caller, request.auth)
+        actor = cast(Caller, request.auth).actor
+        rate_limits.take_for(actor)
         # DRF sets none where the method has no action.
         if not self.action:
             raise MethodNotAllowed(request.method or "")
-        policy.require(caller.actor, self.resource, self.policy_actions.get(self.action, self.action))
+        policy.require(actor, self.resource, self.policy_actions.get(self.action, self.action))
 
 
-class StaffViewSet(StaffView, GenericAPIView[Any]):
-    """A collection below /api/v1: subclasses add DRF's mixins, ``orderings`` and their filters and serializers."""
+class ResourceViewSet(ResourceView, GenericAPIView[Any]):
+    """A collection below /api/v1: subclasses add DRF's mixins, ``orderings`` and their filters and serializers.
+
+    Of a ``TenantQuerySet`` a caller comes upon what it may know of, and of other rows staff alone; where those are for
+    everybody, override ``get_queryset``.
+    """
 
     pagination_class = CursorPagination
     filter_backends: Sequence[type[BaseFilterBackend]] = (StrictFilterBackend, StrictSearchFilter)
     orderings: ClassVar[Mapping[str, tuple[str, ...]]]
     format_kwarg = None
 
+    def get_queryset(self) -> Any:
+        rows = super().get_queryset()
+        if isinstance(rows, TenantQuerySet):
+            return rows.visible_to(self.actor)
+        return rows if self.actor.is_of_the_house else rows.none()
+
     def get_object(self) -> Any:
         """The one the address names. Filters are for lists, and narrow nothing here."""
         name = self.lookup_url_kwarg or self.lookup_field
         return get_object_or_404(self.get_queryset(), **{self.lookup_field: self.kwargs[name]})
+
+
+# Until every app says ResourceViewSet.
+StaffView, StaffViewSet = ResourceView, ResourceViewSet
 
 
 def _finished(response: HttpResponseBase) -> HttpResponseBase:

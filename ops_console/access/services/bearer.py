@@ -18,6 +18,7 @@ from ops_console.access import rate_limits
 from ops_console.access.actors import Actor
 from ops_console.access.key_texts import KeyKind, digest_of, kind_of
 from ops_console.access.models import ApiKey, ServiceKey, Session
+from ops_console.access.services import tokens
 from ops_console.errors import Unauthenticated
 from ops_console.organizations.models import Member, MemberStatus, Organization, Person, Role
 from ops_console.readers import RowReader
@@ -61,7 +62,7 @@ def _recognize(authorization: str, address: str | None, now: datetime) -> Actor:
 
 
 def _refused(reason: str, **seen: object) -> Unauthenticated:
-    log.info("Bearer credential refused", extra={"reason": reason, **seen})
+    log.info("bearer.refused", extra={"reason": reason, **seen})
     return Unauthenticated()
 
 
@@ -69,8 +70,6 @@ def _refused(reason: str, **seen: object) -> Unauthenticated:
 
 
 def _of_token(text: str, address: str | None, now: datetime) -> Actor:
-    from ops_console.access.services import tokens  # type: ignore[attr-defined]
-
     claims = tokens.verify(text, now=now)
     row = _one(SESSION, claims.session_id)
     if row is None:

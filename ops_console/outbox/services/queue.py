@@ -15,6 +15,7 @@ from ops_console import doorbell
 from ops_console.access import policy
 from ops_console.access.actors import Actor
 from ops_console.audit.services import record
+from ops_console.errors import NotFound
 from ops_console.formats import to_text
 from ops_console.outbox.models import SilentHost, Webhook, WebhookSecret
 from ops_console.outbox.retries import RETRY_FOR
@@ -57,6 +58,8 @@ def replay(*, webhook_id: UUID, actor: Actor, now: datetime) -> None:
         InvalidTransition: it is on its way already.
     """
     policy.require(actor, "webhooks", "replay")
+    if not Webhook.objects.visible_to(actor).filter(pk=webhook_id).exists():
+        raise NotFound("There is no such webhook.")
     with transaction.atomic():
         old = WEBHOOKS.move_one(
             webhook_id,

@@ -55,7 +55,8 @@ def rotate_secret(*, organization_id: UUID, actor: Actor, now: datetime) -> str:
     policy.require(actor, "webhook-secret", "rotate")
     with transaction.atomic():
         # Two rotations at once follow each other.
-        if not Organization.objects.select_for_update(no_key=True).filter(pk=organization_id).exists():
+        mine = Organization.objects.visible_to(actor).select_for_update(no_key=True)
+        if not mine.filter(pk=organization_id).exists():
             raise NotFound("There is no such organization.")
         current = WebhookSecret.objects.of_organization(organization_id).current()
         n_replaced = current.update(expires_at=now + OVERLAP)
@@ -82,7 +83,7 @@ def secret_state(*, organization_id: UUID, actor: Actor, now: datetime) -> Secre
     # Who rotates it is told the same.
     if not policy.may(actor, "webhook-secret", "rotate"):
         policy.require(actor, "webhook-secret", "retrieve")
-    if not Organization.objects.filter(pk=organization_id).exists():
+    if not Organization.objects.visible_to(actor).filter(pk=organization_id).exists():
         raise NotFound("There is no such organization.")
     live = list(WebhookSecret.objects.of_organization(organization_id).live(now).defer("ciphertext"))
     current = next((secret for secret in live if secret.expires_at is None), None)

@@ -6,9 +6,10 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
+from ops_console.access.actors import SYSTEM, Actor
 from ops_console.ledger import services as ledger
 from ops_console.ledger.models import Account, Entry, Refund
-from tests import ledgers
+from tests import factories, ledgers
 
 pytestmark = pytest.mark.django_db
 NOW = ledgers.NOW
@@ -46,11 +47,14 @@ def test_each_organization_sees_its_own() -> None:
     ledgers.charge(other, "0.15", "theirs")
     assert mine.organization_id
     assert other.organization_id
-    assert Account.objects.of_organization(mine.organization_id).get() == mine
-    assert Entry.objects.of_organization(mine.organization_id).count() == 2
+    caller, stranger = (factories.acting_for(account) for account in (mine, other))
+    assert Account.objects.visible_to(caller).get() == mine
+    assert Entry.objects.visible_to(caller).count() == 2
     assert Entry.objects.of_account(other.id).get().reference == "theirs"
-    assert Refund.objects.of_organization(mine.organization_id).count() == 2
-    assert not Refund.objects.of_organization(other.organization_id).exists()
+    assert Refund.objects.visible_to(caller).count() == 2
+    assert not Refund.objects.visible_to(stranger).exists()
+    assert not Entry.objects.visible_to(Actor.anyone(None)).exists()
+    assert Entry.objects.visible_to(SYSTEM).count() == Entry.objects.count()
 
 
 def test_who_waits_longest_is_first() -> None:

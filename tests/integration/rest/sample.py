@@ -21,7 +21,7 @@ from ops_console.ledger.models import Account
 from ops_console.organizations.models import Organization
 from ops_console.rest import fields
 from ops_console.rest.serializers import StrictSerializer
-from ops_console.rest.views import AccountAPIView, StaffViewSet, answer
+from ops_console.rest.views import AccountAPIView, ResourceViewSet, answer
 
 
 class NoteSerializer(StrictSerializer):
@@ -66,7 +66,7 @@ class OrganizationSerializer(StrictSerializer):
     name = fields.TextField()
 
 
-class Organizations(ListModelMixin, RetrieveModelMixin, StaffViewSet):
+class Organizations(ListModelMixin, RetrieveModelMixin, ResourceViewSet):
     resource = "organizations"
     orderings: ClassVar = {"-createdAt": ("-created_at", "-id"), "name": ("name", "id")}
     policy_actions: ClassVar = {"rename": "create"}
