@@ -12,7 +12,7 @@ from django.db.models.functions import Lower
 from django.utils import timezone
 from uuid6 import uuid7
 
-from ops_console.organizations.querysets import MemberQuerySet, OrganizationQuerySet, RoleQuerySet
+from ops_console.organizations.querysets import MemberQuerySet, OrganizationQuerySet, RoleQuerySet, TenantQuerySet
 from ops_console.state_machine import TransitionEvent
 
 
@@ -214,6 +214,8 @@ class Roster(models.Model):
     created_by = models.ForeignKey(Member, models.SET_NULL, null=True, blank=True, related_name="created_%(class)ss")
     created_at = models.DateTimeField()
     updated_at = models.DateTimeField()
+
+    objects = TenantQuerySet.as_manager()
 
     class Meta:
         abstract = True

@@ -17,7 +17,7 @@ from ops_console.audit import services as audit
 from ops_console.errors import AlreadyExists, FieldError, Forbidden, InvalidInput, InvalidTransition, NotFound
 from ops_console.organizations.models import Group, GroupMember, Member, MemberStatus, Organization, Team
 from ops_console.organizations.rights import Right
-from ops_console.organizations.services.founding import name_faults
+from ops_console.organizations.services.checks import UNFIT_FOR_TEXT, name_faults
 
 R = TypeVar("R", Team, Group)
 DESCRIPTION_LENGTH = 1000
@@ -91,7 +91,7 @@ def get_roster(*, kind: Kind[R], roster_id: UUID, actor: Actor) -> R:
         NotFound: the actor's organization has none of that id.
     """
     policy.require(actor, kind.resource, "retrieve")
-    rows = _within_reach(kind, actor).filter(pk=roster_id)
+    rows = kind.model.objects.visible_to(actor).filter(pk=roster_id)
     roster = rows.first()
     if roster is None:
         raise _missing(kind)
@@ -107,7 +107,7 @@ def list_rosters(*, kind: Kind[R], actor: Actor) -> QuerySet[R]:
         Forbidden: the actor belongs to no organization.
     """
     policy.require(actor, kind.resource, "list")
-    rows = _within_reach(kind, actor)
+    rows = kind.model.objects.visible_to(actor)
     return rows if _sees_all(kind, actor) else rows.filter(members=actor.member)
 
 
@@ -233,8 +233,7 @@ def remove_members(*, kind: Kind[R], roster_id: UUID, user_ids: Sequence[UUID], 
 
 
 def description_faults(description: str) -> list[FieldError]:
-    is_text = all(char.isprintable() or char in "\n\r\t" for char in description)
-    if is_text and len(description) <= DESCRIPTION_LENGTH:
+    if len(description) <= DESCRIPTION_LENGTH and not UNFIT_FOR_TEXT.search(description):
         return []
     return [FieldError(("description",), f"A description is text of at most {DESCRIPTION_LENGTH} characters.")]
 
@@ -244,12 +243,6 @@ def _owner(actor: Actor, organization_id: UUID | None) -> Organization | None:
     if actor.member:
         return actor.member.organization if organization_id in (None, actor.member.organization_id) else None
     return Organization.objects.filter(pk=organization_id).first() if organization_id else None
-
-
-def _within_reach(kind: Kind[R], actor: Actor) -> QuerySet[R]:
-    """Those that are there at all for the caller: staff's are everybody's."""
-    rows: QuerySet[R] = kind.model._default_manager.all()
-    return rows if actor.member is None else rows.filter(organization=actor.member.organization_id)
 
 
 def _sees_all(kind: Kind[R], actor: Actor) -> bool:
@@ -265,7 +258,7 @@ def _lock(kind: Kind[R], roster_id: UUID, action: str, actor: Actor) -> R:
         NotFound: the actor's organization has none of that id.
     """
     policy.require(actor, kind.resource, action)
-    roster = _within_reach(kind, actor).select_for_update().filter(pk=roster_id).first()
+    roster = kind.model.objects.visible_to(actor).select_for_update().filter(pk=roster_id).first()
     if roster is None:
         raise _missing(kind)
     if actor.member and not policy.has_any(actor, kind.write_all) and roster.created_by_id != actor.member.pk:
