@@ -10,7 +10,8 @@ import pytest
 from pytest_django import Settings
 
 from ops_console.errors import InvalidInput
-from ops_console.outbox.addresses import Address, check_url
+from ops_console.outbound.addresses import Address
+from ops_console.outbox.addresses import check_url
 from ops_console.outbox.client import Caller
 from ops_console.outbox.models import Webhook
 from tests.fakes.certificates import server_and_client_contexts
@@ -45,7 +46,7 @@ def test_a_name_that_points_inside_by_now_is_not_connected_to(
         assert receiver.n_connections == 0
     webhook.refresh_from_db()
     assert webhook.status == "failed"
-    assert webhook.attempts.get().error == f"{NAME} is or resolves to an address that webhooks may not reach."
+    assert webhook.attempts.get().error == f"{NAME} is or resolves to an address that may not be called."
 
 
 def test_a_url_stored_while_loopback_was_open_is_refused_once_it_is_closed(

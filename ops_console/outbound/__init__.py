@@ -1,0 +1,1 @@
+"""Calls to servers we do not trust, at addresses that others gave us."""
