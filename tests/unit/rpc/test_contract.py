@@ -23,7 +23,7 @@ UUID = "01890a5d-ac96-774b-bcce-b302099a8057"
 LONG = 200_001
 
 # What the contract's `about` says in words.
-NO_UUID = {"recording_id", "action_id", "client_id"}
+NO_UUID = {"recording_id", "action_id", "client_id", "employee_id"}
 MAY_BE_ZERO = {
     ("GetUserRequest", "user_id"),
     ("InviteUserRequest", "role_id"),
