@@ -28,7 +28,7 @@ from environs import EnvError
 from rich.console import Console
 
 from ops_console.leash import adopt_orphans, end_with_parent, leashed
-from ops_console.processes import end_descendants
+from ops_console.processes import STARTED, end_descendants
 from ops_console.var_dir import PROJECT, CannotStart, Running, VarDir, is_set, var_dir
 from ops_console.welcome import welcome
 
@@ -95,12 +95,13 @@ def run() -> None:
         prepare(has_own_database=data is not None)
         keeper = stack.enter_context(processes())
         wait_until_ready(address, keeper)
+        keeper.send_signal(STARTED)
         console.print(welcome(home.path, data), markup=False)
         while keeper.poll() is None:
             if servers:
                 servers.revive(lambda name: console.print(f"{name} has ended. Starting it again ..."))
             time.sleep(WATCH_S)
-        raise CannotStart("A process has ended, so all were stopped: what it printed above tells why.")
+        raise CannotStart("The processes' keeper has ended, so all were stopped: what was printed above tells why.")
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ import re
 import signal
 import sys
 from collections.abc import Callable
+from functools import partial
 
 import pytest
 
@@ -17,6 +18,7 @@ MODEL = "from ops_console.organizations.models import Organization"
 MAKE = MODEL + "; Organization.objects.create(name='Loft {0}')"
 NAMES = MODEL + "; print(*Organization.objects.values_list('name', flat=True).order_by('name'), sep=', ')"
 AUTHENTICATE = "from django.contrib.auth import authenticate; print(authenticate(email='{0}', password='{1}'))"
+FORGET_HEARTBEAT = "from ops_console.launch import forget_heartbeat; forget_heartbeat()"
 PROGRAMS = ("bin/postgres", "valkey-server", "granian", "ops_console worker", "ops_console beat")
 
 
@@ -37,11 +39,10 @@ def test_a_console_leaves_nothing_running_and_keeps_its_data(new_console: NewCon
 
 
 @pytest.mark.faults
-@pytest.mark.parametrize("name", ["ops_console.processes", "granian", "ops_console worker", "ops_console beat"])
-def test_a_console_ends_when_one_of_its_processes_is_killed(used_console: NewConsole, name: str) -> None:
+def test_a_console_ends_when_the_keeper_of_its_processes_is_killed(used_console: NewConsole) -> None:
     console = used_console().start()
     running = processes_of(console)
-    os.kill(next(each.pid for each in running if name in each.command), signal.SIGKILL)
+    kill(running, "ops_console.processes")
     assert console.process
     assert console.process.wait(STOP_S) == 1
     wait_until_gone(running)
@@ -49,14 +50,25 @@ def test_a_console_ends_when_one_of_its_processes_is_killed(used_console: NewCon
 
 
 @pytest.mark.faults
+def test_a_console_starts_its_processes_again_when_they_are_killed(used_console: NewConsole) -> None:
+    console = used_console().start()
+    for name in ("granian", "ops_console worker", "ops_console beat"):
+        running = processes_of(console)
+        killed = kill(running, name)
+        console.wait_until(partial(is_back, console, killed, running), START_S)
+    assert console.text.count("has ended. Starting it again ...") == 3
+    console.python_says(FORGET_HEARTBEAT)
+    console.wait_until(lambda: console.is_ready, START_S)
+    stop(console, signal.SIGTERM)
+
+
+@pytest.mark.faults
 def test_a_console_starts_its_servers_again_when_they_are_killed(used_console: NewConsole) -> None:
     console = used_console().start()
     console.python_says(MAKE.format("committed"))
     running = processes_of(console)
-    killed = [each for each in running if "postgres -D" in each.command or "valkey-server" in each.command]
-    assert len(killed) == 2
-    for each in killed:
-        os.kill(each.pid, signal.SIGKILL)
+    kill(running, "postgres -D")
+    kill(running, "valkey-server")
     console.wait_until(lambda: console.text.count("Starting it again") == 2 and console.is_ready, START_S)
     assert "Loft committed" in console.python_says(NAMES)
     stop(console, signal.SIGINT)
@@ -69,6 +81,19 @@ def test_a_console_ends_with_the_make_that_started_it(used_console: NewConsole) 
     running = processes_of(console.start())
     console.signal(signal.SIGKILL)
     wait_until_gone(running)
+
+
+def kill(running: list[Witness], name: str) -> Witness:
+    """Kill the first process, parents before children, whose command holds the name."""
+    found = next(each for each in running if name in each.command)
+    os.kill(found.pid, signal.SIGKILL)
+    return found
+
+
+def is_back(console: Console, killed: Witness, running: list[Witness]) -> bool:
+    assert console.process
+    new = set(descendants(console.process.pid)) - set(running)
+    return any(each.command == killed.command for each in new)
 
 
 def processes_of(console: Console) -> list[Witness]:
