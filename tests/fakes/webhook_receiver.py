@@ -21,6 +21,8 @@ class Answer:
     body: bytes = b"thanks"
     # Seconds before it is sent.
     after_s: float = 0.0
+    # What must have happened before it is sent.
+    once: threading.Event | None = None
 
 
 @dataclass(frozen=True)
@@ -31,7 +33,7 @@ class Received:
 
 
 class Hang:
-    """Take the request and never answer."""
+    """Take the request and answer nothing until the receiver stops, or the caller has long lost patience."""
 
 
 class Drop:
@@ -43,14 +45,19 @@ class Garbage:
 
 
 class Drip:
-    """Send the answer's first lines for ever, a byte at a time."""
+    """Send the answer's first lines as long as ``Hang`` would say nothing, a byte at a time."""
 
 
 class Flood:
-    """Answer 200 with a body that never ends."""
+    """Answer 200 with a body longer than anybody should read."""
+
+    # Far more than lies between two programs on its way.
+    N_BYTES = 256 * 1024 * 1024
 
 
 Behaviour = Answer | Hang | Drop | Garbage | Drip | Flood
+# How long the receiver lets a caller wait that does not lose patience.
+LONG_S = 60.0
 
 
 class WebhookReceiver:
@@ -61,9 +68,11 @@ class WebhookReceiver:
         self.otherwise: Behaviour = otherwise or Answer()
         self.received: list[Received] = []
         self.n_connections = 0
+        self.at_once = 0
         self.most_at_once = 0
+        # Bytes of floods that the callers' side took.
+        self.n_flooded = 0
         self.closing = threading.Event()
-        self._at_once = 0
         self._lock = threading.Lock()
         self._scheme = "https" if ssl_context else "http"
         self._server = Server(self, ssl_context)
@@ -97,13 +106,13 @@ class WebhookReceiver:
     @contextmanager
     def counted(self) -> Iterator[None]:
         with self._lock:
-            self._at_once += 1
-            self.most_at_once = max(self.most_at_once, self._at_once)
+            self.at_once += 1
+            self.most_at_once = max(self.most_at_once, self.at_once)
         try:
             yield
         finally:
             with self._lock:
-                self._at_once -= 1
+                self.at_once -= 1
 
 
 @contextmanager
@@ -157,6 +166,8 @@ class Handler(BaseHTTPRequestHandler):
 
     def answer(self, answer: Answer) -> None:
         time.sleep(answer.after_s)
+        if answer.once:
+            answer.once.wait(LONG_S)
         self.send_response(answer.status)
         for name, value in answer.headers.items():
             self.send_header(name, value)
@@ -165,7 +176,7 @@ class Handler(BaseHTTPRequestHandler):
         self.wfile.write(answer.body)
 
     def hang(self) -> None:
-        self.server.receiver.closing.wait(30)
+        self.server.receiver.closing.wait(LONG_S)
 
     def drop(self) -> None:
         pass
@@ -175,13 +186,17 @@ class Handler(BaseHTTPRequestHandler):
 
     def drip(self) -> None:
         self.wfile.write(b"HTTP/1.1 200 OK\r\nX: ")
-        while not self.server.receiver.closing.wait(0.05):
+        for _ in range(int(LONG_S / 0.05)):
+            if self.server.receiver.closing.wait(0.05):
+                return
             self.wfile.write(b"x")
 
     def flood(self) -> None:
         self.wfile.write(b"HTTP/1.1 200 OK\r\n\r\n")
-        while not self.server.receiver.closing.is_set():
-            self.wfile.write(b"x" * 65536)
+        receiver, part = self.server.receiver, b"x" * 65536
+        while receiver.n_flooded < Flood.N_BYTES:
+            self.wfile.write(part)
+            receiver.n_flooded += len(part)
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the base class names it
         pass

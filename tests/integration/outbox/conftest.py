@@ -19,7 +19,8 @@ from ops_console.outbox.models import Webhook
 from ops_console.outbox.services import NewWebhook
 from tests.fakes.webhook_receiver import WebhookReceiver, receiving
 
-QUICK = Caller(timeout_s=0.6)
+# Loses patience soon, for tests in which somebody must.
+HASTY = Caller(timeout_s=0.6)
 runs = count()
 
 
@@ -80,7 +81,7 @@ def send(organization: Organization, secret: str, clock: Clock) -> Callable[...,
 def deliver(clock: Clock) -> Callable[..., int]:
     """Deliver what is due by the clock, in a run of its own."""
 
-    def deliver(caller: Caller = QUICK, **options: Any) -> int:
+    def deliver(caller: Caller | None = None, **options: Any) -> int:
         return services.deliver_due(clock=clock, worker=f"run-{next(runs)}", caller=caller, **options)
 
     return deliver

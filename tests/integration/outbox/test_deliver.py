@@ -4,8 +4,7 @@ import json
 import logging
 from collections.abc import Callable
 from datetime import timedelta
-from threading import Event, Thread
-from time import monotonic
+from threading import Thread
 
 import pytest
 import standardwebhooks
@@ -16,8 +15,20 @@ from ops_console.outbox import claims, services
 from ops_console.outbox.client import Caller
 from ops_console.outbox.models import SilentHost, Webhook, WebhookAttempt, WebhookSecret
 from ops_console.outbox.retries import RETRY_FOR
-from tests.fakes.webhook_receiver import Answer, Behaviour, Drip, Drop, Flood, Garbage, Hang, WebhookReceiver, receiving
-from tests.integration.outbox.conftest import Clock
+from tests.fakes.webhook_receiver import (
+    LONG_S,
+    Answer,
+    Behaviour,
+    Drip,
+    Drop,
+    Flood,
+    Garbage,
+    Hang,
+    WebhookReceiver,
+    receiving,
+)
+from tests.integration.outbox.conftest import HASTY, Clock
+from tests.waiting import wait_until
 
 Send = Callable[..., Webhook]
 Deliver = Callable[..., int]
@@ -145,9 +156,7 @@ def test_a_receiver_that_does_not_answer_costs_a_bounded_time(
 ) -> None:
     receiver.script.append(behaviour)
     webhook = send(receiver.url())
-    started = monotonic()
-    deliver()
-    assert monotonic() - started < 2
+    deliver(HASTY)
     webhook.refresh_from_db()
     assert webhook.status == "pending"
     assert attempts(webhook) == [(1, None, error)]
@@ -156,10 +165,10 @@ def test_a_receiver_that_does_not_answer_costs_a_bounded_time(
 def test_a_body_without_end_is_cut(receiver: WebhookReceiver, send: Send, deliver: Deliver) -> None:
     receiver.script.append(Flood())
     webhook = send(receiver.url())
-    started = monotonic()
     deliver()
-    assert monotonic() - started < 0.5
+    receiver.stop()
     assert attempts(webhook) == [(1, 200, "")]
+    assert receiver.n_flooded < Flood.N_BYTES
 
 
 def test_nobody_there(receiver: WebhookReceiver, send: Send, deliver: Deliver) -> None:
@@ -224,7 +233,6 @@ def test_a_lease_whose_worker_died_is_claimed_again(
 def test_a_slow_receiver_does_not_hold_up_the_others(
     receiver: WebhookReceiver, send: Send, clock: Clock, deliver: Deliver
 ) -> None:
-    arrived = Event()
     with receiving() as slow:
         slow.otherwise = Hang()
         for _ in range(20):
@@ -232,20 +240,18 @@ def test_a_slow_receiver_does_not_hold_up_the_others(
         clock.forward(seconds=1)
         for _ in range(40):
             send(receiver.url())
+        held_then: list[int] = []
 
-        def watch() -> None:
-            started = monotonic()
-            while len(receiver.received) < 40 and monotonic() - started < 5:
-                arrived.wait(0.01)
-            took.append(monotonic() - started)
+        def release_the_slow_when_the_others_are_done() -> None:
+            wait_until(lambda: len(receiver.received) == 40 and slow.at_once == claims.PER_HOST)
+            held_then.append(slow.at_once)
+            slow.closing.set()
 
-        took: list[float] = []
-        watcher = Thread(target=watch)
+        watcher = Thread(target=release_the_slow_when_the_others_are_done)
         watcher.start()
-        deliver(Caller(timeout_s=2))
+        deliver(Caller(timeout_s=LONG_S))
         watcher.join()
-        assert took[0] < 1.5
-        assert slow.most_at_once == claims.PER_HOST
+        assert held_then == [slow.most_at_once] == [claims.PER_HOST]
     assert Webhook.objects.filter(status="delivered").count() == 40
 
 
@@ -254,16 +260,14 @@ def test_a_dead_host_with_a_long_queue_takes_no_more_than_its_share(
 ) -> None:
     with receiving() as gone:
         dead = gone.url()
-    new = [services.NewWebhook(organization.id, dead, "message.queued", "m", {}) for _ in range(10_000)]
+    new = [services.NewWebhook(organization.id, dead, "message.queued", "m", {}) for _ in range(2_000)]
     services.enqueue(webhooks=new, now=clock())
     clock.forward(seconds=1)
     services.enqueue(
         webhooks=[services.NewWebhook(organization.id, receiver.url(), "message.queued", "m", {}) for _ in range(5)],
         now=clock(),
     )
-    started = monotonic()
     assert deliver() == claims.PER_HOST + 5
-    assert monotonic() - started < 2
     assert len(receiver.received) == 5
     silent = SilentHost.objects.get()
     assert silent.n_failures == 1
