@@ -8,8 +8,10 @@ from __future__ import annotations
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import dj_database_url
+import dj_email_url
 from django.core.exceptions import ImproperlyConfigured
 from environs import Env
 
@@ -78,6 +80,25 @@ SESSION_DAYS = env.int("SESSION_DAYS", 30)
 # Days a key signs before the next one takes its place.
 SIGNING_KEY_DAYS = env.int("SIGNING_KEY_DAYS", 90)
 
+# --- E-mail --------------------------------------------------------------------------------------------------------
+
+# Without a mail server e-mails become files, in a folder that is closed to others.
+_MAIL: dict[str, Any] = dj_email_url.parse(  # type: ignore[no-untyped-call]
+    secret("EMAIL_URL") or f"file:///{VAR_DIR}/mail"
+)
+if "EMAIL_BACKEND" not in _MAIL:
+    raise ImproperlyConfigured("EMAIL_URL is of no known kind: set it to smtp://... or submission://... (STARTTLS).")
+EMAIL_FILE_PATH: str = _MAIL["EMAIL_FILE_PATH"]
+EMAIL_BACKEND: str = _MAIL["EMAIL_BACKEND"].replace("django.core.mail.backends.filebased", "ops_console.letters.files")
+EMAIL_HOST: str = _MAIL["EMAIL_HOST"] or "localhost"
+EMAIL_PORT: int = _MAIL["EMAIL_PORT"] or 25
+EMAIL_HOST_USER: str = _MAIL["EMAIL_HOST_USER"] or ""
+EMAIL_HOST_PASSWORD: str = _MAIL["EMAIL_HOST_PASSWORD"] or ""
+EMAIL_USE_TLS: bool = _MAIL["EMAIL_USE_TLS"]
+EMAIL_USE_SSL: bool = _MAIL["EMAIL_USE_SSL"]
+EMAIL_TIMEOUT: int = _MAIL["EMAIL_TIMEOUT"] or 10
+DEFAULT_FROM_EMAIL = env.str("MAIL_FROM", f"Pigeon <no-reply@{urlsplit(PUBLIC_URL).hostname or 'localhost'}>")
+
 # --- Django --------------------------------------------------------------------------------------------------------
 
 INSTALLED_APPS = [
@@ -102,6 +123,7 @@ INSTALLED_APPS = [
     "ops_console.ledger",
     "ops_console.audit",
     "ops_console.outbox",
+    "ops_console.letters",
     "couriers",
     "messages",
 ]
@@ -262,6 +284,10 @@ CELERY_BEAT_SCHEDULE = {
     "refund-missed": every(5, "messages.tasks.refund_missed"),
     "fold-flow": every(10, "messages.tasks.fold_flow"),
     "deliver-webhooks": every(1, "ops_console.outbox.tasks.deliver_webhooks"),
+    "send-letters": every(2, "ops_console.letters.tasks.send_letters"),
+    "purge-letters": every(3600, "ops_console.letters.tasks.purge_letters"),
+    "rotate-signing-keys": every(600, "ops_console.access.tasks.rotate_signing_keys"),
+    "purge-sign-ins": every(600, "ops_console.access.tasks.purge_sign_ins"),
     "heartbeat": every(5, "ops_console.observability.tasks.heartbeat"),
     "purge-idempotency": every(3600, "ops_console.access.tasks.purge_idempotency"),
     "purge-webhooks": every(3600, "ops_console.outbox.tasks.purge_webhooks"),

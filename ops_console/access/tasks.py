@@ -6,6 +6,7 @@ from celery import shared_task
 from django.utils import timezone
 
 from ops_console.access import idempotency
+from ops_console.access.services import sessions, signing_keys
 
 
 @shared_task(ignore_result=True, time_limit=600)
@@ -14,3 +15,18 @@ def purge_idempotency() -> None:
     now = timezone.now()
     while idempotency.purge(now=now) == idempotency.PURGE_BATCH:
         pass
+
+
+@shared_task(ignore_result=True, time_limit=600)
+def rotate_signing_keys() -> None:
+    """Let the next key sign when the current one is old; drop those whose tokens are over."""
+    signing_keys.rotate_when_old(now=timezone.now())
+
+
+@shared_task(ignore_result=True, time_limit=600)
+def purge_sign_ins() -> None:
+    """Delete sessions long over, and codes and challenges that expired, batch by batch."""
+    now = timezone.now()
+    for purge, batch in ((sessions.purge, sessions.PURGE_BATCH),):
+        while purge(now=now) >= batch:
+            pass

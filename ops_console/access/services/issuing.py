@@ -13,7 +13,7 @@ from ops_console.access.services.sessions import Client
 from ops_console.access.services.sign_in import Choice, SignedIn, enter
 from ops_console.audit import services as audit
 from ops_console.errors import Conflict, Forbidden, InvalidInput
-from ops_console.organizations.services.founding import email_faults
+from ops_console.organizations.services.checks import email_faults
 from ops_console.organizations.services.joining import person_with
 
 

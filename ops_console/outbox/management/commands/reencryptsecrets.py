@@ -6,8 +6,17 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from ops_console.outbox import services
+from ops_console.access.services import signing_keys
+from ops_console.letters import services as letters
+from ops_console.outbox import services as outbox
 from ops_console.secrets_at_rest import Undecipherable
+
+# Every table that holds something encrypted.
+KINDS = (
+    ("webhook secrets", outbox.reencrypt_secrets),
+    ("signing keys", signing_keys.reencrypt_keys),
+    ("waiting e-mails", letters.reencrypt_letters),
+)
 
 
 class Command(BaseCommand):
@@ -15,7 +24,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:
-            n_secrets = services.reencrypt_secrets()
+            for name, reencrypt in KINDS:
+                self.stdout.write(f"Encrypted {reencrypt()} {name} under the current SECRET_KEY.")
         except Undecipherable as error:
             raise CommandError(str(error)) from error
-        self.stdout.write(f"Encrypted {n_secrets} webhook secrets under the current SECRET_KEY.")
