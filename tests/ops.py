@@ -32,7 +32,7 @@ def staff(*pairs: Pair) -> Person:
     person = Person.objects.create_user(f"staff{next(factories.numbers)}@house.example", is_staff=True)
     wanted = Q(pk=None)
     for pair in pairs:
-        app, _, codename = POLICY[pair].staff.partition(".")
+        app, _, codename = str(POLICY[pair].staff).partition(".")
         wanted |= Q(content_type__app_label=app, codename=codename)
     person.user_permissions.set(Permission.objects.filter(wanted))
     return person

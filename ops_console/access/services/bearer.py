@@ -48,8 +48,8 @@ def authenticate(*, authorization: str, address: str | None, now: datetime) -> A
 
 def _recognize(authorization: str, address: str | None, now: datetime) -> Actor:
     scheme, _, text = authorization.partition(" ")
-    if scheme.lower() != "bearer":
-        raise _refused("scheme")
+    if scheme.lower() != "bearer" or not text.isascii():
+        raise _refused("malformed")
     text = text.strip()
     if not text.startswith(tuple(KeyKind)):
         return _of_token(text, address, now)

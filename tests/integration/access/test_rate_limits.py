@@ -4,7 +4,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from uuid import uuid4
 
 import pytest
@@ -12,9 +12,11 @@ from django.conf import LazySettings
 from django.conf import settings as django_settings
 
 from ops_console.access import rate_limits
+from ops_console.access.actors import SYSTEM, Actor
 from ops_console.access.rate_limits import Limits
 from ops_console.errors import RateLimited
-from ops_console.organizations.models import Organization
+from ops_console.organizations.models import Member, Organization, Person, Role
+from tests import bearers, tenants
 
 # Slow enough that nothing flows back during a test.
 RATE, BURST = 1, 20
@@ -132,6 +134,58 @@ def test_once_it_is_back_valkey_counts_again(unreachable: Limits) -> None:
     assert n_admitted(one, BURST) == BURST
     assert BURST <= n_admitted(one, 1) + BURST <= BURST + 1
     assert unreachable.paused_until <= time.monotonic()
+
+
+# --- Whose bucket --------------------------------------------------------------------------------------------------
+
+
+def n_calls_admitted(actor: Actor, tries: int = BURST * 2) -> int:
+    admitted = 0
+    for _ in range(tries):
+        try:
+            rate_limits.take_for(actor)
+        except RateLimited:
+            continue
+        admitted += 1
+    return admitted
+
+
+def member_of(of: Organization) -> Member:
+    return Member(organization=of, person=Person(id=uuid4(), email="a@b.example"), role=Role(rights=[]))
+
+
+def test_members_and_keys_of_an_organization_and_its_accounts_share_one_bucket() -> None:
+    one, other = organization(), organization()
+    person = tenants.signed_in(member_of(one))
+    key = tenants.key_of(member_of(one))
+    assert n_calls_admitted(person, 5) == n_calls_admitted(key, 5) == n_admitted(one, 5) == 5
+    assert n_calls_admitted(person) + n_calls_admitted(key) + n_admitted(one, 5) <= BURST - 15 + 2
+    assert n_calls_admitted(tenants.signed_in(member_of(other)), BURST) == BURST
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: Actor.service(prefix="p", key_id=uuid4(), scope="render", address="198.51.100.1"),
+        lambda: Actor.signed_in(Person(id=uuid4(), email="a@b.example"), member=None, session_id=uuid4()),
+        lambda: Actor.anyone(bearers.somewhere()),
+    ],
+    ids=["service", "founder", "anyone"],
+)
+def test_who_has_no_organization_has_a_bucket_of_its_own(make: Callable[[], Actor], settings: LazySettings) -> None:
+    settings.RATE_PER_S, settings.RATE_BURST = RATE, BURST
+    one, other = make(), make()
+    assert BURST <= n_calls_admitted(one) <= BURST + 2
+    assert n_calls_admitted(other, BURST) == BURST
+
+
+def test_staff_and_commands_are_not_counted(settings: LazySettings) -> None:
+    settings.RATE_PER_S = settings.RATE_BURST = 1
+    for actor in (Actor.staff(Person(id=uuid4(), email="a@b.example")), Actor.command("x"), SYSTEM):
+        assert n_calls_admitted(actor, 20) == 20
+
+
+# --- Failures ------------------------------------------------------------------------------------------------------
 
 
 def n_failures_admitted(address: str | None, tries: int) -> int:
