@@ -22,7 +22,7 @@ from ops_console.organizations.serializers.organizations import (
     RateSerializer,
 )
 from ops_console.rest.pagination import Orderings
-from ops_console.rest.views import StaffViewSet, answer
+from ops_console.rest.views import ResourceViewSet, answer
 
 CUSTOMER = OpenApiExample(
     "A customer in Santa Fe",
@@ -41,7 +41,7 @@ CUSTOMER = OpenApiExample(
         operation_id="opsGetOrganization", summary="Read an organization", description="One tenant by its id."
     ),
 )
-class OrganizationViewSet(ListModelMixin, RetrieveModelMixin, StaffViewSet):
+class OrganizationViewSet(ListModelMixin, RetrieveModelMixin, ResourceViewSet):
     resource = "organizations"
     orderings: ClassVar[Orderings] = {"-createdAt": ("-created_at", "-id"), "createdAt": ("created_at", "id")}
     policy_actions: ClassVar[Mapping[str, str]] = {"rate": "set_rate"}

@@ -16,7 +16,7 @@ from ops_console.organizations.filters import PersonFilter
 from ops_console.organizations.models import Person
 from ops_console.organizations.serializers.people import PersonSerializer, StaffSerializer
 from ops_console.rest.pagination import Orderings
-from ops_console.rest.views import StaffViewSet, answer
+from ops_console.rest.views import ResourceViewSet, answer
 
 
 @extend_schema_view(
@@ -29,7 +29,7 @@ from ops_console.rest.views import StaffViewSet, answer
         operation_id="opsGetPerson", summary="Read a person", description="One person, with the groups of staff."
     ),
 )
-class PersonViewSet(ListModelMixin, RetrieveModelMixin, StaffViewSet):
+class PersonViewSet(ListModelMixin, RetrieveModelMixin, ResourceViewSet):
     resource = "people"
     # Ids grow with time.
     orderings: ClassVar[Orderings] = {"-createdAt": ("-id",), "createdAt": ("id",)}

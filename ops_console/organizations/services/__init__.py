@@ -2,6 +2,19 @@
 
 from __future__ import annotations
 
-from ops_console.organizations.services.founding import Founded, create_organization, set_rate
+from ops_console.organizations.services.founding import Founded, create_organization
+from ops_console.organizations.services.organizations import (
+    AttributeMapping,
+    set_rate,
+    update_organization,
+    update_sso_attribute_mappings,
+)
 
-__all__ = ["Founded", "create_organization", "set_rate"]
+__all__ = [
+    "AttributeMapping",
+    "Founded",
+    "create_organization",
+    "set_rate",
+    "update_organization",
+    "update_sso_attribute_mappings",
+]

@@ -8,6 +8,7 @@ from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 
 from ops_console.errors import FieldError
+from ops_console.organizations.models import CompanySize, Industry
 from ops_console.organizations.profiles import CUSTOM_ATTRIBUTES, PROFILE_FIELDS, Profile
 
 NAME_LENGTH = 200
@@ -38,7 +39,17 @@ def email_faults(email: str, field: str = "email") -> list[FieldError]:
     return [] if is_valid else [FieldError((field,), "This is no e-mail address.")]
 
 
-def line_faults(text: str, *path: str, length: int) -> list[FieldError]:
+def company_faults(industry: str, company_size: str) -> list[FieldError]:
+    """Faults of what an organization says of itself; both may be empty."""
+    given = {"industry": (industry, Industry.values), "company_size": (company_size, CompanySize.values)}
+    return [
+        FieldError((field,), f"This is one of {', '.join(values)}.", "invalid_choice")
+        for field, (value, values) in given.items()
+        if value and value not in values
+    ]
+
+
+def line_faults(text: str, *path: str | int, length: int) -> list[FieldError]:
     """Faults of a text that may be empty and has no line breaks."""
     if len(text) <= length and not UNFIT_FOR_A_LINE.search(text):
         return []
