@@ -8,7 +8,12 @@ from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from uuid6 import uuid7
 
-from ops_console.access.querysets import ApiKeyQuerySet, CredentialQuerySet, ServiceKeyQuerySet
+from ops_console.access.querysets import (
+    ApiKeyQuerySet,
+    CredentialQuerySet,
+    ServiceKeyQuerySet,
+    SsoProviderQuerySet,
+)
 
 
 class AccountCredential(models.Model):
@@ -247,6 +252,15 @@ class SsoProviderType(models.TextChoices):
     OIDC = "oidc", "OpenID Connect"
 
 
+class ProofAnswer(models.TextChoices):
+    """What came of asking the DNS for a domain's proof."""
+
+    FOUND = "found", "The record is there"
+    MISSING = "missing", "There is no such record"
+    SILENT = "silent", "The name servers do not answer"
+    TAKEN = "taken", "Another organization has proved the domain"
+
+
 class SsoProvider(models.Model):
     """An organization's identity provider; it steers sign-in once its domain is proved."""
 
@@ -257,30 +271,46 @@ class SsoProvider(models.Model):
     metadata_url = models.CharField(max_length=2048)
     # What the metadata says, checked: SAML entity id, sign-on address and certificates; OIDC issuer and endpoints.
     metadata = models.JSONField()
-    # SAML attribute names: {"email", "given_name", "family_name"}.
+    # What the provider calls them: {"email", "given_name", "family_name"}.
     attribute_mapping = models.JSONField(default=dict)
-    client_id = models.CharField(max_length=255, blank=True)
+    client_id = models.CharField(max_length=500, blank=True)
     # Encrypted.
     client_secret = models.BinaryField(null=True, blank=True)
     # What the TXT record of the domain must hold.
     proof = models.CharField(max_length=64)
     proved_at = models.DateTimeField(null=True, blank=True)
-    # When the domain was last asked for its proof.
+    # When the domain was last asked for its proof, and what came of it.
     asked_at = models.DateTimeField(null=True, blank=True)
+    answer = models.CharField(max_length=8, choices=ProofAnswer.choices, blank=True)
+    # When it is asked next; null: not until somebody wants it.
+    due_at = models.DateTimeField(null=True, blank=True)
+    # Since when the record of a proved domain has been gone.
+    missing_since = models.DateTimeField(null=True, blank=True)
     created_at = models.DateTimeField()
     updated_at = models.DateTimeField()
 
+    objects = SsoProviderQuerySet.as_manager()
+
     class Meta:
-        # Others may claim a domain; one can prove it.
+        # Others may claim a domain; one can prove it. Also the look-up by an address's domain.
         constraints: ClassVar = [
             models.UniqueConstraint(
                 fields=["domain"], condition=models.Q(proved_at__isnull=False), name="sso_domain_proved_once"
             ),
         ]
-        # Those still to be proved, longest unasked first.
+        # Those whose domain is to be asked.
         indexes: ClassVar = [
-            models.Index(fields=["asked_at"], condition=models.Q(proved_at=None), name="sso_unproved"),
+            models.Index(fields=["due_at"], condition=models.Q(due_at__isnull=False), name="sso_due"),
         ]
 
     def __str__(self) -> str:
         return self.domain
+
+    @property
+    def idp_provider_name(self) -> str:
+        """By which clients name it when they begin a sign-in: it tells no more than who asks knows."""
+        return f"{self.type}-{self.domain}"
+
+    @property
+    def is_proved(self) -> bool:
+        return self.proved_at is not None

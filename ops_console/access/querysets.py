@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import TYPE_CHECKING, Self
 from uuid import UUID
 
@@ -10,7 +11,12 @@ from django.db import models
 from ops_console.organizations.querysets import TenantQuerySet, is_uuid
 
 if TYPE_CHECKING:
-    from ops_console.access.models import AccountCredential, ApiKey, ServiceKey  # noqa: F401 - named in the bases
+    from ops_console.access.models import (  # noqa: F401 - named in the bases
+        AccountCredential,
+        ApiKey,
+        ServiceKey,
+        SsoProvider,
+    )
 
 
 class CredentialQuerySet(TenantQuerySet["AccountCredential"]):
@@ -41,3 +47,17 @@ class ServiceKeyQuerySet(models.QuerySet["ServiceKey"]):
     def called(self, text: str) -> Self:
         """Those of that id or shown prefix."""
         return self.filter(pk=UUID(text)) if is_uuid(text) else self.filter(key_prefix=text)
+
+
+class SsoProviderQuerySet(TenantQuerySet["SsoProvider"]):
+    def for_list(self) -> Self:
+        """With the organization, and without the client's secret."""
+        return self.select_related("organization").defer("client_secret")
+
+    def proved(self, domain: str) -> Self:
+        """The one that steers sign-in of the domain's addresses, if any; the domain in its normal form."""
+        return self.filter(domain=domain, proved_at__isnull=False)
+
+    def due(self, now: datetime) -> Self:
+        """Those whose domain is to be asked for its proof, longest due first."""
+        return self.filter(due_at__lte=now).order_by("due_at")
