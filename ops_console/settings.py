@@ -77,8 +77,22 @@ WEBHOOK_KEEP_DAYS = env.int("WEBHOOK_KEEP_DAYS", 30)
 ACCESS_TOKEN_MINUTES = env.int("ACCESS_TOKEN_MINUTES", 15)
 # Days without a refresh after which a session is over.
 SESSION_DAYS = env.int("SESSION_DAYS", 30)
+# Codes by e-mail an hour to one e-mail address, and from one client address.
+CODES_PER_EMAIL_PER_HOUR = env.int("CODES_PER_EMAIL_PER_HOUR", 10)
+CODES_PER_CLIENT_PER_HOUR = env.int("CODES_PER_CLIENT_PER_HOUR", 100)
+# Wrong codes a day for one e-mail address, and an hour from one client address: then none is looked at.
+WRONG_CODES_PER_EMAIL_PER_DAY = env.int("WRONG_CODES_PER_EMAIL_PER_DAY", 50)
+WRONG_CODES_PER_CLIENT_PER_HOUR = env.int("WRONG_CODES_PER_CLIENT_PER_HOUR", 100)
 # Days a key signs before the next one takes its place.
 SIGNING_KEY_DAYS = env.int("SIGNING_KEY_DAYS", 90)
+# Name servers that are asked whose a domain is; the system's without.
+SSO_DNS_RESOLVER = env.str("SSO_DNS_RESOLVER", "")
+# A PEM file of authorities trusted beside the usual ones where an identity provider is called.
+SSO_CA_FILE = env.str("SSO_CA_FILE", "")
+# Lets identity providers be on loopback, by HTTPS all the same: for tests only.
+SSO_ALLOW_LOOPBACK = env.bool("SSO_ALLOW_LOOPBACK", False)
+# Questions a minute, from one address, whether an e-mail address signs in through a provider.
+SSO_CHECKS_PER_MINUTE = env.int("SSO_CHECKS_PER_MINUTE", 60)
 
 # --- E-mail --------------------------------------------------------------------------------------------------------
 
@@ -123,6 +137,7 @@ INSTALLED_APPS = [
     "ops_console.ledger",
     "ops_console.audit",
     "ops_console.outbox",
+    "ops_console.rpc",
     "ops_console.letters",
     "couriers",
     "messages",
@@ -203,7 +218,18 @@ SPECTACULAR_SETTINGS = {
 # --- RPC -----------------------------------------------------------------------------------------------------------
 
 # Modules with handlers, each with its SERVICES; a method none of them handles is UNIMPLEMENTED.
-RPC_MODULES: list[str] = []
+RPC_MODULES: list[str] = [
+    "ops_console.organizations.rpc.organizations",
+    "ops_console.organizations.rpc.members",
+    "ops_console.organizations.rpc.roles",
+    "ops_console.organizations.rpc.rosters",
+    "ops_console.access.rpc",
+]
+GRPC_PORT = env.int("GRPC_PORT", 8001)
+# Calls that a grpc process carries out at once.
+GRPC_THREADS = env.int("GRPC_THREADS", 8)
+# Files in PEM: with both, the web server and the grpc process speak TLS themselves.
+TLS_CERTIFICATE, TLS_KEY = env.str("TLS_CERTIFICATE", ""), env.str("TLS_KEY", "")
 
 # --- Browsers ------------------------------------------------------------------------------------------------------
 

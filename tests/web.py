@@ -1,4 +1,4 @@
-"""A real web server on the test's database."""
+"""Real servers on the test's database."""
 
 from __future__ import annotations
 
@@ -10,26 +10,59 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from urllib.parse import urlsplit, urlunsplit
 
+import grpc
 import httpx
 from django.conf import settings
 from django.db import connection
+
+from ops_console.var_dir import PROJECT
 
 
 @contextmanager
 def web_server(**environ: str) -> Iterator[str]:
     """Run granian on loopback, on what the test has committed; give its address."""
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = taken.getsockname()[1]
-    database = urlsplit(os.environ["DATABASE_URL"])._replace(path="/" + str(connection.settings_dict["NAME"]))
-    own = {"DATABASE_URL": urlunsplit(database), "REDIS_URL": settings.REDIS_URL}
+    port = free_port()
     command = [sys.executable, "-m", "granian", "--interface", "wsgi", "--port", str(port), "--workers", "1"]
     command += ["--blocking-threads", "2", "--log-level", "warning", "ops_console.wsgi:application"]
-    process = subprocess.Popen(command, env={**os.environ, **own, **environ})
-    try:
+    with _running(command, environ):
         _wait_for(port)
         yield f"http://127.0.0.1:{port}"
+
+
+@contextmanager
+def native_server(*arguments: str, **environ: str) -> Iterator[NativeProcess]:
+    """Run ``manage.py rungrpc`` on loopback, on what the test has committed."""
+    port = int(environ.setdefault("GRPC_PORT", str(free_port())))
+    command = [sys.executable, str(PROJECT / "manage.py"), "rungrpc", *arguments]
+    with _running(command, environ) as process:
+        with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
+            grpc.channel_ready_future(channel).result(30)
+        yield NativeProcess(f"127.0.0.1:{port}", process)
+
+
+@dataclass(frozen=True)
+class NativeProcess:
+    """A grpc process, and where it listens."""
+
+    address: str
+    process: subprocess.Popen[bytes]
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        return int(taken.getsockname()[1])
+
+
+@contextmanager
+def _running(command: list[str], environ: dict[str, str]) -> Iterator[subprocess.Popen[bytes]]:
+    database = urlsplit(os.environ["DATABASE_URL"])._replace(path="/" + str(connection.settings_dict["NAME"]))
+    own = {"DATABASE_URL": urlunsplit(database), "REDIS_URL": settings.REDIS_URL}
+    process = subprocess.Popen(command, env={**os.environ, **own, **environ}, cwd=PROJECT)
+    try:
+        yield process
     finally:
         process.terminate()
         process.wait(30)

@@ -16,6 +16,8 @@ from django.db.migrations.loader import MigrationLoader
 # A check that has no answer by then counts as failed.
 DEADLINE_S = 3.0
 TIMEOUT_S = 2
+# Without these nothing can be served; the others may fail for a while.
+REQUIRED = ("database", "migrations")
 HEARTBEAT_KEY = "pigeon:heartbeat"
 HEARTBEAT_S = 20
 CONNECTION_PARAMS = frozenset(

@@ -12,8 +12,6 @@ from prometheus_client import CONTENT_TYPE_LATEST
 
 from ops_console.observability import metrics, readiness
 
-REQUIRED = ("database", "migrations")
-
 
 @require_safe
 @never_cache
@@ -27,7 +25,7 @@ def healthz(request: HttpRequest) -> HttpResponse:
 def readyz(request: HttpRequest) -> HttpResponse:
     """Say what works; 503 when requests cannot be served, and with ``?all=1`` when anything at all is broken."""
     checks = readiness.checks()
-    is_ready = all(checks[name] for name in REQUIRED)
+    is_ready = all(checks[name] for name in readiness.REQUIRED)
     is_whole = all(checks.values())
     wants_all = request.GET.get("all") == "1"
     status = "ok" if is_whole else "degraded" if is_ready else "unavailable"
@@ -47,4 +45,4 @@ def prometheus(request: HttpRequest) -> HttpResponse:
 
 
 def _word(name: str) -> str:
-    return "failed" if name in REQUIRED else "degraded"
+    return "failed" if name in readiness.REQUIRED else "degraded"

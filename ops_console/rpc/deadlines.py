@@ -13,6 +13,7 @@ from psycopg.errors import QueryCanceled
 
 from ops_console.rpc.statuses import Code, Refused, Status
 
+LONGEST_S = 86_400.0
 PASSED = Status(Code.DEADLINE_EXCEEDED, "The call's deadline has passed.")
 
 
@@ -24,7 +25,8 @@ class Deadline:
 
     @classmethod
     def after(cls, timeout_s: float | None) -> Deadline:
-        return cls(None if timeout_s is None else time.monotonic() + timeout_s)
+        # grpcio tells of thousands of years where a caller gave none.
+        return cls(None if timeout_s is None or timeout_s > LONGEST_S else time.monotonic() + timeout_s)
 
     @property
     def left_s(self) -> float | None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Any, cast
@@ -27,9 +27,10 @@ from ops_console.rpc import connections, deadlines, journal, once, requests
 from ops_console.rpc.call import Call
 from ops_console.rpc.deadlines import Deadline
 from ops_console.rpc.routes import Route
-from ops_console.rpc.statuses import Code, Refused, Status, internal, status_of
+from ops_console.rpc.statuses import Code, Refused, Status, internal, status_of, too_large
 
 logger = logging.getLogger(__name__)
+Data = bytes | bytearray
 
 
 class Exchange:
@@ -62,6 +63,19 @@ class Exchange:
             self.actor = self._authenticate(route)
             rate_limits.take_for(self.actor)
             policy.require(self.actor, route.method.resource, route.method.action)
+
+    def read(self, parse: Callable[[type[Message], Data], Message], data: Data) -> Message:
+        """The request of a call that was admitted. Raises: Refused."""
+        with self._stage():
+            route = self._known_route()
+            if len(data) > route.method.max_bytes:
+                raise too_large(route.method.max_bytes)
+            return parse(route.request_type, data)
+
+    def write(self, response: Message) -> bytes:
+        """A response in its binary form. Raises: Refused."""
+        with self._stage():
+            return response.to_binary()
 
     def answer(self, request: Message) -> Message:
         """Carry out a call that was admitted. Raises: Refused."""
@@ -168,5 +182,6 @@ class Exchange:
             return status_of(error)
         if self.deadline.cut_short(error):
             return deadlines.PASSED
-        logger.error("rpc failed", exc_info=error)
+        with self._request_id():
+            logger.error("rpc failed", exc_info=error)
         return internal(self.request_id)

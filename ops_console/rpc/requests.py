@@ -13,6 +13,8 @@ from protobuf import Message
 from ops_console.rpc.statuses import Code, Refused, Violation, invalid, path_of
 
 M = TypeVar("M", bound=Message)
+# What a path shows of a map's key.
+KEY_SHOWN = 50
 Path = tuple[str | int, ...]
 # A NUL as JSON can hold it; PostgreSQL's texts cannot.
 NUL = rb"\u0000"
@@ -57,7 +59,7 @@ def _steps(field: Any) -> Iterator[str]:
         yield f".{element.field_name}"
         if element.subscript is not None:
             key = element.subscript.value
-            yield f"[{json.dumps(key) if isinstance(key, str) else key}]"
+            yield f"[{json.dumps(key[:KEY_SHOWN]) if isinstance(key, str) else key}]"
 
 
 def _malformed(kind: type[Message], error: Exception) -> Refused:

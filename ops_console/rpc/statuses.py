@@ -9,8 +9,9 @@ from enum import IntEnum
 from ops_console import errors
 from ops_console.gen.google.rpc.error_details_pb import BadRequest
 
-# Names listed in a message; the details hold more.
+# Faults named in a message, and in the details beside it.
 NAMED = 5
+DETAILED = 1000
 
 
 class Code(IntEnum):
@@ -69,8 +70,8 @@ class Status:
     violations: Sequence[Violation] = ()
     retry_after_s: int | None = None
 
-    def bad_request(self, at_most: int | None = None) -> BadRequest:
-        """The violations as a message for the status' details."""
+    def bad_request(self, at_most: int = DETAILED) -> BadRequest:
+        """The first of the violations, as a message for the status' details."""
         return BadRequest(
             field_violations=[
                 BadRequest.FieldViolation(field=each.field, description=each.description, reason=each.reason)

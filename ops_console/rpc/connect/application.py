@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextvars import ContextVar
 from typing import Any
 
@@ -16,7 +16,7 @@ from protobuf import Message
 from protobuf.wkt import Empty
 
 from ops_console.rpc import requests
-from ops_console.rpc.pipeline import Exchange
+from ops_console.rpc.pipeline import Data, Exchange
 from ops_console.rpc.routes import Route
 from ops_console.rpc.statuses import Code, Refused, Status, too_large
 
@@ -42,7 +42,10 @@ class Application(ConnectWSGIApplication):
             endpoints=endpoints,
             interceptors=[_Admission(max_bytes)],
             read_max_bytes=max_bytes,
-            codecs=[_BinaryCodec(), _JsonCodec()],
+            codecs=[
+                _OwnCodec(proto_binary_codec(), requests.from_binary),
+                _OwnCodec(proto_json_codec(), requests.from_json),
+            ],
         )
 
 
@@ -123,37 +126,24 @@ def _stream(request: Message, ctx: Context) -> Iterator[Message]:
         raise error_of(refused.status) from refused
 
 
-class _BinaryCodec(Codec[Message, Message]):
-    """The binary form, read by the pipeline."""
+class _OwnCodec(Codec[Message, Message]):
+    """Reads and writes one form of messages, within the pipeline."""
+
+    def __init__(self, form: Codec[Message, Message], parse: Callable[[type[Message], Data], Message]) -> None:
+        self.form = form
+        self.parse = parse
 
     def name(self) -> str:
-        return "proto"
+        return self.form.name()
 
     def encode(self, message: Message) -> bytes:
-        return proto_binary_codec().encode(message)
+        try:
+            return self.form.encode(message)
+        except Exception as error:
+            raise error_of(current.get().refuse(error).status) from error
 
     def decode(self, data: bytes | bytearray, message_class: type[Message]) -> Message:
         try:
-            return requests.from_binary(message_class, data)
+            return current.get().read(self.parse, data)
         except Refused as refused:
-            raise _refusal(refused) from refused
-
-
-class _JsonCodec(Codec[Message, Message]):
-    """The JSON form, read by the pipeline."""
-
-    def name(self) -> str:
-        return "json"
-
-    def encode(self, message: Message) -> bytes:
-        return proto_json_codec().encode(message)
-
-    def decode(self, data: bytes | bytearray, message_class: type[Message]) -> Message:
-        try:
-            return requests.from_json(message_class, data)
-        except Refused as refused:
-            raise _refusal(refused) from refused
-
-
-def _refusal(refused: Refused) -> ConnectError:
-    return error_of(current.get().refuse(refused).status)
+            raise error_of(refused.status) from refused

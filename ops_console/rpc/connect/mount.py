@@ -131,11 +131,14 @@ class _Stream:
         return self
 
     def __next__(self) -> bytes:
+        token = current.set(self.exchange)
         try:
             return next(self.answer)
         except BaseException:
             self.exchange.end()
             raise
+        finally:
+            current.reset(token)
 
     def close(self) -> None:
         if isinstance(self.answer, Generator):

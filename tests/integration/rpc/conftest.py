@@ -2,11 +2,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import grpc
 import pytest
+from connectrpc.protocol import ProtocolType
 from pytest_django import DjangoDbBlocker
 
 from tests import callers
-from tests.web import web_server
+from tests.rpc_clients import Client, ConnectCaller, NativeCaller
+from tests.web import native_server, web_server
 
 SETTINGS = "tests.integration.rpc.rpc_settings"
 ORIGIN = "https://app.customer.example"
@@ -17,6 +20,38 @@ def rpc_url(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterat
     """A web server with the sample handlers, one for all tests."""
     with django_db_blocker.unblock(), web_server(DJANGO_SETTINGS_MODULE=SETTINGS, CORS_ALLOWED_ORIGINS=ORIGIN) as url:
         yield url
+
+
+@pytest.fixture(scope="session")
+def grpc_address(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[str]:
+    """A grpc process with the sample handlers, one for all tests."""
+    with django_db_blocker.unblock(), native_server(DJANGO_SETTINGS_MODULE=SETTINGS) as server:
+        yield server.address
+
+
+@pytest.fixture(scope="session")
+def channel(grpc_address: str) -> Iterator[grpc.Channel]:
+    with grpc.insecure_channel(grpc_address) as channel:
+        yield channel
+
+
+@pytest.fixture
+def native(channel: grpc.Channel) -> Client:
+    return NativeCaller(channel)
+
+
+@pytest.fixture
+def connect(rpc_url: str) -> Client:
+    return ConnectCaller(rpc_url)
+
+
+@pytest.fixture(params=["connect", "connect-json", "grpc-web", "grpc-web-json", "native"])
+def client(request: pytest.FixtureRequest) -> Client:
+    """Each protocol and form in turn."""
+    if request.param == "native":
+        return NativeCaller(request.getfixturevalue("channel"))
+    protocol = ProtocolType.GRPC_WEB if request.param.startswith("grpc-web") else ProtocolType.CONNECT
+    return ConnectCaller(request.getfixturevalue("rpc_url"), protocol=protocol, is_json=request.param.endswith("json"))
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, cast
 
 from django.db import connection
 
@@ -48,6 +48,9 @@ def create_group(request: Any, call: Call) -> CreateGroupResponse:
     """Keep a group; ``sleep 0.5`` in the description waits so long in the database first, ``idle`` out of it."""
     if request.name in RAISED:
         raise RAISED[request.name]()
+    if request.name == "unwritable":
+        # Found out only when it is written.
+        return CreateGroupResponse(group=Group(name=cast(str, 5)))
     word, _, seconds = request.description.partition(" ")
     if word == "sleep":
         with connection.cursor() as cursor:

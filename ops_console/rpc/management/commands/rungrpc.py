@@ -1,0 +1,38 @@
+"""Serve native gRPC on GRPC_PORT."""
+
+from __future__ import annotations
+
+import signal
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from ops_console.rpc.native.server import Certificate, NativeServer
+
+
+class Command(BaseCommand):
+    help = "Serve native gRPC on GRPC_PORT until a signal stops it; several of these share the port."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument(
+            "--grace", type=float, default=30, metavar="SECONDS", help="how long calls in flight may take to end (30)"
+        )
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        host = f"[{settings.HOST}]" if ":" in settings.HOST else settings.HOST
+        certificate = None
+        if settings.TLS_CERTIFICATE:
+            certificate = Certificate(Path(settings.TLS_CERTIFICATE), Path(settings.TLS_KEY))
+        try:
+            server = NativeServer(
+                f"{host}:{settings.GRPC_PORT}", n_threads=settings.GRPC_THREADS, certificate=certificate
+            )
+        except (RuntimeError, OSError) as error:
+            raise CommandError(f"Cannot serve on {host}:{settings.GRPC_PORT}: {error}") from None
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: server.stop())
+        server.start()
+        server.wait()
+        server.finish(options["grace"])
