@@ -47,12 +47,9 @@ class Transport:
             Refused: the address guard does not let it go there.
             Exception: it failed; ``reason_of`` says it in a sentence.
         """
-        own = {
-            "Host": target.authority,
-            "Content-Length": str(len(body)),
-            "Accept-Encoding": "identity",
-            "Connection": "close",
-        }
+        own = {"Host": target.authority, "Accept-Encoding": "identity", "Connection": "close"}
+        if body or method != "GET":
+            own["Content-Length"] = str(len(body))
         request = httpcore.Request(
             method,
             httpcore.URL(scheme=target.scheme, host=target.host, port=target.port, target=target.path),

@@ -12,6 +12,9 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+# Where the authority's certificate is put.
+CA_FILE = "ca.pem"
+
 
 def server_and_client_contexts(folder: Path, name: str) -> tuple[ssl.SSLContext, ssl.SSLContext]:
     """TLS for a server of that name and of 127.0.0.1, and for clients that trust it and nobody else."""
@@ -33,6 +36,7 @@ def server_and_client_contexts(folder: Path, name: str) -> tuple[ssl.SSLContext,
         .sign(key, hashes.SHA256())
     )
     pem = certificate.public_bytes(serialization.Encoding.PEM)
+    (folder / CA_FILE).write_bytes(pem)
     path = folder / "server.pem"
     path.write_bytes(
         key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())

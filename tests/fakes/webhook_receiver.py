@@ -155,7 +155,12 @@ class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
     def do_POST(self) -> None:
-        body = self.rfile.read(int(self.headers["Content-Length"]))
+        self.play(self.rfile.read(int(self.headers["Content-Length"])))
+
+    def do_GET(self) -> None:
+        self.play(b"")
+
+    def play(self, body: bytes) -> None:
         self.close_connection = True
         with self.server.receiver.counted():
             behaviour = self.server.receiver.take(Received(self.path, self.headers, body))
