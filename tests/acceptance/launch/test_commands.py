@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from ops_console.var_dir import VarDir
-from tests.acceptance.launch.consoles import Console
+from tests.acceptance.launch.consoles import START_S, Console
 
 NewConsole = Callable[..., Console]
 SELECT = "from django.db import connection as c; r = c.cursor().execute('select 1').fetchone()"
@@ -17,11 +17,16 @@ SELECT = "from django.db import connection as c; r = c.cursor().execute('select 
 
 def test_a_second_command_joins_the_first_and_outlives_it(new_console: NewConsole) -> None:
     console = new_console()
-    first = python(console, f"import time; {SELECT}; time.sleep(2); print('first')")
-    wait_for(console.var_dir / "run.json")
-    second = python(console, f"import time; {SELECT}; time.sleep(4); {SELECT}; print('second', *r)")
-    assert first.communicate(timeout=30)[0] == "first\n"
-    assert second.communicate(timeout=30)[0] == "second 1\n"
+    first = python(console, f"{SELECT}; print('first'); input(); print('done')")
+    assert line_of(first) == "first\n"
+    second = python(console, f"{SELECT}; print('second'); input(); {SELECT}; print(*r)")
+    assert line_of(second) == "second\n"
+    tell(first, "\n")
+    assert line_of(first) == "done\n"
+    # For the first to stop the servers, if it were to.
+    time.sleep(0.5)
+    assert second.communicate("\n", timeout=START_S)[0] == "1\n"
+    assert first.communicate(timeout=START_S)[0] == ""
     assert second.returncode == first.returncode == 0
     assert not (console.var_dir / "run.json").exists()
     assert VarDir(console.var_dir).claim()
@@ -45,14 +50,19 @@ def python(console: Console, code: str) -> subprocess.Popen[str]:
     return subprocess.Popen(
         [sys.executable, "manage.py", "shell", "--verbosity", "0", "--command", code],
         cwd=console.project,
-        env=console.environment,
+        env={**console.environment, "PYTHONUNBUFFERED": "1"},
+        stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
     )
 
 
-def wait_for(path: Path) -> None:
-    deadline = time.monotonic() + 30
-    while not path.exists():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+def tell(process: subprocess.Popen[str], text: str) -> None:
+    assert process.stdin
+    process.stdin.write(text)
+    process.stdin.flush()
+
+
+def line_of(process: subprocess.Popen[str]) -> str:
+    assert process.stdout
+    return process.stdout.readline()

@@ -5,6 +5,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from uuid import uuid4
 
 import pytest
@@ -18,8 +19,9 @@ from ops_console.errors import RateLimited
 from ops_console.organizations.models import Member, Organization, Person, Role
 from tests import bearers, tenants
 
-# Slow enough that nothing flows back during a test.
-RATE, BURST = 1, 20
+# Slow enough that far less than a burst flows back during a test, also on a busy machine.
+RATE, BURST = 1, 40
+LONG_S = 600.0
 
 
 def organization(rate: int | None = RATE, burst: int | None = BURST) -> Organization:
@@ -49,19 +51,28 @@ def unreachable(monkeypatch: pytest.MonkeyPatch) -> Limits:
 
 
 @pytest.fixture
-def silent(monkeypatch: pytest.MonkeyPatch) -> Iterator[Limits]:
-    """Limits whose Valkey takes connections and never answers."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        listener.listen(64)
+def silent(monkeypatch: pytest.MonkeyPatch) -> Iterator[socket.socket]:
+    """What listens in Valkey's place, takes connections and never answers."""
+    with socket.create_server(("127.0.0.1", 0), backlog=64) as listener:
+        listener.setblocking(False)
         limits = Limits(f"redis://127.0.0.1:{listener.getsockname()[1]}/0")
         monkeypatch.setattr(rate_limits, "limits", lambda: limits)
-        yield limits
+        monkeypatch.setattr(rate_limits, "PAUSE_S", LONG_S)
+        yield listener
+
+
+def n_connections(listener: socket.socket) -> int:
+    taken = 0
+    with suppress(BlockingIOError):
+        while True:
+            listener.accept()[0].close()
+            taken += 1
+    return taken
 
 
 def test_the_burst_passes_then_the_rate_and_each_organization_has_its_own() -> None:
     one, other = organization(), organization()
-    assert BURST <= n_admitted(one, BURST * 3) <= BURST + 2
+    assert BURST <= n_admitted(one, BURST * 2) < BURST * 2
     assert n_admitted(other, BURST) == BURST
 
 
@@ -81,12 +92,12 @@ def test_tokens_flow_back_at_the_rate() -> None:
 
 
 def test_a_burst_smaller_than_the_rate_limits_too() -> None:
-    assert n_admitted(organization(rate=100, burst=10), 200) < 200
+    assert 1 <= n_admitted(organization(rate=2, burst=1), BURST) < BURST
 
 
 def test_without_its_own_rate_it_has_the_installations(settings: LazySettings) -> None:
     settings.RATE_PER_S, settings.RATE_BURST = 1, 7
-    assert 7 <= n_admitted(organization(None, None), 20) <= 9
+    assert 7 <= n_admitted(organization(None, None), BURST) < BURST
 
 
 def test_every_process_takes_from_one_bucket() -> None:
@@ -116,23 +127,21 @@ def test_every_process_takes_from_one_bucket() -> None:
 
 
 def test_with_valkey_gone_this_process_counts_for_itself(unreachable: Limits) -> None:
-    assert BURST <= n_admitted(organization(), BURST * 3) <= BURST + 2
+    assert BURST <= n_admitted(organization(), BURST * 2) < BURST * 2
 
 
-def test_a_silent_valkey_stalls_one_request_not_each(silent: Limits) -> None:
-    one, started = organization(), time.monotonic()
-    assert n_admitted(one, BURST) == BURST
-    assert time.monotonic() - started < rate_limits.TIMEOUT_S * 2 + 1
+def test_a_silent_valkey_stalls_one_request_not_each(silent: socket.socket) -> None:
+    assert n_admitted(organization(), BURST) == BURST
+    assert n_connections(silent) == 1
 
 
-def test_once_it_is_back_valkey_counts_again(unreachable: Limits) -> None:
+def test_once_it_is_back_valkey_counts_again(unreachable: Limits, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rate_limits, "PAUSE_S", LONG_S)
     n_admitted(organization(), 1)
     assert unreachable.paused_until > time.monotonic()
     unreachable.shared = Limits(django_settings.REDIS_URL).shared
     unreachable.paused_until = time.monotonic()
-    one = organization()
-    assert n_admitted(one, BURST) == BURST
-    assert BURST <= n_admitted(one, 1) + BURST <= BURST + 1
+    assert n_admitted(organization(), BURST) == BURST
     assert unreachable.paused_until <= time.monotonic()
 
 
@@ -159,7 +168,7 @@ def test_members_and_keys_of_an_organization_and_its_accounts_share_one_bucket()
     person = tenants.signed_in(member_of(one))
     key = tenants.key_of(member_of(one))
     assert n_calls_admitted(person, 5) == n_calls_admitted(key, 5) == n_admitted(one, 5) == 5
-    assert n_calls_admitted(person) + n_calls_admitted(key) + n_admitted(one, 5) <= BURST - 15 + 2
+    assert n_calls_admitted(person) + n_calls_admitted(key) + n_admitted(one, 5) < BURST
     assert n_calls_admitted(tenants.signed_in(member_of(other)), BURST) == BURST
 
 
@@ -175,7 +184,7 @@ def test_members_and_keys_of_an_organization_and_its_accounts_share_one_bucket()
 def test_who_has_no_organization_has_a_bucket_of_its_own(make: Callable[[], Actor], settings: LazySettings) -> None:
     settings.RATE_PER_S, settings.RATE_BURST = RATE, BURST
     one, other = make(), make()
-    assert BURST <= n_calls_admitted(one) <= BURST + 2
+    assert BURST <= n_calls_admitted(one) < BURST * 2
     assert n_calls_admitted(other, BURST) == BURST
 
 

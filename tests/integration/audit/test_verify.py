@@ -6,7 +6,7 @@ from uuid import UUID
 import pytest
 from django.core.management import CommandError, call_command
 from django.db import connection
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.django import TestCase
 
@@ -186,7 +186,7 @@ class AnyValues(TestCase):
         reason=st.text(max_size=40),
         address=st.none() | st.text(max_size=20) | st.ip_addresses().map(str),
     )
-    @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+    @settings(max_examples=60)
     def test_whatever_is_written_verifies(self, before: dict[str, object], reason: str, address: str | None) -> None:
         actor = Actor.staff(factories.outsider(), address)
         change = audit.Change("thing", "1", None, before=before)

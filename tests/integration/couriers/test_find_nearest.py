@@ -37,9 +37,7 @@ COURIERS = st.fixed_dictionaries(
 )
 FLEETS = st.lists(COURIERS, max_size=25)
 DEADLINES = st.integers(-60, 170 * 60).map(lambda minutes: NOW + timedelta(minutes=minutes))
-over_fleets = hypothesis_settings(
-    deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
-)
+over_fleets = hypothesis_settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 
 
 @contextmanager

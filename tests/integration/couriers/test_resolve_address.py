@@ -79,7 +79,7 @@ def test_what_resolves_to_no_place_is_refused_by_member(city: str, region: str, 
     assert [error.path for error in refused.value.errors] == [("destination", "address", member)]
 
 
-@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(st.text(), st.text(), st.sampled_from(["US", "DE", "AQ", ""]) | st.text())
 def test_any_text_resolves_or_is_refused(city: str, region: str, country: str) -> None:
     try:

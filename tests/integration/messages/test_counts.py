@@ -103,7 +103,7 @@ VERBS = [name for name in vars(Operations) if not name.startswith("_") and name 
 STEPS = st.lists(st.tuples(st.sampled_from(["create", *VERBS]), st.integers(0, 60)), min_size=5, max_size=30)
 
 
-@settings(deadline=None, max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(STEPS)
 @pytest.mark.django_db
 @pytest.mark.usefixtures("places")

@@ -340,7 +340,7 @@ INFOS = st.fixed_dictionaries(
 )  # fmt: skip
 
 
-@settings(deadline=None, max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(first=INFOS, second=INFOS, part=st.sampled_from(["destination", "message", "extras", None]))
 def test_an_edits_adjustment_is_the_difference_of_two_quotes(client, first, second, part):
     wanted = second if part is None else {**first, part: second[part]}

@@ -74,7 +74,7 @@ def brute_force(batch: list[QueuedMessage], fleet: list[Courier]) -> dict[int, i
     return chosen
 
 
-@settings(deadline=None, max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(st.integers(0, 2**32), st.integers(0, 60), st.integers(1, 40), st.integers(1, 12))
 def test_as_brute_force(seed, n_couriers, n_messages, level):
     rng = random.Random(seed)

@@ -42,7 +42,7 @@ def test_a_name_that_points_inside_by_now_is_not_connected_to(
         resolver = Resolver(["93.184.215.14"], rebound)
         check_url(url, resolve=resolver)
         webhook = send(url)
-        deliver(Caller(resolve=resolver, timeout_s=1))
+        deliver(Caller(resolve=resolver))
         assert receiver.n_connections == 0
     webhook.refresh_from_db()
     assert webhook.status == "failed"
@@ -71,7 +71,7 @@ def test_tls_is_checked_against_the_name_though_we_connect_to_the_address(
     with receiving(server) as receiver:
         webhook = send(receiver.url(host=NAME))
         resolver = Resolver(["127.0.0.1"])
-        deliver(Caller(resolve=resolver, ssl_context=client, timeout_s=2))
+        deliver(Caller(resolve=resolver, ssl_context=client))
         (request,) = receiver.received
         assert request.headers["Host"] == f"{NAME}:{receiver.port}"
     assert names == [NAME]
@@ -87,7 +87,7 @@ def test_a_certificate_that_does_not_fit_is_refused(
     server, client = server_and_client_contexts(tmp_path, "other.example.com")
     with receiving(server) as receiver:
         webhook = send(receiver.url(host="other.example.com" if not trusted else NAME))
-        deliver(Caller(resolve=Resolver(["127.0.0.1"]), ssl_context=client if trusted else None, timeout_s=2))
+        deliver(Caller(resolve=Resolver(["127.0.0.1"]), ssl_context=client if trusted else None))
         assert receiver.received == []
     assert "CERTIFICATE_VERIFY_FAILED" in webhook.attempts.get().error
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import time
+import threading
 from decimal import Decimal
 from typing import Any, ClassVar
 
@@ -50,9 +50,13 @@ class Tips(AccountAPIView):
 
 
 class Slow(AccountAPIView):
+    """Takes until another request was refused meanwhile."""
+
+    other_was_refused = threading.Event()
+
     def post(self, request: Request, account: str) -> HttpResponse:
         made = Organization.objects.create(name=NoteSerializer(data=request.data).parsed()["name"])
-        time.sleep(0.5)
+        self.other_was_refused.wait(60)
         return answer({"id": made.pk}, status=201)
 
 

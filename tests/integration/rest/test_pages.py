@@ -38,7 +38,7 @@ ROW = st.tuples(st.sampled_from("abc"), st.integers(0, 3))
 
 
 class Pages(TestCase):
-    @settings(max_examples=40, deadline=None)
+    @settings(max_examples=40)
     @given(
         ordering=st.sampled_from(list(ORDERINGS)),
         limit=st.integers(1, 5),
