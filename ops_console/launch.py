@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import shutil
 import signal
-import socket
+import ssl
 import subprocess
 import sys
 import time
@@ -16,7 +16,6 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING
@@ -27,7 +26,9 @@ from django.core.exceptions import ImproperlyConfigured
 from environs import EnvError
 from rich.console import Console
 
+from ops_console.certificates import own_certificate
 from ops_console.leash import adopt_orphans, end_with_parent, leashed
+from ops_console.listening import Addresses, default_public_url, wants_tls
 from ops_console.processes import STARTED, end_descendants
 from ops_console.var_dir import PROJECT, CannotStart, Running, VarDir, is_set, var_dir
 from ops_console.welcome import welcome
@@ -77,16 +78,16 @@ def stop_once(number: int, frame: FrameType | None) -> None:
 
 def run() -> None:
     """Start everything, then wait for the end. Raises: CannotStart, Stopped."""
-    address = Address.from_environment()
+    addresses = Addresses.from_environment()
     home = var_dir()
     home.make()
     with ExitStack() as stack:
         claim(home)
         stack.callback(home.release)
-        address.check_free()
+        addresses.check_free()
         servers = stack.enter_context(own_servers(home))
         data = servers.data if servers else None
-        set_variables(home, address)
+        set_variables(home, addresses)
         check_settings()
         check_servers()
         if servers:
@@ -94,7 +95,7 @@ def run() -> None:
         publish(home, data)
         prepare(has_own_database=data is not None)
         keeper = stack.enter_context(processes())
-        wait_until_ready(address, keeper)
+        wait_until_ready(addresses, keeper)
         keeper.send_signal(STARTED)
         console.print(welcome(home.path, data), markup=False)
         while keeper.poll() is None:
@@ -102,42 +103,6 @@ def run() -> None:
                 servers.revive(lambda name: console.print(f"{name} has ended. Starting it again ..."))
             time.sleep(WATCH_S)
         raise CannotStart("The processes' keeper has ended, so all were stopped: what was printed above tells why.")
-
-
-@dataclass(frozen=True)
-class Address:
-    """Where the web process listens."""
-
-    host: str
-    port: int
-
-    @classmethod
-    def from_environment(cls) -> Address:
-        """Read ``HOST`` and ``PORT``. Raises: CannotStart."""
-        port = os.environ.get("PORT") or "8000"
-        if not (port.isdecimal() and 0 < int(port) < 65536):
-            raise CannotStart(f"PORT is {port!r}: set it to a number from 1 to 65535.")
-        return cls(host=os.environ.get("HOST") or "127.0.0.1", port=int(port))
-
-    def check_free(self) -> None:
-        """Bind the port and let go: the web server itself would share a taken port in silence. Raises: CannotStart."""
-        family = socket.AF_INET6 if ":" in self.host else socket.AF_INET
-        with socket.socket(family, socket.SOCK_STREAM) as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind((self.host, self.port))
-                probe.listen()
-            except OSError as error:
-                raise CannotStart(
-                    f"Cannot listen on {self.host}:{self.port} ({error.strerror}): "
-                    "end the program that does, or choose another port with PORT=8080."
-                ) from None
-
-    @property
-    def local_url(self) -> str:
-        """The URL this machine reaches the web process at."""
-        host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self.host, self.host)  # noqa: S104 - compared, not bound
-        return f"http://[{host}]:{self.port}" if ":" in host else f"http://{host}:{self.port}"
 
 
 def claim(home: VarDir) -> None:
@@ -148,7 +113,8 @@ def claim(home: VarDir) -> None:
     if running is None or running.is_console:
         where = f" at {running.environment.get('PUBLIC_URL')} (process {running.pid})" if running else ""
         raise CannotStart(
-            f"A console is already running on {home.path}{where}: stop it, or set VAR_DIR and PORT for a second one."
+            f"A console is already running on {home.path}{where}: "
+            "stop it, or set VAR_DIR, PORT and GRPC_PORT for a second one."
         )
     raise CannotStart(
         f"A management command (process {running.pid}) is using {home.path}: try again when it has ended."
@@ -171,7 +137,7 @@ def own_servers(home: VarDir) -> Iterator[EmbeddedServers | None]:
             console.print("Stopping the servers ...")
 
 
-def set_variables(home: VarDir, address: Address) -> None:
+def set_variables(home: VarDir, addresses: Addresses) -> None:
     """Set what the processes read beside the servers' variables."""
     metrics = home.path / "metrics"
     shutil.rmtree(metrics, ignore_errors=True)
@@ -179,14 +145,17 @@ def set_variables(home: VarDir, address: Address) -> None:
     programs = str(Path(sys.executable).parent)
     os.environ.update(
         VAR_DIR=str(home.path),
-        HOST=address.host,
-        PORT=str(address.port),
+        HOST=addresses.web.host,
+        PORT=str(addresses.web.port),
+        GRPC_PORT=str(addresses.grpc.port),
         PROMETHEUS_MULTIPROC_DIR=str(metrics),
         PYTHONUNBUFFERED="1",
         PATH=os.pathsep.join([programs, os.environ.get("PATH", os.defpath)]),
     )
-    # Passkeys refuse an IP address, so the address shown is this one.
-    os.environ.setdefault("PUBLIC_URL", f"http://localhost:{address.port}")
+    if wants_tls() and not os.environ.get("TLS_CERTIFICATE"):
+        certificate, key = own_certificate(home.path / "tls")
+        os.environ.update(TLS_CERTIFICATE=str(certificate), TLS_KEY=str(key))
+    os.environ.setdefault("PUBLIC_URL", default_public_url())
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "ops_console.settings")
     if os.geteuid() == 0:
         # Whoever runs this as root knows it.
@@ -248,7 +217,17 @@ def last_line(error: Exception) -> str:
 
 def publish(home: VarDir, data: Path | None) -> None:
     """Tell other processes on this ``VAR_DIR`` how to join."""
-    names = ("DATABASE_URL", "REDIS_URL", "SECRET_KEY", "METRICS_TOKEN", "DEMO", "PUBLIC_URL", "HOST", "PORT")
+    names = (
+        "DATABASE_URL",
+        "REDIS_URL",
+        "SECRET_KEY",
+        "METRICS_TOKEN",
+        "DEMO",
+        "PUBLIC_URL",
+        "HOST",
+        "PORT",
+        "GRPC_PORT",
+    )
     variables = {name: os.environ[name] for name in names if name in os.environ}
     home.publish(Running(pid=os.getpid(), is_console=True, environment=variables, data=str(data or "")))
 
@@ -280,13 +259,13 @@ def python(module: str, *arguments: str) -> list[str]:
     return leashed([sys.executable, "-m", module, *arguments], on_parent_death=signal.SIGTERM)
 
 
-def wait_until_ready(address: Address, keeper: subprocess.Popen[bytes]) -> None:
+def wait_until_ready(addresses: Addresses, keeper: subprocess.Popen[bytes]) -> None:
     """Return when everything is fine, the worker's heartbeat included. Raises: CannotStart."""
     deadline = time.monotonic() + READY_S
-    url = f"{address.local_url}/readyz?all=1"
+    url = f"{addresses.web.local_url}/readyz?all=1"
     while time.monotonic() < deadline and keeper.poll() is None:
         # The heartbeat comes last; each answer before that would be a failure in the log.
-        if has_heartbeat() and ask(url)[0] == 200:
+        if has_heartbeat() and addresses.grpc.is_open() and ask(url)[0] == 200:
             return
         time.sleep(POLL_S)
     if keeper.poll() is not None:
@@ -297,12 +276,19 @@ def wait_until_ready(address: Address, keeper: subprocess.Popen[bytes]) -> None:
 def ask(url: str) -> tuple[int, str]:
     """The status and body of the answer; status 0 when there is none."""
     try:
-        with urllib.request.urlopen(url, timeout=5) as answer:  # noqa: S310 - our own http address
+        with urllib.request.urlopen(url, timeout=5, context=trusting()) as answer:  # noqa: S310 - our own address
             return answer.status, answer.read(2000).decode(errors="replace")
     except urllib.error.HTTPError as error:
         return error.code, error.read(2000).decode(errors="replace")
     except OSError as error:
         return 0, str(error)
+
+
+def trusting() -> ssl.SSLContext:
+    """TLS to ourselves: whose certificate it is does not matter."""
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    return context
 
 
 if __name__ == "__main__":

@@ -15,12 +15,19 @@ def welcome(var_dir: Path, data: Path | None) -> str:
     """One block: the address, the sign-in, a request to try, and how to stop."""
     url = os.environ["PUBLIC_URL"]
     lines = [f"Pigeon ops console is ready at {url}", ""]
-    lines += [f"  Console    {url}/admin/", *_sign_in(var_dir), f"  REST API   {url}/api/docs/"]
+    lines += [f"  Console    {url}/admin/", *_sign_in(var_dir), f"  REST API   {url}/api/docs/", *_rpc(url)]
     lines += _try_it(var_dir, url)
     if data is not None and data != var_dir:
         lines.append(f"  Database   {data}, because user nobody may not enter {var_dir}")
     lines += ["", "Press Ctrl-C to stop."]
     return "\n".join([RULE, *lines, RULE])
+
+
+def _rpc(url: str) -> list[str]:
+    lines = [f"  RPC        {url}/pidgr.v1.* by Connect and gRPC-Web; native gRPC on port {os.environ['GRPC_PORT']}"]
+    if os.environ.get("TLS"):
+        lines.append(f"  TLS        clients trust {os.environ['TLS_CERTIFICATE']}")
+    return lines
 
 
 def _sign_in(var_dir: Path) -> list[str]:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from ops_console.embedded.postgres import Postgres
 from ops_console.embedded.valkey import Valkey
+from ops_console.listening import default_public_url
 from ops_console.var_dir import CannotStart, Running, VarDir, is_set, var_dir, write_private
 
 # How long another process may take from claiming VAR_DIR to running its servers, initdb included.
@@ -43,7 +44,7 @@ class EmbeddedServers:
 @contextmanager
 def embedded_servers(folder: Path, report: Callable[[str], None]) -> Iterator[EmbeddedServers]:
     """Run the servers that no variable names, for as long as the context lasts. Raises: CannotStart."""
-    url = os.environ.get("PUBLIC_URL") or f"http://localhost:{os.environ.get('PORT') or 8000}"
+    url = os.environ.get("PUBLIC_URL") or default_public_url()
     servers = EmbeddedServers(variables={**_secrets(folder), "VAR_DIR": str(folder), "PUBLIC_URL": url})
     with ExitStack() as stack:
         if not is_set("DATABASE_URL"):

@@ -55,13 +55,16 @@ class NativeServer:
         self.health = HealthServicer()
         health_pb2_grpc.add_HealthServicer_to_server(self.health, self.server)
         self._stopping = threading.Event()
-        if certificate is None:
-            self.server.add_insecure_port(address)
-        else:
-            self.server.add_secure_port(address, _credentials(certificate))
+        self.address = address
+        self.certificate = certificate
 
     def start(self) -> None:
+        """Listen, once all is there to answer with. Raises: RuntimeError, OSError."""
         self._tell_health()
+        if self.certificate is None:
+            self.server.add_insecure_port(self.address)
+        else:
+            self.server.add_secure_port(self.address, _credentials(self.certificate))
         self.server.start()
 
     def wait(self) -> None:

@@ -35,7 +35,7 @@ class Console:
 
     def __post_init__(self) -> None:
         self.output = self.var_dir.parent / f"{self.var_dir.name}.out"
-        self.variables = {"PORT": str(free_port()), "DEMO": "0", **self.variables}
+        self.variables = {"PORT": str(free_port()), "GRPC_PORT": str(free_port()), "DEMO": "0", **self.variables}
 
     def start(self) -> Console:
         self.launch()

@@ -19,7 +19,7 @@ MAKE = MODEL + "; Organization.objects.create(name='Loft {0}')"
 NAMES = MODEL + "; print(*Organization.objects.values_list('name', flat=True).order_by('name'), sep=', ')"
 AUTHENTICATE = "from django.contrib.auth import authenticate; print(authenticate(email='{0}', password='{1}'))"
 FORGET_HEARTBEAT = "from ops_console.launch import forget_heartbeat; forget_heartbeat()"
-PROGRAMS = ("bin/postgres", "valkey-server", "granian", "ops_console worker", "ops_console beat")
+PROGRAMS = ("bin/postgres", "valkey-server", "granian", "rungrpc", "ops_console worker", "ops_console beat")
 
 
 def test_a_console_leaves_nothing_running_and_keeps_its_data(new_console: NewConsole) -> None:

@@ -14,14 +14,21 @@ from tests.acceptance.launch.consoles import Console, free_port
 NewConsole = Callable[..., Console]
 
 
-def test_a_port_in_use(new_console: NewConsole) -> None:
+@pytest.mark.parametrize("variable", ["PORT", "GRPC_PORT"])
+def test_a_port_in_use(new_console: NewConsole, variable: str) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
-        said = new_console(variables={"PORT": str(taken.getsockname()[1])}).refusal()
+        said = new_console(variables={variable: str(taken.getsockname()[1])}).refusal()
     assert said.startswith("Cannot listen on 127.0.0.1:")
     assert "\n" not in said
-    assert "choose another port" in said
+    assert f"choose another port with {variable}." in said
+
+
+def test_one_port_for_both(new_console: NewConsole) -> None:
+    port = str(free_port())
+    said = new_console(variables={"PORT": port, "GRPC_PORT": port}).refusal()
+    assert said == f"PORT and GRPC_PORT are both {port}: each needs one of its own."
 
 
 @pytest.mark.parametrize("port", ["http", "0", "70000", "-1"])

@@ -25,14 +25,13 @@ class Command(BaseCommand):
         certificate = None
         if settings.TLS_CERTIFICATE:
             certificate = Certificate(Path(settings.TLS_CERTIFICATE), Path(settings.TLS_KEY))
-        try:
-            server = NativeServer(
-                f"{host}:{settings.GRPC_PORT}", n_threads=settings.GRPC_THREADS, certificate=certificate
-            )
-        except (RuntimeError, OSError) as error:
-            raise CommandError(f"Cannot serve on {host}:{settings.GRPC_PORT}: {error}") from None
+        address = f"{host}:{settings.GRPC_PORT}"
+        server = NativeServer(address, n_threads=settings.GRPC_THREADS, certificate=certificate)
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: server.stop())
-        server.start()
+        try:
+            server.start()
+        except (RuntimeError, OSError) as error:
+            raise CommandError(f"Cannot serve on {address}: {error}") from None
         server.wait()
         server.finish(options["grace"])
