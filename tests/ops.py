@@ -105,8 +105,8 @@ def refund(of: Message | None = None, amount: str = "0.01", *, by: Person | None
     )
 
 
-def waiting_refund() -> Refund:
+def waiting_refund(of: Account | None = None) -> Refund:
     """One above the four-eyes limit: the message must cost enough, so it is insured highly."""
-    message = queued(insured_value=Decimal(500))
+    message = queued(of, insured_value=Decimal(500))
     assert message.cost > Decimal("5.00"), message.cost
     return refund(message, "5.01")

@@ -1,10 +1,11 @@
-"""What the list of credentials can be narrowed by."""
+"""What lists of credentials and keys can be narrowed by."""
 
 from __future__ import annotations
 
 from django_filters import rest_framework as filters
 
-from ops_console.access.models import AccountCredential
+from ops_console.access.models import AccountCredential, ApiKey, ServiceKey, ServiceScope
+from ops_console.rest.filters import InstantFilter
 
 
 class CredentialFilter(filters.FilterSet):
@@ -14,4 +15,24 @@ class CredentialFilter(filters.FilterSet):
 
     class Meta:
         model = AccountCredential
+        fields: tuple[str, ...] = ()
+
+
+class ApiKeyFilter(filters.FilterSet):
+    organization = filters.UUIDFilter(field_name="organization_id")
+    creator = filters.UUIDFilter(field_name="creator_id", label="The id of a member.")
+    revoked = filters.BooleanFilter(field_name="revoked_at", lookup_expr="isnull", exclude=True)
+    expiresBefore = InstantFilter(field_name="expires_at", lookup_expr="lt")  # noqa: N815 - as in the address
+
+    class Meta:
+        model = ApiKey
+        fields: tuple[str, ...] = ()
+
+
+class ServiceKeyFilter(filters.FilterSet):
+    scope = filters.ChoiceFilter(choices=ServiceScope.choices)
+    revoked = filters.BooleanFilter(field_name="revoked_at", lookup_expr="isnull", exclude=True)
+
+    class Meta:
+        model = ServiceKey
         fields: tuple[str, ...] = ()

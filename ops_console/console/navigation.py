@@ -31,7 +31,12 @@ SECTIONS: tuple[tuple[str, tuple[tuple[str, str, str], ...]], ...] = (
         "Customers",
         (
             ("Organizations", "apartment", "organizations.organization"),
+            ("Members", "groups", "organizations.member"),
+            ("Roles", "badge", "organizations.role"),
+            ("Teams", "diversity_3", "organizations.team"),
+            ("Groups", "forum", "organizations.group"),
             ("Credentials", "key", "access.accountcredential"),
+            ("API keys", "vpn_key", "access.apikey"),
             ("Address books", "contacts", "pigeon_messages.recipient"),
         ),
     ),
@@ -40,6 +45,7 @@ SECTIONS: tuple[tuple[str, tuple[tuple[str, str, str], ...]], ...] = (
         (
             ("People", "group", "organizations.person"),
             ("Staff groups", "shield_person", "auth.group"),
+            ("Service keys", "passkey", "access.servicekey"),
             ("Audit trail", "history", "audit.auditentry"),
         ),
     ),

@@ -18,8 +18,10 @@ from messages.services import steering
 from ops_console.access.models import AccountCredential
 from ops_console.ledger.models import Refund
 from ops_console.organizations.models import Organization, Person
+from ops_console.organizations.rights import Right
 from ops_console.outbox.models import Webhook
 from ops_console.outbox.services import NewWebhook, enqueue
+from tests import bearers, tenants
 from tests.factories import COMMAND, NOW, credential, message
 from tests.ops import recipient
 
@@ -27,6 +29,8 @@ from .conftest import list_of, page_of
 
 CONSOLE = (
     "access.AccountCredential",
+    "access.ApiKey",
+    "access.ServiceKey",
     "audit.AuditEntry",
     "auth.Group",
     "couriers.Courier",
@@ -50,6 +54,8 @@ INLINE = re.compile(r"<script(?![^>]*\bsrc=)[^>]*>\s*\S|\son(?:click|load|submit
 def everything(enroute: Message) -> Message:
     """At least one row of whatever staff look at."""
     credential(enroute.account)
+    bearers.api_key(tenants.member(enroute.organization, Right.ORG_READ), Right.ORG_READ)
+    bearers.service_key("render")
     recipient(enroute.account)
     message(enroute.account)
     steering.lose_couriers(msg_ids=[enroute.msg_id], reason="Hawk.", actor=COMMAND, now=NOW)

@@ -14,15 +14,18 @@ from django.utils import timezone
 from messages.models import Message
 from messages.services.refunds import request_refund
 from ops_console.access.actors import Actor
+from ops_console.organizations.rights import Right
 from ops_console.outbox import services as outbox
 from ops_console.outbox.services import NewWebhook
-from tests import factories, fleets, ops
+from tests import bearers, factories, fleets, ops, tenants
 from tests.factories import PHOENIX
 
 from .conftest import list_of
 
 LISTS = (
     "access.AccountCredential",
+    "access.ApiKey",
+    "access.ServiceKey",
     "audit.AuditEntry",
     "couriers.Courier",
     "couriers.Place",
@@ -43,6 +46,8 @@ def grow(first: int, n: int) -> None:
     for number in range(first, first + n):
         sent = factories.message(now=now)
         factories.credential(sent.account)
+        bearers.api_key(tenants.member(sent.organization, Right.ORG_READ), Right.ORG_READ)
+        bearers.service_key("render")
         ops.recipient(sent.account)
         asking = Actor.staff(factories.member_of_staff("Finance"))
         request_refund(msg_id=sent.msg_id, amount=sent.cost, reason="Late.", actor=asking, now=now)

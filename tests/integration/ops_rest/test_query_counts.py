@@ -10,8 +10,8 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from ops_console.ledger.models import Account
-from tests import factories, ops
-from tests.integration.ops_rest.scenarios import webhook
+from ops_console.organizations.rights import Right
+from tests import bearers, factories, ops, tenants, webhooks
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("places")]
 numbers = count(500)
@@ -25,6 +25,11 @@ def new_person(of: Account) -> None:
     factories.member_of_staff("Auditor")
 
 
+def new_key(of: Account) -> None:
+    assert of.organization
+    bearers.api_key(tenants.member(of.organization, Right.ORG_READ), Right.ORG_READ)
+
+
 # Each makes one row more, or several.
 ONE_MORE: dict[str, Callable[[Account], object]] = {
     "messages": ops.queued,
@@ -35,7 +40,9 @@ ONE_MORE: dict[str, Callable[[Account], object]] = {
     "entries": ops.queued,
     "refunds": refund,
     "organizations": lambda of: factories.organization(),
-    "webhooks": lambda of: webhook(),
+    "webhooks": lambda of: webhooks.waiting(of.organization),
+    "api-keys": lambda of: new_key(of),
+    "service-keys": lambda of: bearers.service_key("render"),
     "audit": factories.credential,
     "people": new_person,
 }

@@ -14,7 +14,11 @@ from rest_framework.request import Request
 from ops_console.access import services
 from ops_console.access.filters import CredentialFilter
 from ops_console.access.models import AccountCredential
-from ops_console.access.serializers import CredentialSerializer, IssuedCredentialSerializer, NewCredentialSerializer
+from ops_console.access.serializers.credentials import (
+    CredentialSerializer,
+    IssuedCredentialSerializer,
+    NewCredentialSerializer,
+)
 from ops_console.errors import NotFound
 from ops_console.ledger.models import Account
 from ops_console.rest.pagination import Orderings

@@ -1,0 +1,1 @@
+"""The operations API of what lets callers in."""

@@ -1,0 +1,1 @@
+"""What the operations API of what lets callers in shows and takes."""

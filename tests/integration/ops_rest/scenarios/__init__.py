@@ -1,0 +1,8 @@
+"""Requests for every row of the policy table that has a route; a subject a module."""
+
+from __future__ import annotations
+
+from tests.integration.ops_rest.scenarios import customers, keys, pigeon
+from tests.integration.ops_rest.scenarios.registry import SCENARIOS, Pair, Request
+
+__all__ = ["SCENARIOS", "Pair", "Request", "customers", "keys", "pigeon"]
