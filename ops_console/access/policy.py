@@ -124,6 +124,7 @@ POLICY: dict[tuple[str, str], Rule] = {
     ("sso-providers", "retrieve"): Rule("access.view_ssoprovider", READ),
     ("sso-providers", "create"): Rule("access.add_ssoprovider", WRITE),
     ("sso-providers", "delete"): Rule("access.delete_ssoprovider", WRITE),
+    ("sso-providers", "prove"): Rule("access.change_ssoprovider", WRITE),
     ("sso-providers", "check"): Rule(anyone=True),
     ("templates", "list"): Rule(rights=(Right.TEMPLATES_READ,)),
     ("templates", "retrieve"): Rule(rights=(Right.TEMPLATES_READ,)),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import secrets
-from collections.abc import Sequence
 from ipaddress import ip_address
 
 import dns.exception
@@ -13,7 +12,7 @@ import dns.rdatatype
 import dns.resolver
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
-from dns.nameserver import Do53Nameserver, Nameserver
+from dns.nameserver import Do53Nameserver
 from dns.rdtypes.txtbase import TXTBase
 
 from ops_console.access.models import ProofAnswer
@@ -74,7 +73,7 @@ def _resolver() -> dns.resolver.Resolver:
     return resolver
 
 
-def name_servers(text: str) -> Sequence[str | Nameserver]:
+def name_servers(text: str) -> list[Do53Nameserver]:
     """Addresses by comma, each with a port if it is not 53: ``192.0.2.1``, ``192.0.2.1:5353``, ``[2001:db8::1]:53``."""
     try:
         return [_name_server(part.strip()) for part in text.split(",")]
@@ -82,7 +81,7 @@ def name_servers(text: str) -> Sequence[str | Nameserver]:
         raise ImproperlyConfigured(f"SSO_DNS_RESOLVER is {text}: give addresses, as in 192.0.2.1:53.") from error
 
 
-def _name_server(text: str) -> Nameserver:
+def _name_server(text: str) -> Do53Nameserver:
     host, colon, port = text.rpartition(":")
     if not colon or text.endswith("]") or ("]" not in text and text.count(":") > 1):
         host, port = text, str(PORT)

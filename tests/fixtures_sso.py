@@ -1,0 +1,42 @@
+"""An identity provider and a name server on loopback, which the product is set to trust."""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from pytest_django import Settings
+
+from tests.fakes.certificates import CA_FILE, server_and_client_contexts
+from tests.fakes.identity_provider import IdentityProvider, providing
+from tests.fakes.name_server import NameServer, answering
+
+IDP_NAME = "idp.customer.example"
+
+
+@pytest.fixture(scope="session")
+def idp_certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[ssl.SSLContext, Path]:
+    """TLS for the provider, and the file with the authority to trust."""
+    folder = tmp_path_factory.mktemp("idp")
+    server, _ = server_and_client_contexts(folder, IDP_NAME)
+    return server, folder / CA_FILE
+
+
+@pytest.fixture
+def idp(idp_certificate: tuple[ssl.SSLContext, Path], settings: Settings) -> Iterator[IdentityProvider]:
+    """A provider that has no documents yet."""
+    server, ca_file = idp_certificate
+    settings.SSO_ALLOW_LOOPBACK = True
+    settings.SSO_CA_FILE = str(ca_file)
+    with providing(server) as provider:
+        yield provider
+
+
+@pytest.fixture
+def name_server(settings: Settings) -> Iterator[NameServer]:
+    """A name server that knows no name yet."""
+    with answering() as server:
+        settings.SSO_DNS_RESOLVER = server.address
+        yield server
