@@ -8,7 +8,7 @@ from uuid import UUID
 
 from django.db import transaction
 
-from ops_console.access import services
+from ops_console.access import policy, services
 from ops_console.access.actors import Actor
 from ops_console.ledger import services as ledger
 from ops_console.ledger.models import Account
@@ -42,6 +42,8 @@ def open_customer(
         Forbidden: the actor may not.
         InvalidInput: at ``name``, ``admin_email``, ``account`` or ``region``.
     """
+    # A person may open an organization for himself, but no account of one.
+    policy.require(actor, "accounts", "create")
     with transaction.atomic():
         founded = organizations.create_organization(name=name, admin_email=admin_email, actor=actor, now=now)
         organization_id = founded.organization.id

@@ -36,6 +36,7 @@ TONES = {
     "lost": "danger",
     "active": "success",
     "invited": "info",
+    "deactivated": "danger",
     "revoked": "danger",
     "ok": "success",
     "degraded": "danger",

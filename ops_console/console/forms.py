@@ -82,5 +82,5 @@ def whole_number(label: str, *, help_text: str = "") -> forms.IntegerField:
     return forms.IntegerField(label=label, required=False, widget=UnfoldAdminIntegerFieldWidget(), help_text=help_text)
 
 
-def choice(label: str, choices: Sequence[tuple[str, str]]) -> forms.ChoiceField:
-    return forms.ChoiceField(label=label, choices=choices, widget=UnfoldAdminSelectWidget())
+def choice(label: str, choices: Sequence[tuple[str, str]], *, required: bool = True) -> forms.ChoiceField:
+    return forms.ChoiceField(label=label, choices=choices, required=required, widget=UnfoldAdminSelectWidget())

@@ -31,6 +31,10 @@ class TenantQuerySet(models.QuerySet[M]):
 class OrganizationQuerySet(TenantQuerySet["Organization"]):
     tenant_field = "pk"
 
+    def for_list(self) -> Self:
+        """Without workflows and mappings."""
+        return self.defer("default_workflow", "sso_attribute_mappings")
+
     def named(self, text: str) -> Organization:
         """The organization of that id or exact name.
 
@@ -47,6 +51,10 @@ class OrganizationQuerySet(TenantQuerySet["Organization"]):
 
 
 class MemberQuerySet(TenantQuerySet["Member"]):
+    def for_list(self) -> Self:
+        """With person and role, and without profiles."""
+        return self.select_related("person", "role").defer("profile")
+
     def with_person_and_role(self) -> Self:
         return self.select_related("person", "role", "organization")
 

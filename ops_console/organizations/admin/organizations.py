@@ -9,16 +9,23 @@ from django.contrib import admin
 from ops_console.console import display, forms
 from ops_console.console.actions import Call, Report, Scope, ServiceAction
 from ops_console.console.base import ConsoleAdmin
-from ops_console.console.registry import Part
 from ops_console.organizations import services
-from ops_console.organizations.models import Member, Organization
+from ops_console.organizations.models import CompanySize, Industry, Organization
 
-SHOWN = 50
+# What is told stays until it is told otherwise.
+NOT_TOLD = ("", "Not told")
 
 
 class OrganizationForm(forms.ConsoleForm):
     name = forms.line("Name")
     admin_email = forms.email("First administrator's e-mail", help_text="A known person, or a new one.")
+
+
+class ChangeForm(forms.ReasonForm):
+    field_order = ("name", "industry", "company_size", "reason")
+    name = forms.line("Name")
+    industry = forms.choice("Industry", (NOT_TOLD, *Industry.choices), required=False)
+    company_size = forms.choice("People who work there", (NOT_TOLD, *CompanySize.choices), required=False)
 
 
 class RateForm(forms.ReasonForm):
@@ -31,6 +38,13 @@ def create(call: Call) -> Report:
     founded = services.create_organization(actor=call.actor, now=call.now, **call.given)
     url = display.url_of(founded.organization)
     return Report(text=f"{founded.organization.name} was opened. Open an account of it next.", url=url)
+
+
+def update(call: Call) -> Report:
+    organization = services.update_organization(
+        organization_id=call.target.pk, actor=call.actor, now=call.now, **call.given
+    )
+    return Report(text=f"{organization.name} was changed.")
 
 
 def set_rate(call: Call) -> Report:
@@ -49,6 +63,21 @@ CREATE = ServiceAction(
     form=OrganizationForm,
     icon="add",
 )
+UPDATE = ServiceAction(
+    name="update",
+    label="Change",
+    resource="organizations",
+    right="update",
+    run=update,
+    initial=lambda organization: {
+        "name": organization.name,
+        "industry": organization.industry,
+        "company_size": organization.company_size,
+    },
+    scope=Scope.ONE,
+    form=ChangeForm,
+    icon="edit",
+)
 SET_RATE = ServiceAction(
     name="rate",
     label="Set request rate",
@@ -65,39 +94,18 @@ SET_RATE = ServiceAction(
 )
 
 
-def members(organization: Organization) -> dict[str, Any]:
-    rows = Member.objects.filter(organization=organization).select_related("person", "role").order_by("created_at")
-    return display.table(
-        "Members",
-        ("Person", "Name", "Role", "Status", "Since"),
-        [
-            (row.person.email, row.name, row.role.name, display.badge(row.status), display.moment(row.created_at))
-            for row in rows[:SHOWN]
-        ],
-        empty="It has no member.",
-        note=f"The first {SHOWN}.",
-    )
-
-
-def roles(organization: Organization) -> dict[str, Any]:
-    return display.table(
-        "Roles",
-        ("Role", "Rights"),
-        [(role.name, ", ".join(role.rights)) for role in organization.roles.order_by("created_at", "name")[:SHOWN]],
-        empty="It has no role.",
-    )
-
-
 @admin.register(Organization)
 class OrganizationAdmin(ConsoleAdmin):
     resource = "organizations"
     audited_as = ("organization", "pk")
-    service_actions = (CREATE, SET_RATE)
-    parts = (Part("organizations", members), Part("organizations", roles))
+    service_actions = (CREATE, UPDATE, SET_RATE)
     empty_text = "There are no organizations yet. Open one here, or with 'manage.py createorg'."
 
-    list_display = ("name", "id", "rate_per_s", "rate_burst", "created_at")
+    list_display = ("name", "id", "member_count", "rate_per_s", "rate_burst", "created_at")
     search_fields = ("name",)
     search_help_text = "Name"
     ordering = ("-created_at", "-id")
-    fields = ("name", "id", "rate_per_s", "rate_burst", "created_at")
+    fields = ("name", "id", "industry", "company_size", "member_count", "rate_per_s", "rate_burst", "created_at")
+
+    def list_rows(self, rows: Any) -> Any:
+        return rows.for_list()
