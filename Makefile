@@ -12,7 +12,7 @@ help: ## Say what each target does
 run: .venv/run ## Run the whole console on this machine; Ctrl-C stops it
 	@exec $(PYTHON) -m ops_console.launch --stop-with-parent
 
-test: .venv/dev ## Run the tests, on servers of their own
+test: .venv/dev node_modules/.made ## Run the tests, on servers of their own
 	@exec $(PYTHON) -m pytest -n 2 -m "not faults"
 
 faults: .venv/dev ## Run the long fault tests
@@ -36,6 +36,10 @@ types: .venv/dev ## Check the types
 check: lint types ## Everything that needs no test run: lint, types, import contracts, protos, migrations
 	@$(PYTHON) proto/generate.py --check
 	@exec $(PYTHON) manage.py makemigrations --check --dry-run
+
+# What Node's clients are made of; without npm the tests of them are skipped.
+node_modules/.made: package.json package-lock.json
+	@if command -v npm >/dev/null; then npm ci --silent && touch $@; fi
 
 .venv/run: requirements.txt
 	@sh .ci/venv requirements.txt && touch $@

