@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from ops_console.organizations.admin import organizations, people
+from ops_console.organizations.admin import members, organizations, people, roles, rosters
 
-__all__ = ["organizations", "people"]
+__all__ = ["members", "organizations", "people", "roles", "rosters"]

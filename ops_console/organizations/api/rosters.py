@@ -4,22 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
-from uuid import UUID
 
 from django.db.models import QuerySet
 from django.http import HttpResponse
 from drf_spectacular.drainage import isolate_view_method
-from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_view
+from drf_spectacular.utils import extend_schema, extend_schema_view
 from rest_framework.decorators import action
 from rest_framework.mixins import ListModelMixin
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from ops_console.errors import InvalidInput, NotFound
+from ops_console.organizations.api.members import id_of
 from ops_console.organizations.filters import RosterFilter
 from ops_console.organizations.models import Group, Team
 from ops_console.organizations.serializers.rosters import (
-    MembershipsSerializer,
     NewRosterSerializer,
     RosterChangeSerializer,
     RosterMemberSerializer,
@@ -29,10 +27,7 @@ from ops_console.organizations.serializers.rosters import (
 from ops_console.organizations.services import rosters
 from ops_console.organizations.services.rosters import GROUPS, TEAMS, Kind
 from ops_console.rest.pagination import Orderings
-from ops_console.rest.problems import InvalidParameter
 from ops_console.rest.views import ResourceViewSet, answer
-
-ASKED = "userId"
 
 
 def described(kind: Kind[Any]) -> Callable[[type[RosterViewSet]], type[RosterViewSet]]:
@@ -44,7 +39,7 @@ def described(kind: Kind[Any]) -> Callable[[type[RosterViewSet]], type[RosterVie
             operation_id=f"opsList{name}s",
             summary=f"List {word}s",
             description=f"Oldest first. Without the right to see every {word}: those the caller is in. "
-            "`search` is any part of a name.",
+            "`user` narrows them to those a member is in; `search` is any part of a name.",
         ),
         retrieve=extend_schema(
             operation_id=f"opsGet{name}",
@@ -143,6 +138,7 @@ class RosterViewSet(ListModelMixin, ResourceViewSet):
             roster_id=id_of(pk),
             name=parsed.get("name"),
             description=parsed.get("description"),
+            reason=parsed.get("reason", ""),
             actor=self.actor,
             now=self.now,
         )
@@ -183,32 +179,6 @@ class GroupViewSet(RosterViewSet):
     resource = "groups"
     kind = GROUPS
     queryset = Group.objects.all()
-
-    @extend_schema(
-        operation_id="opsListGroupsOfMembers",
-        summary="List the groups of members",
-        description="One row for each member asked for, in that order, with all groups he is in.",
-        parameters=[
-            OpenApiParameter(ASKED, {"type": "array", "items": {"type": "string", "format": "uuid"}}, explode=True)
-        ],
-        responses=MembershipsSerializer,
-    )
-    @action(detail=False, methods=["get"], filter_backends=(), pagination_class=None)
-    def memberships(self, request: Request) -> HttpResponse:
-        asked = request.query_params.getlist(ASKED)
-        try:
-            told = rosters.memberships(user_ids=[id_of(text) for text in asked], actor=self.actor)
-        except (InvalidInput, NotFound) as error:
-            raise InvalidParameter.named(ASKED, error.message) from None
-        rows = [{"user_id": user_id, "groups": groups} for user_id, groups in told.items()]
-        return answer(MembershipsSerializer({"results": rows}).data)
-
-
-def id_of(text: str) -> UUID:
-    try:
-        return UUID(text)
-    except ValueError:
-        raise NotFound from None
 
 
 def shown(roster: Team | Group, **how: Any) -> HttpResponse:

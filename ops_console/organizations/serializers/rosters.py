@@ -5,6 +5,8 @@ from __future__ import annotations
 from rest_framework import serializers
 
 from ops_console.organizations.models import MemberStatus
+from ops_console.organizations.serializers.members import OWN, ReasonedSerializer
+from ops_console.organizations.services.checks import NAME_LENGTH
 from ops_console.organizations.services.rosters import DESCRIPTION_LENGTH, MOST_AT_ONCE
 from ops_console.rest.fields import InstantField, ListField, TextField
 from ops_console.rest.serializers import StrictSerializer
@@ -29,19 +31,19 @@ class RosterSerializer(StrictSerializer):
 class NewRosterSerializer(StrictSerializer):
     """A team or group to make."""
 
-    organization = serializers.UUIDField(required=False, help_text="Needed from staff; others make it in their own.")
-    name = TextField(max_length=200)
+    organization = serializers.UUIDField(required=False, help_text=OWN)
+    name = TextField(max_length=NAME_LENGTH)
     description = TextField(max_length=DESCRIPTION_LENGTH, required=False, allow_blank=True)
 
 
-class RosterChangeSerializer(StrictSerializer):
+class RosterChangeSerializer(ReasonedSerializer):
     """What to change; what is left out stays."""
 
-    name = TextField(max_length=200, required=False)
+    name = TextField(max_length=NAME_LENGTH, required=False)
     description = TextField(max_length=DESCRIPTION_LENGTH, required=False, allow_blank=True)
 
 
-class UserIdsSerializer(StrictSerializer):
+class UserIdsSerializer(ReasonedSerializer):
     """Members to add or to remove."""
 
     user_ids = ListField(child=serializers.UUIDField(), max_length=MOST_AT_ONCE, help_text="Of the organization.")
@@ -55,16 +57,3 @@ class RosterMemberSerializer(StrictSerializer):
     name = serializers.CharField(source="member.name")
     status = serializers.ChoiceField(choices=MemberStatus.choices, source="member.status")
     added_at = InstantField()
-
-
-class MembershipSerializer(StrictSerializer):
-    """A member with the groups he is in."""
-
-    user_id = serializers.UUIDField()
-    groups = RosterSerializer(many=True)
-
-
-class MembershipsSerializer(StrictSerializer):
-    """Members with their groups."""
-
-    results = MembershipSerializer(many=True)

@@ -139,7 +139,14 @@ def memberships(*, user_ids: Sequence[UUID], actor: Actor) -> dict[UUID, list[Gr
 
 
 def update_roster(
-    *, kind: Kind[R], roster_id: UUID, name: str | None, description: str | None, actor: Actor, now: datetime
+    *,
+    kind: Kind[R],
+    roster_id: UUID,
+    name: str | None,
+    description: str | None,
+    actor: Actor,
+    now: datetime,
+    reason: str = "",
 ) -> R:
     """Change what is given and differs; ``updated_at`` tells when that was last done.
 
@@ -165,11 +172,11 @@ def update_roster(
         roster.updated_at = now
         _save(kind, roster, update_fields=[*after, "updated_at"])
         changed = {field: before[field] for field in after}
-        _record(kind, roster, "update", before=changed, after=after, actor=actor, now=now)
+        _record(kind, roster, "update", before=changed, after=after, reason=reason, actor=actor, now=now)
     return roster
 
 
-def delete_roster(*, kind: Kind[R], roster_id: UUID, actor: Actor, now: datetime) -> None:
+def delete_roster(*, kind: Kind[R], roster_id: UUID, actor: Actor, now: datetime, reason: str = "") -> None:
     """Delete one with its entries; the members stay, and campaigns, which froze their audience.
 
     Raises:
@@ -183,11 +190,13 @@ def delete_roster(*, kind: Kind[R], roster_id: UUID, actor: Actor, now: datetime
                 current="default", wanted="deleted", message=f"The default {kind.word} can't be deleted."
             )
         before = {**_shown(roster), "member_count": roster.member_count}
-        _record(kind, roster, "delete", before=before, actor=actor, now=now)
+        _record(kind, roster, "delete", before=before, reason=reason, actor=actor, now=now)
         roster.delete()
 
 
-def add_members(*, kind: Kind[R], roster_id: UUID, user_ids: Sequence[UUID], actor: Actor, now: datetime) -> R:
+def add_members(
+    *, kind: Kind[R], roster_id: UUID, user_ids: Sequence[UUID], actor: Actor, now: datetime, reason: str = ""
+) -> R:
     """Put up to 100 members in; one who is in already, or is named twice, counts once. Same queries for 1 and 100.
 
     Raises:
@@ -204,11 +213,14 @@ def add_members(*, kind: Kind[R], roster_id: UUID, user_ids: Sequence[UUID], act
         if added:
             roster.members.add(*added, through_defaults={"added_at": now})
             _count(roster, len(added))
-            _record(kind, roster, "add_members", after={"members": [m.pk for m in added]}, actor=actor, now=now)
+            after = {"members": [member.pk for member in added]}
+            _record(kind, roster, "add_members", after=after, reason=reason, actor=actor, now=now)
     return roster
 
 
-def remove_members(*, kind: Kind[R], roster_id: UUID, user_ids: Sequence[UUID], actor: Actor, now: datetime) -> R:
+def remove_members(
+    *, kind: Kind[R], roster_id: UUID, user_ids: Sequence[UUID], actor: Actor, now: datetime, reason: str = ""
+) -> R:
     """Take up to 100 members out; one who is not in it is passed over. Same queries for 1 and 100.
 
     Raises:
@@ -228,8 +240,24 @@ def remove_members(*, kind: Kind[R], roster_id: UUID, user_ids: Sequence[UUID], 
         if removed:
             roster.members.remove(*removed)
             _count(roster, -len(removed))
-            _record(kind, roster, "remove_members", before={"members": [m.pk for m in removed]}, actor=actor, now=now)
+            before = {"members": [member.pk for member in removed]}
+            _record(kind, roster, "remove_members", before=before, reason=reason, actor=actor, now=now)
     return roster
+
+
+def ids_of(*, organization_id: UUID, emails: Sequence[str]) -> list[UUID]:
+    """The members with these e-mail addresses, in their order. One query.
+
+    Raises:
+        InvalidInput: at ``user_ids``: some are no member's of the organization.
+    """
+    wanted = [email.lower() for email in emails]
+    members = Member.objects.filter(organization=organization_id, person__email__in=wanted)
+    known = dict(members.values_list("person__email", "pk"))
+    unknown = [email for email in wanted if email not in known]
+    if unknown:
+        raise InvalidInput([FieldError(("user_ids",), f"There is no member {email}.", "unknown") for email in unknown])
+    return [known[email] for email in wanted]
 
 
 def description_faults(description: str) -> list[FieldError]:
@@ -324,6 +352,7 @@ def _record(
     *,
     before: Mapping[str, Any] | None = None,
     after: Mapping[str, Any] | None = None,
+    reason: str = "",
     actor: Actor,
     now: datetime,
 ) -> None:
@@ -335,5 +364,6 @@ def _record(
         organization_id=roster.organization_id,
         before=before,
         after=after,
+        reason=reason,
         at=now,
     )
