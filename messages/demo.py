@@ -16,6 +16,7 @@ from ops_console.access.actors import Actor
 from ops_console.access.onboarding import open_customer
 from ops_console.access.services import create_account_credential
 from ops_console.ledger.models import Account
+from ops_console.organizations.demo import load_members
 from ops_console.regions import Region
 
 ACTOR = Actor.command("loaddemo")
@@ -95,6 +96,14 @@ def load_customers(*, now: datetime) -> DemoLogin:
     """Make the customers that are missing, and a login for the first of them."""
     logins = [_login(customer, now=now) for customer in CUSTOMERS]
     return logins[0]
+
+
+def load_colleagues(*, now: datetime) -> int:
+    """Add the members that the first customer's organization misses; return how many it has beside its founder."""
+    customer = CUSTOMERS[0]
+    organization = Account.objects.get(username=customer.username).organization
+    assert organization is not None
+    return load_members(organization, domain=customer.admin_email.partition("@")[2], now=now)
 
 
 def load_messages(*, now: datetime, progress: Callable[[int], None]) -> None:

@@ -9,19 +9,20 @@ from django.core.management.base import BaseCommand
 from django.utils import timezone
 
 from couriers.demo import create_demo_fleet
-from messages.demo import load_customers, load_messages, n_messages
+from messages.demo import load_colleagues, load_customers, load_messages, n_messages
 from ops_console.imports.progress import progress_bar
 from ops_console.var_dir import write_private
 
 
 class Command(BaseCommand):
-    help = "Load the demo: a fleet, two customers and their messages. Running it again adds what is missing."
+    help = "Load the demo: a fleet, two customers, members and messages. Running it again adds what is missing."
 
     def handle(self, *args: Any, **options: Any) -> None:
         now = timezone.now()
         n_couriers = create_demo_fleet(now=now)
         login = load_customers(now=now)
         write_private(settings.VAR_DIR / "demo.json", json.dumps(asdict(login)) + "\n")
+        n_members = load_colleagues(now=now)
         with progress_bar("Demo messages", total=n_messages()) as progress:
             load_messages(now=now, progress=progress)
-        self.stdout.write(f"{n_couriers} couriers, 2 customers and {n_messages()} messages.")
+        self.stdout.write(f"{n_couriers} couriers, 2 customers, {n_members} members and {n_messages()} messages.")
