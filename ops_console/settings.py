@@ -257,6 +257,7 @@ UNFOLD: dict[str, Any] = {
     "SHOW_HISTORY": False,
     "SHOW_VIEW_ON_SITE": False,
     "ENVIRONMENT": "ops_console.console.theme.environment",
+    "LOGIN": {"form": "ops_console.console.passwords.SuperuserForm"},
     "STYLES": ["ops_console.console.theme.stylesheet"],
     "COLORS": {"primary": "ops_console.console.theme.primary"},
     "SIDEBAR": {"navigation": "ops_console.console.navigation.sidebar"},

@@ -54,6 +54,7 @@ def staff_urls() -> list[URLPattern | URLResolver]:
 urlpatterns: list[URLPattern | URLResolver] = [
     path("pigeon/v1/<str:account>/", include(pigeon_urls())),
     path("api/v1/", include(staff_urls())),
+    path("", include("ops_console.access.auth.urls")),
     path("api/schema/", SchemaView.as_view(), name="schema"),
     path("api/docs/", DocsView.as_view(), name="docs"),
     path("admin/", admin.site.urls),

@@ -236,7 +236,8 @@ class PasskeyChallenge(models.Model):
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     # Null: a sign-in, where nobody knows yet who it is.
     person = models.ForeignKey("organizations.Person", models.CASCADE, null=True, related_name="+")
-    challenge = models.BinaryField(max_length=64)
+    # Which the answer names.
+    challenge = models.BinaryField(max_length=64, unique=True)
     expires_at = models.DateTimeField()
 
     class Meta:

@@ -92,6 +92,7 @@ POLICY: dict[tuple[str, str], Rule] = {
     ("members", "set_role"): Rule("organizations.manage_member", MANAGE),
     ("members", "deactivate"): Rule("organizations.manage_member", MANAGE),
     ("members", "update_profile"): Rule("organizations.manage_member", MANAGE, member=True),
+    ("passkeys", "own"): Rule(person=True, founder=True),
     ("settings", "retrieve"): Rule(person=True),
     ("settings", "update"): Rule(person=True),
     ("roles", "list"): Rule("organizations.view_role", READ),

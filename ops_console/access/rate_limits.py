@@ -9,8 +9,10 @@ from __future__ import annotations
 import logging
 import math
 import time
+from collections.abc import Callable
 from functools import cache, lru_cache
 from ipaddress import IPv6Address, ip_address, ip_network
+from typing import TypeVar
 
 from django.conf import settings
 from redis.backoff import NoBackoff
@@ -18,7 +20,7 @@ from redis.exceptions import ConnectionError as ServerGone
 from redis.retry import Retry
 from throttled import RateLimiterType, Throttled
 from throttled.exceptions import StoreUnavailableError
-from throttled.rate_limiter import RateLimitResult
+from throttled.rate_limiter import RateLimitResult, RateLimitState
 from throttled.store import MemoryStore, RedisStore
 
 from ops_console.access.actors import Actor, ActorKind
@@ -26,6 +28,7 @@ from ops_console.errors import RateLimited
 from ops_console.organizations.models import Organization
 
 log = logging.getLogger(__name__)
+T = TypeVar("T")
 
 # A request waits no longer than this for Valkey.
 TIMEOUT_S = 0.25
@@ -54,13 +57,20 @@ class Limits:
 
     def count(self, algorithm: RateLimiterType, quota: str, key: str) -> RateLimitResult:
         """Count one event; ``quota`` reads "100/s burst 200". One round trip."""
+        return self._ask(algorithm, quota, lambda limiter: limiter.limit(key))
+
+    def look(self, algorithm: RateLimiterType, quota: str, key: str) -> RateLimitState:
+        """How many events are left, without counting one. One round trip."""
+        return self._ask(algorithm, quota, lambda limiter: limiter.peek(key))
+
+    def _ask(self, algorithm: RateLimiterType, quota: str, ask: Callable[[Throttled], T]) -> T:
         if time.monotonic() >= self.paused_until:
             try:
-                return limiter(self.shared, algorithm, quota).limit(key)
+                return ask(limiter(self.shared, algorithm, quota))
             except StoreUnavailableError as error:
                 self.paused_until = time.monotonic() + PAUSE_S
                 log.warning("Valkey does not answer (%s): this process counts requests for itself.", error.__cause__)
-        return limiter(self.own, algorithm, quota).limit(key)
+        return ask(limiter(self.own, algorithm, quota))
 
 
 @lru_cache(maxsize=1024)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from celery import shared_task
 from django.utils import timezone
 
 from ops_console.access import idempotency
-from ops_console.access.services import sessions, signing_keys
+from ops_console.access.services import codes, passkeys, sessions, signing_keys, sso_proofs
 
 
 @shared_task(ignore_result=True, time_limit=600)
@@ -15,6 +17,12 @@ def purge_idempotency() -> None:
     now = timezone.now()
     while idempotency.purge(now=now) == idempotency.PURGE_BATCH:
         pass
+
+
+@shared_task(ignore_result=True, time_limit=120)
+def ask_for_proofs() -> None:
+    """Ask the DNS about the domains that are due, for three quarters of a minute at most."""
+    sso_proofs.ask_due(clock=timezone.now, stop_at=timezone.now() + timedelta(seconds=45))
 
 
 @shared_task(ignore_result=True, time_limit=600)
@@ -27,6 +35,6 @@ def rotate_signing_keys() -> None:
 def purge_sign_ins() -> None:
     """Delete sessions long over, and codes and challenges that expired, batch by batch."""
     now = timezone.now()
-    for purge, batch in ((sessions.purge, sessions.PURGE_BATCH),):
-        while purge(now=now) >= batch:
+    for module in (sessions, codes, passkeys):
+        while module.purge(now=now) >= module.PURGE_BATCH:
             pass

@@ -5,12 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import wraps
 from typing import Any
+from urllib.parse import urlencode
 
-from django.http import Http404, HttpRequest, HttpResponseRedirect
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.http.response import HttpResponseBase
 from django.template.response import TemplateResponse
+from django.urls import reverse
+from django.utils import timezone
 from unfold.sites import UnfoldAdminSite
 
+from ops_console.access.auth import cookies
+from ops_console.access.services import sessions
 from ops_console.console import dashboard
 
 View = Callable[..., HttpResponseBase]
@@ -35,6 +40,19 @@ class ConsoleSite(UnfoldAdminSite):
 
     def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> TemplateResponse:
         return super().index(request, {**(extra_context or {}), "title": "Dashboard", **dashboard.context(request)})
+
+    def login(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        wanted = request.GET.get("next") or reverse("admin:index", current_app=self.name)
+        own = {"sign_in_url": f"{reverse('signin')}?{urlencode({'next': wanted})}"}
+        return super().login(request, {**(extra_context or {}), **own})
+
+    def logout(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> TemplateResponse:
+        """Leave the sign-in page's session as well: who leaves the console leaves this browser."""
+        response = super().logout(request, extra_context)
+        if request.method == "POST":
+            sessions.sign_out(refresh_token=cookies.refresh_token(request), now=timezone.now())
+            cookies.drop(response)
+        return response
 
     def search(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> TemplateResponse:
         """The theme's search fails on a page that is no number; nobody has a second page of menu entries."""

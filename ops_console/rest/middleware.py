@@ -10,7 +10,7 @@ from django.http.response import HttpResponseBase
 from ops_console.observability.logs import request_id
 from ops_console.rest import problems
 
-API = ("/pigeon/v1", "/api/v1")
+API = ("/pigeon/v1", "/api/v1", "/auth")
 API_POLICY = "default-src 'none'; frame-ancestors 'none'"
 PAGE_POLICY = (
     "default-src 'self'; img-src 'self' data:; object-src 'none'; base-uri 'none'; frame-ancestors 'none'; "

@@ -52,6 +52,8 @@ TEXTS = {
     "422": "The Idempotency-Key was used for another request.",
     "429": "Too many requests: Retry-After tells how many seconds to wait.",
 }
+SIGN_IN = "/auth/"
+TAGS = {"/pigeon/": "Pigeon Protocol", SIGN_IN: "Sign-in", "/": "Operations"}
 ALWAYS = ("400", "401", "403")
 BY_METHOD = {
     "post": ("409", "422"),
@@ -109,7 +111,7 @@ def complete(result: dict[str, Any], generator: Any, request: Any, public: bool)
     result.setdefault("components", {}).setdefault("schemas", {})["Problem"] = PROBLEM
     result["paths"] = {_wire_path(path): item for path, item in result["paths"].items()}
     for path, method, operation in _operations(result):
-        operation["tags"] = ["Pigeon Protocol" if path.startswith("/pigeon/") else "Operations"]
+        operation["tags"] = [next(tag for below, tag in TAGS.items() if path.startswith(below))]
         operation["parameters"] = [*_named(operation.get("parameters", [])), *_headers(path, method)]
         for status in sorted(_statuses(path, method, operation)):
             operation["responses"].setdefault(status, _error(status))
@@ -125,12 +127,16 @@ def _operations(result: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, An
 
 
 def _headers(path: str, method: str) -> list[dict[str, Any]]:
+    if path.startswith(SIGN_IN):
+        return []
     if method == "post":
         return [IDEMPOTENCY_KEY]
     return [IF_MATCH] if "412" in BY_METHOD.get(method, ()) and path.startswith("/pigeon/") else []
 
 
 def _statuses(path: str, method: str, operation: dict[str, Any]) -> set[str]:
+    if path.startswith(SIGN_IN):
+        return _statuses_of_sign_in(path, operation)
     statuses = {*ALWAYS, *BY_METHOD.get(method, ()), *(WITH_BODY if "requestBody" in operation else ())}
     # What must be named, in the path or the query, may not be there.
     if any(parameter.get("required") for parameter in operation["parameters"]):
@@ -138,6 +144,13 @@ def _statuses(path: str, method: str, operation: dict[str, Any]) -> set[str]:
     if path.startswith("/pigeon/"):
         statuses |= {"402", "429"} if method in CHARGES else {"429"}
     return statuses
+
+
+def _statuses_of_sign_in(path: str, operation: dict[str, Any]) -> set[str]:
+    statuses = {*ALWAYS, "429", *(WITH_BODY if "requestBody" in operation else ())}
+    if "/register/" in path:
+        statuses.add("409")
+    return statuses | ({"404"} if "{" in path else set())
 
 
 def _error(status: str) -> dict[str, Any]:

@@ -99,6 +99,12 @@ def end_session(*, session_id: UUID, reason: str, now: datetime) -> bool:
     return bool(Session.objects.filter(pk=session_id, ended_at=None).update(ended_at=now, ended_for=reason))
 
 
+def sign_out(*, refresh_token: str, now: datetime) -> bool:
+    """End the session of a refresh token, used or not; false when there is none that lives."""
+    session_id = tokens().filter(token_digest=digest(refresh_token)).values_list("session_id", flat=True).first()
+    return session_id is not None and end_session(session_id=session_id, reason=SIGNED_OUT, now=now)
+
+
 def end_sessions_of_member(*, member_id: UUID, reason: str, now: datetime) -> int:
     """End every session in which the member is signed in to the organization; return how many."""
     return Session.objects.filter(member_id=member_id, ended_at=None).update(ended_at=now, ended_for=reason)
@@ -117,7 +123,9 @@ def purge(*, now: datetime) -> int:
 
 
 def tokens() -> QuerySet[RefreshToken]:
-    return RefreshToken.objects.select_related("session__person", "session__member__organization")
+    return RefreshToken.objects.select_related(
+        "session__person", "session__member__organization", "session__member__role"
+    )
 
 
 def find_locked(refresh_token: str) -> RefreshToken | None:

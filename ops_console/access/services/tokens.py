@@ -37,6 +37,7 @@ REASONS: tuple[tuple[type[Exception], str], ...] = (
 class AccessToken:
     text: str
     expires_at: datetime
+    lifetime: timedelta
 
 
 @dataclass(frozen=True)
@@ -51,7 +52,8 @@ class Claims:
 def issue(*, session: Session, now: datetime) -> AccessToken:
     """Sign a token for a session, whose person and member are loaded. No query most of the time."""
     kid, key = signing_keys.current()
-    expires_at = now + timedelta(minutes=settings.ACCESS_TOKEN_MINUTES)
+    lifetime = timedelta(minutes=settings.ACCESS_TOKEN_MINUTES)
+    expires_at = now + lifetime
     claims: dict[str, Any] = {
         "iss": settings.PUBLIC_URL,
         "sub": str(session.person_id),
@@ -64,7 +66,7 @@ def issue(*, session: Session, now: datetime) -> AccessToken:
     if session.member is not None:
         claims[ORGANIZATION] = str(session.member.organization_id)
     text = jwt.encode(claims, key, algorithm=signing_keys.ALGORITHM, headers={"kid": kid})
-    return AccessToken(text, expires_at)
+    return AccessToken(text, expires_at, lifetime)
 
 
 def verify(text: str, *, now: datetime) -> Claims:

@@ -75,6 +75,7 @@ ANY_MEMBER = ANYBODY | {
     ("teams", "retrieve"),
 }
 IN_PERSON: set[Pair] = {
+    ("passkeys", "own"),
     ("settings", "retrieve"),
     ("settings", "update"),
     ("devices", "own"),
@@ -220,7 +221,7 @@ def test_all_rights_together_move_no_money_and_no_message_and_open_no_organizati
 
 def test_what_those_outside_of_organizations_may_do() -> None:
     founder = Actor.signed_in(factories.outsider(), member=None, session_id=uuid4())
-    assert allowed(founder) == ANYBODY | {("organizations", "create")}
+    assert allowed(founder) == ANYBODY | {("organizations", "create"), ("passkeys", "own")}
     for scope, opened in {"organizations": ("organizations", "create"), "render": ("templates", "render")}.items():
         service = Actor.service(prefix="pidgr_s_test", key_id=uuid4(), scope=scope, address=None)
         assert allowed(service) == ANYBODY | {opened}

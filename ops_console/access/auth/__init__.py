@@ -1,0 +1,1 @@
+"""Signing in over HTTP: codes, passkeys, tokens, the page at /signin, and what others check tokens by."""

@@ -1,0 +1,47 @@
+// A browser's session: the refresh token is in a cookie no script can read, the access token in this module alone.
+
+/** What the server answered in place of what was asked for; its message is for the reader. */
+export class Refusal extends Error {
+  constructor(status, problem) {
+    super(problem.detail ?? "The server did not answer as it should. Try again in a moment.");
+    this.status = status;
+  }
+}
+
+let accessToken = "";
+
+/** Call below /auth; gives the answer's JSON, or null without a body. */
+export async function call(path, { method = "POST", body } = {}) {
+  const headers = { Accept: "application/json" };
+  if (accessToken) headers.Authorization = `Bearer ${accessToken}`;
+  if (body) headers["Content-Type"] = "application/json";
+  const response = await fetch(`/auth/${path}`, { method, headers, body: body && JSON.stringify(body) });
+  const text = await response.text();
+  const content = text ? JSON.parse(text) : null;
+  if (!response.ok) throw new Refusal(response.status, content ?? {});
+  return content;
+}
+
+/** Sign in, or refresh: keeps the token of the answer, if it has one, and gives the answer. */
+export async function enter(path, body) {
+  accessToken = "";
+  const entered = await call(path, { body: { ...body, cookie: true } });
+  accessToken = entered.access_token ?? "";
+  return entered;
+}
+
+/** As a signed-in person; once more with a new token when the old one has expired meanwhile. */
+export async function callSignedIn(path, how) {
+  try {
+    return await call(path, how);
+  } catch (refusal) {
+    if (refusal.status !== 401) throw refusal;
+    await enter("token/refresh", {});
+    return call(path, how);
+  }
+}
+
+export async function leave() {
+  await call("signout", { body: { cookie: true } });
+  accessToken = "";
+}

@@ -1,0 +1,199 @@
+// The sign-in page: an address and its code, or a passkey; then who one is, where, and with which passkeys.
+
+import { call, callSignedIn, enter, leave } from "./session.js";
+import * as webauthn from "./webauthn.js";
+
+const { signedIn, next, publicUrl, console: consoleUrl } = document.body.dataset;
+const element = (id) => document.getElementById(id);
+const SECTIONS = ["address", "code", "choice", "account"];
+
+// --- What is shown -------------------------------------------------------------------------------------------------
+
+function show(name, { focus } = {}) {
+  for (const each of SECTIONS) element(each).hidden = each !== name;
+  element(focus ?? `${name}-title`).focus();
+}
+
+function say({ note = "", problem = "" }) {
+  element("note").textContent = note;
+  element("problem").textContent = problem;
+  element("problem").hidden = !problem;
+}
+
+function button(label, act) {
+  const made = document.createElement("button");
+  made.type = "button";
+  made.textContent = label;
+  made.addEventListener("click", () => attempt(act, made));
+  return made;
+}
+
+function fill(list, items) {
+  element(list).replaceChildren(
+    ...items.map((content) => {
+      const item = document.createElement("li");
+      item.append(...content);
+      return item;
+    }),
+  );
+}
+
+/** Do it once at a time, and tell what went wrong. */
+async function attempt(act, control) {
+  say({});
+  if (control) control.disabled = true;
+  try {
+    await act();
+  } catch (error) {
+    say({ problem: reason(error) });
+  } finally {
+    if (control) control.disabled = false;
+  }
+}
+
+function reason(error) {
+  switch (error.name) {
+    case "NotAllowedError":
+      return "Nothing was chosen in time, or this browser has no passkey for this site.";
+    case "InvalidStateError":
+      return "This device has a passkey of yours already.";
+    case "TypeError":
+      return "The server cannot be reached. Try again in a moment.";
+    default:
+      return error.message;
+  }
+}
+
+function onSubmit(form, act) {
+  element(form).addEventListener("submit", (event) => {
+    event.preventDefault();
+    attempt(() => act(new FormData(event.target)), event.submitter);
+  });
+}
+
+// --- Signing in ----------------------------------------------------------------------------------------------------
+
+onSubmit("address-form", async (fields) => {
+  const email = fields.get("email").trim();
+  await call("otp/start", { body: { email } });
+  element("code-email").textContent = email;
+  element("code-form").reset();
+  show("code", { focus: "digits" });
+});
+
+onSubmit("code-form", (fields) =>
+  proceed("otp/verify", { email: element("code-email").textContent, code: fields.get("code") }),
+);
+
+element("start-over").addEventListener("click", () => {
+  say({});
+  show("address", { focus: "email" });
+});
+
+element("use-passkey").addEventListener("click", (event) =>
+  attempt(async () => {
+    const credential = await webauthn.get(await call("passkeys/login/options", { body: {} }));
+    await proceed("passkeys/login/verify", { credential });
+  }, event.currentTarget),
+);
+
+/** Sign in; a member of several organizations first chooses one, with the same proof. */
+async function proceed(path, proof) {
+  const answer = await enter(path, proof);
+  if (answer.access_token) return arrive(answer);
+  fill(
+    "choices",
+    answer.organizations.map(({ id, name }) => [button(name, () => proceed(path, { ...proof, organization_id: id }))]),
+  );
+  show("choice");
+}
+
+/** Go on to where the reader came from; staff to the console. */
+async function arrive(answer) {
+  const leadsToConsole = next.startsWith(consoleUrl);
+  if (next && !leadsToConsole) return location.assign(next);
+  if (answer.person.is_staff) return location.assign(next || consoleUrl);
+  await showAccount(answer);
+  if (leadsToConsole) say({ problem: "You may not use the operations console." });
+}
+
+// --- Signed in -----------------------------------------------------------------------------------------------------
+
+async function showAccount({ person, organization, organizations }) {
+  element("account-email").textContent = person.email;
+  element("account-organization").textContent = organization?.name ?? "None yet";
+  element("console-link").hidden = !person.is_staff;
+  const others = organizations.filter(({ id }) => id !== organization?.id);
+  element("others").hidden = others.length === 0;
+  fill("other-organizations", others.map(({ id, name }) => [button(name, () => move(id))]));
+  await showPasskeys();
+  show("account");
+}
+
+async function move(id) {
+  const answer = await enter("token/refresh", { organization_id: id });
+  await showAccount(answer);
+  say({ note: `You are now in ${answer.organization.name}.` });
+}
+
+async function showPasskeys() {
+  const { passkeys } = await callSignedIn("passkeys", { method: "GET" });
+  element("no-passkeys").hidden = passkeys.length > 0;
+  fill("passkeys", passkeys.map((passkey) => [nameOf(passkey), removal(passkey)]));
+}
+
+function nameOf({ name, created_at: createdAt }) {
+  const text = document.createElement("span");
+  const since = document.createElement("small");
+  since.textContent = `since ${new Date(createdAt).toLocaleDateString("en", { dateStyle: "long" })}`;
+  text.append(name, since);
+  return text;
+}
+
+function removal({ id, name }) {
+  const remove = button("Remove", async () => {
+    await callSignedIn(`passkeys/${id}`, { method: "DELETE" });
+    await showPasskeys();
+    element("passkeys-title").focus();
+    say({ note: `The passkey ${name} was removed.` });
+  });
+  remove.setAttribute("aria-label", `Remove ${name}`);
+  return remove;
+}
+
+onSubmit("passkey-form", async (fields) => {
+  const options = await callSignedIn("passkeys/register/options", { body: {} });
+  const credential = await webauthn.create(options);
+  const { name } = await callSignedIn("passkeys/register/verify", { body: { credential, name: fields.get("name") } });
+  element("passkey-form").reset();
+  await showPasskeys();
+  say({ note: `The passkey ${name} was added.` });
+});
+
+element("sign-out").addEventListener("click", (event) =>
+  attempt(async () => {
+    await leave();
+    show("address", { focus: "email" });
+    say({ note: "You are signed out." });
+  }, event.currentTarget),
+);
+
+// --- Beginning -----------------------------------------------------------------------------------------------------
+
+async function begin() {
+  if (location.origin !== new URL(publicUrl).origin) {
+    show("address", { focus: "email" });
+    const here = new URL("/signin", publicUrl).href;
+    return say({ problem: `Signing in works at ${here} alone: passkeys and cookies belong to that name.` });
+  }
+  if (!webauthn.isSupported()) {
+    element("use-passkey").disabled = true;
+    element("passkey-form").hidden = true;
+  }
+  if (signedIn !== "yes") return show("address", { focus: "email" });
+  await showAccount(await enter("token/refresh", {}));
+}
+
+attempt(begin).then(() => {
+  if (SECTIONS.every((name) => element(name).hidden)) show("address", { focus: "email" });
+});
