@@ -15,6 +15,7 @@ import dj_email_url
 from django.core.exceptions import ImproperlyConfigured
 from environs import Env
 
+from ops_console.cors import is_origin
 from ops_console.observability.logs import logging_config
 
 env = Env()
@@ -233,6 +234,11 @@ TLS_CERTIFICATE, TLS_KEY = env.str("TLS_CERTIFICATE", ""), env.str("TLS_KEY", ""
 
 # --- Browsers ------------------------------------------------------------------------------------------------------
 
+# Origins whose pages may call RPC, /auth and /api/v1 with a bearer credential; * is any.
+CORS_ALLOWED_ORIGINS: list[str] = env.list("CORS_ALLOWED_ORIGINS", [])
+if not all(is_origin(origin) for origin in CORS_ALLOWED_ORIGINS):
+    raise ImproperlyConfigured("CORS_ALLOWED_ORIGINS: give origins such as https://app.example.com, by comma.")
+
 IS_HTTPS = PUBLIC_URL.startswith("https://")
 SESSION_COOKIE_SECURE = IS_HTTPS
 CSRF_COOKIE_SECURE = IS_HTTPS
@@ -313,6 +319,7 @@ CELERY_BEAT_SCHEDULE = {
     "deliver-webhooks": every(1, "ops_console.outbox.tasks.deliver_webhooks"),
     "send-letters": every(2, "ops_console.letters.tasks.send_letters"),
     "purge-letters": every(3600, "ops_console.letters.tasks.purge_letters"),
+    "ask-for-proofs": every(60, "ops_console.access.tasks.ask_for_proofs"),
     "rotate-signing-keys": every(600, "ops_console.access.tasks.rotate_signing_keys"),
     "purge-sign-ins": every(600, "ops_console.access.tasks.purge_sign_ins"),
     "heartbeat": every(5, "ops_console.observability.tasks.heartbeat"),

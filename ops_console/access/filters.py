@@ -1,10 +1,17 @@
-"""What lists of credentials and keys can be narrowed by."""
+"""What lists of credentials, keys and providers can be narrowed by."""
 
 from __future__ import annotations
 
 from django_filters import rest_framework as filters
 
-from ops_console.access.models import AccountCredential, ApiKey, ServiceKey, ServiceScope
+from ops_console.access.models import (
+    AccountCredential,
+    ApiKey,
+    ServiceKey,
+    ServiceScope,
+    SsoProvider,
+    SsoProviderType,
+)
 from ops_console.rest.filters import InstantFilter
 
 
@@ -35,4 +42,15 @@ class ServiceKeyFilter(filters.FilterSet):
 
     class Meta:
         model = ServiceKey
+        fields: tuple[str, ...] = ()
+
+
+class SsoProviderFilter(filters.FilterSet):
+    organization = filters.UUIDFilter(field_name="organization_id")
+    domain = filters.CharFilter(max_length=253, label="In small letters and ASCII.")
+    type = filters.ChoiceFilter(choices=SsoProviderType.choices)
+    proved = filters.BooleanFilter(field_name="proved_at", lookup_expr="isnull", exclude=True)
+
+    class Meta:
+        model = SsoProvider
         fields: tuple[str, ...] = ()

@@ -38,7 +38,9 @@ PAUSE = timedelta(seconds=10)
 BATCH = 100
 
 
-def prove(*, provider_id: UUID, actor: Actor, now: datetime, ask: Ask = dns_proof.ask) -> SsoProvider:
+def prove(
+    *, provider_id: UUID, actor: Actor, now: datetime, reason: str = "", ask: Ask = dns_proof.ask
+) -> SsoProvider:
     """Ask the DNS now; return the provider with what came of it. Six seconds at most: call it outside transactions.
 
     Raises:
@@ -56,7 +58,7 @@ def prove(*, provider_id: UUID, actor: Actor, now: datetime, ask: Ask = dns_proo
             left = provider.asked_at + PAUSE - now
             raise RateLimited(retry_after_s=max(1, round(left.total_seconds())))
         _claim(provider, now)
-    return _finish(provider, ask(provider.domain, provider.proof), actor, now)
+    return _finish(provider, ask(provider.domain, provider.proof), actor, now, reason)
 
 
 def ask_due(*, clock: Callable[[], datetime], stop_at: datetime, ask: Ask = dns_proof.ask) -> int:
@@ -127,7 +129,7 @@ def _claim(provider: SsoProvider, now: datetime) -> None:
     provider.save(update_fields=["asked_at", "due_at"])
 
 
-def _finish(asked: SsoProvider, answer: ProofAnswer, actor: Actor, now: datetime) -> SsoProvider:
+def _finish(asked: SsoProvider, answer: ProofAnswer, actor: Actor, now: datetime, reason: str = "") -> SsoProvider:
     """Write down what the DNS said, and what follows from it.
 
     Raises:
@@ -139,14 +141,14 @@ def _finish(asked: SsoProvider, answer: ProofAnswer, actor: Actor, now: datetime
             raise NotFound("There is no such identity provider.")
         provider.answer = answer
         if answer == ProofAnswer.FOUND:
-            _found(provider, actor, now)
+            _found(provider, actor, now, reason)
         elif answer == ProofAnswer.MISSING and provider.is_proved:
             _gone(provider, now)
         provider.save(update_fields=["answer", "proved_at", "missing_since", "updated_at", "due_at"])
     return provider
 
 
-def _found(provider: SsoProvider, actor: Actor, now: datetime) -> None:
+def _found(provider: SsoProvider, actor: Actor, now: datetime, reason: str) -> None:
     provider.missing_since = None
     if provider.is_proved:
         return
@@ -155,7 +157,7 @@ def _found(provider: SsoProvider, actor: Actor, now: datetime) -> None:
         return
     provider.due_at = now + ASK_AGAIN
     after = {"domain": provider.domain, "proved_at": now}
-    record(provider, "prove", actor, now, before={"proved_at": None}, after=after)
+    record(provider, "prove", actor, now, before={"proved_at": None}, after=after, reason=reason)
 
 
 def _take_domain(provider: SsoProvider, now: datetime) -> bool:

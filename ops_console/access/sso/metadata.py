@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import ssl
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
 from typing import Any, Protocol
 
 from django.conf import settings
 
-from ops_console.access.models import SsoProviderType
+from ops_console.access.models import SsoProvider, SsoProviderType
 from ops_console.access.sso import oidc_discovery, saml_metadata
 from ops_console.access.sso.unfit import Unfit
 from ops_console.errors import InvalidInput
@@ -29,6 +30,24 @@ class Described(Protocol):
 
     def stored(self) -> dict[str, Any]:
         """As it is kept, in JSON."""
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What people are shown of stored metadata."""
+
+    # The issuer, or the SAML entity id.
+    identity: str
+    sign_in_url: str
+    # SAML: each with ``fingerprint``, ``not_before`` and ``not_after``.
+    certificates: Sequence[Mapping[str, str]] = ()
+
+
+def summary(provider: SsoProvider) -> Summary:
+    stored = provider.metadata
+    if provider.type == SsoProviderType.OIDC:
+        return Summary(stored["issuer"], stored["authorization_endpoint"])
+    return Summary(stored["entity_id"], stored["redirect_url"] or stored["post_url"], stored["certificates"])
 
 
 def usual_reader() -> Reader:

@@ -103,6 +103,7 @@ BY_RIGHT: dict[Right, set[Pair]] = {
         ("api-keys", "revoke"),
         ("sso-providers", "create"),
         ("sso-providers", "delete"),
+        ("sso-providers", "prove"),
     },
     Right.MEMBERS_READ: {("members", "list"), ("devices", "list")},
     Right.MEMBERS_INVITE: {("members", "invite")},

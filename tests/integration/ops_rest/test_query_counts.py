@@ -11,7 +11,7 @@ from django.test.utils import CaptureQueriesContext
 
 from ops_console.ledger.models import Account
 from ops_console.organizations.rights import Right
-from tests import bearers, factories, ops, tenants, webhooks
+from tests import bearers, factories, ops, sso, tenants, webhooks
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("places")]
 numbers = count(500)
@@ -43,6 +43,7 @@ ONE_MORE: dict[str, Callable[[Account], object]] = {
     "webhooks": lambda of: webhooks.waiting(of.organization),
     "api-keys": lambda of: new_key(of),
     "service-keys": lambda of: bearers.service_key("render"),
+    "sso-providers": lambda of: sso.provider(),
     "audit": factories.credential,
     "people": new_person,
 }

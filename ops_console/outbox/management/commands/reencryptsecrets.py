@@ -6,7 +6,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from ops_console.access.services import signing_keys
+from ops_console.access.services import signing_keys, sso_providers
 from ops_console.letters import services as letters
 from ops_console.outbox import services as outbox
 from ops_console.secrets_at_rest import Undecipherable
@@ -15,6 +15,7 @@ from ops_console.secrets_at_rest import Undecipherable
 KINDS = (
     ("webhook secrets", outbox.reencrypt_secrets),
     ("signing keys", signing_keys.reencrypt_keys),
+    ("identity providers' secrets", sso_providers.reencrypt_client_secrets),
     ("waiting e-mails", letters.reencrypt_letters),
 )
 

@@ -6,12 +6,15 @@ from datetime import datetime, timedelta
 from threading import Lock
 
 import pytest
+from django.conf import settings
+from django.utils import timezone
 from pytest_django import Settings
 
 from ops_console.access.actors import Actor
 from ops_console.access.models import ProofAnswer, SsoProvider
 from ops_console.access.services import sso_proofs, sso_providers
 from ops_console.access.sso import dns_proof
+from ops_console.access.tasks import ask_for_proofs
 from ops_console.audit.models import AuditEntry
 from ops_console.errors import Forbidden, NotFound, RateLimited
 from ops_console.organizations.rights import Right
@@ -314,3 +317,12 @@ def test_a_record_that_comes_back_in_time_loses_nothing(see: Sees) -> None:
 def test_name_servers_that_are_silent_for_months_lose_nothing(see: Sees) -> None:
     for day in range(1, 90, 10):
         assert see(day * DAY, SILENT).is_proved
+
+
+def test_the_task_asks_what_is_due_by_the_clock(name_server: NameServer, db: None) -> None:
+    due, early = sso.provider(now=timezone.now() - MINUTE), sso.provider(now=timezone.now())
+    for each in (due, early):
+        name_server.texts[dns_proof.record_name(each.domain)] = [each.proof]
+    ask_for_proofs()
+    assert list(SsoProvider.objects.filter(proved_at__isnull=False)) == [due]
+    assert settings.CELERY_BEAT_SCHEDULE["ask-for-proofs"]["task"] == ask_for_proofs.name

@@ -11,7 +11,8 @@ import pytest
 from ops_console.access.models import SsoProvider
 from ops_console.gen.pidgr.v1 import sso_pb as pb
 from ops_console.organizations.rights import Right
-from tests import factories, pidgr, sso
+from ops_console.rpc.statuses import Refused
+from tests import callers, factories, pidgr, sso
 from tests.fakes.identity_provider import IdentityProvider
 from tests.fakes.webhook_receiver import Answer
 from tests.pidgr import Tenant, call, code, faults
@@ -116,7 +117,7 @@ def test_metadata_that_cannot_be_had_is_the_address_s_fault(idp: IdentityProvide
 @pytest.mark.parametrize("method", [CREATE, GET, DELETE])
 def test_who_may(idp: IdentityProvider, tenant: Tenant, method: str) -> None:
     sso.provider(tenant.organization)
-    request = {
+    request: Any = {
         CREATE: oidc(idp),
         GET: pb.GetSSOProviderRequest(),
         DELETE: pb.DeleteSSOProviderRequest(provider_id=NOWHERE),
@@ -128,7 +129,7 @@ def test_who_may(idp: IdentityProvider, tenant: Tenant, method: str) -> None:
         tenant.person(*set(Right) - rights),
         tenant.key(rights=set(Right) - rights),
         pidgr.token_of(factories.outsider()),
-        pidgr.callers.service_key("organizations"),
+        callers.service_key("organizations"),
     ):
         assert code(method, request, credential) == "PERMISSION_DENIED"
     assert idp.received == []
@@ -166,7 +167,7 @@ def test_anyone_may_ask_signed_in_or_not(tenant: Tenant, settings: Any) -> None:
         tenant.person(),
         tenant.key(rights=[Right.ORG_READ]),
         pidgr.token_of(factories.outsider()),
-        pidgr.callers.service_key("render"),
+        callers.service_key("render"),
     ):
         assert call(CHECK, request, credential) == said
     # Who shows credentials shows good ones.
@@ -180,7 +181,7 @@ def test_who_asks_too_often_is_told_to_wait(db: None, settings: Any) -> None:
     request = pb.CheckSSOByDomainRequest(email="ann@acme.example")
     for _ in range(3):
         # Other tests ask from this address too.
-        with suppress(pidgr.Refused):
+        with suppress(Refused):
             call(CHECK, request)
     refusal = pidgr.refusal(CHECK, request)
     assert refusal.code.name == "RESOURCE_EXHAUSTED"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from couriers.models import Courier
 from messages.models import Message
 from ops_console.ledger.models import Account
 from ops_console.organizations.models import Organization
@@ -13,17 +14,25 @@ def account(of: Organization) -> Account:
     return factories.account(of)
 
 
+def bird() -> Courier:
+    return ops.bird(next(factories.numbers))
+
+
 def queued(of: Organization) -> Message:
     return ops.queued(account(of))
 
 
+def enroute(of: Organization) -> Message:
+    return ops.enroute(account(of), number=next(factories.numbers))
+
+
 lists("messages", queued)
-lists("couriers", lambda of: ops.bird())
+lists("couriers", lambda of: bird())
 lists("recipients", lambda of: ops.recipient(account(of)))
 lists("refunds", lambda of: ops.refund(queued(of)))
 lists("webhooks", webhooks.waiting)
 retrieves("messages", lambda of: queued(of).msg_id)
-retrieves("couriers", lambda of: ops.bird().pgn_id)
+retrieves("couriers", lambda of: bird().pgn_id)
 retrieves("recipients", lambda of: ops.recipient(account(of)).pk)
 retrieves("refunds", lambda of: ops.refund(queued(of)).pk)
 retrieves("webhooks", lambda of: webhooks.waiting(of).pk)
@@ -31,7 +40,7 @@ retrieves("webhooks", lambda of: webhooks.waiting(of).pk)
 
 @scenario("messages", "dispatch")
 def dispatch(of: Organization) -> Request:
-    ops.bird()
+    bird()
     return Request("POST", f"messages/{queued(of).msg_id}/dispatch", REASON)
 
 
@@ -49,17 +58,17 @@ def release(of: Organization) -> Request:
 
 @scenario("messages", "reassign")
 def reassign(of: Organization) -> Request:
-    return Request("POST", f"messages/{queued(of).msg_id}/reassign", {**REASON, "pgnId": ops.bird().pgn_id})
+    return Request("POST", f"messages/{queued(of).msg_id}/reassign", {**REASON, "pgnId": bird().pgn_id})
 
 
 @scenario("messages", "lost")
 def lost(of: Organization) -> Request:
-    return Request("POST", f"messages/{ops.enroute(account(of)).msg_id}/lost", REASON)
+    return Request("POST", f"messages/{enroute(of).msg_id}/lost", REASON)
 
 
 @scenario("messages", "deliver")
 def deliver(of: Organization) -> Request:
-    return Request("POST", f"messages/{ops.enroute(account(of)).msg_id}/deliver", REASON)
+    return Request("POST", f"messages/{enroute(of).msg_id}/deliver", REASON)
 
 
 @scenario("refunds", "request")
@@ -85,7 +94,7 @@ def put_courier(of: Organization) -> Request:
 
 @scenario("couriers", "update")
 def take_offline(of: Organization) -> Request:
-    return Request("POST", f"couriers/{ops.bird().pgn_id}/offline", REASON)
+    return Request("POST", f"couriers/{bird().pgn_id}/offline", REASON)
 
 
 @scenario("recipients", "create")

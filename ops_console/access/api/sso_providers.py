@@ -1,0 +1,113 @@
+"""/api/v1/sso-providers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from django.http import HttpResponse
+from drf_spectacular.utils import OpenApiExample, extend_schema, extend_schema_view
+from rest_framework.decorators import action
+from rest_framework.mixins import ListModelMixin, RetrieveModelMixin
+from rest_framework.request import Request
+
+from ops_console.access.filters import SsoProviderFilter
+from ops_console.access.models import SsoProvider
+from ops_console.access.serializers.sso_providers import (
+    NewSsoProviderSerializer,
+    ProvingSerializer,
+    SsoProviderSerializer,
+)
+from ops_console.access.services import sso_proofs, sso_providers
+from ops_console.access.services.sso_providers import AttributeMapping, NewProvider
+from ops_console.rest.pagination import Orderings
+from ops_console.rest.views import ResourceViewSet, answer
+
+SAML = OpenApiExample(
+    "SAML",
+    value={"domain": "acme.example", "type": "saml", "metadataUrl": "https://idp.acme.example/saml/metadata"},
+    request_only=True,
+)
+OIDC = OpenApiExample(
+    "OpenID Connect",
+    value={
+        "domain": "acme.example",
+        "type": "oidc",
+        "metadataUrl": "https://login.acme.example/.well-known/openid-configuration",
+        "clientId": "pigeon",
+        "clientSecret": "...",
+    },
+    request_only=True,
+)
+
+
+@extend_schema_view(
+    list=extend_schema(
+        operation_id="opsListSsoProviders",
+        summary="List identity providers",
+        description="An organization has at most one. `search` is the beginning of a domain.",
+    ),
+    retrieve=extend_schema(
+        operation_id="opsGetSsoProvider",
+        summary="Read an identity provider",
+        description="With what is to be put into the DNS of its domain, and what came of looking for it.",
+    ),
+)
+class SsoProviderViewSet(ListModelMixin, RetrieveModelMixin, ResourceViewSet):
+    resource = "sso-providers"
+    # Ids grow with time.
+    orderings: ClassVar[Orderings] = {"-createdAt": ("-id",), "createdAt": ("id",)}
+    policy_actions: ClassVar[Mapping[str, str]] = {"destroy": "delete"}
+    filterset_class = SsoProviderFilter
+    search_fields = ("domain__startswith",)
+    serializer_class = SsoProviderSerializer
+    queryset = SsoProvider.objects.for_list()
+
+    @extend_schema(
+        operation_id="opsCreateSsoProvider",
+        summary="Set up an identity provider",
+        description="Reads and checks its metadata, which takes seconds. It counts once the domain is proved: put "
+        "`dnsRecord` into the DNS; it is looked for by itself from then on.",
+        request=NewSsoProviderSerializer,
+        responses={201: SsoProviderSerializer},
+        examples=[SAML, OIDC],
+    )
+    def create(self, request: Request) -> HttpResponse:
+        parsed = NewSsoProviderSerializer(data=request.data).parsed()
+        made = sso_providers.create_provider(
+            organization_id=parsed.pop("organization", None), wanted=_wanted(parsed), actor=self.actor, now=self.now
+        )
+        location = f"/api/v1/sso-providers/{made.pk}"
+        return answer(self.get_serializer(made).data, status=201, headers={"Location": location})
+
+    @extend_schema(
+        operation_id="opsProveSsoProvider",
+        summary="Look for the proof of its domain now",
+        description="Asks the DNS, at most once in ten seconds, and answers with what came of it.",
+        request=ProvingSerializer,
+        responses=SsoProviderSerializer,
+    )
+    @action(detail=True, methods=["post"])
+    def prove(self, request: Request, pk: str) -> HttpResponse:
+        asked = sso_proofs.prove(
+            provider_id=self.get_object().pk,
+            actor=self.actor,
+            now=self.now,
+            **ProvingSerializer(data=request.data).parsed(),
+        )
+        return answer(self.get_serializer(asked).data)
+
+    @extend_schema(
+        operation_id="opsDeleteSsoProvider",
+        summary="Delete an identity provider",
+        description="Its domain signs in by code and passkey again, and may be claimed by others.",
+        responses={204: None},
+    )
+    def destroy(self, request: Request, pk: str) -> HttpResponse:
+        sso_providers.delete_provider(provider_id=self.get_object().pk, actor=self.actor, now=self.now)
+        return answer(status=204)
+
+
+def _wanted(parsed: Mapping[str, Any]) -> NewProvider:
+    mapping = AttributeMapping(**parsed.get("attribute_mapping", {}))
+    return NewProvider(**{**parsed, "attribute_mapping": mapping})
