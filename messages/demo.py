@@ -17,6 +17,7 @@ from ops_console.access.onboarding import open_customer
 from ops_console.access.services import create_account_credential
 from ops_console.ledger.models import Account
 from ops_console.organizations.demo import load_members
+from ops_console.organizations.demo_rosters import load_rosters
 from ops_console.regions import Region
 
 ACTOR = Actor.command("loaddemo")
@@ -99,11 +100,17 @@ def load_customers(*, now: datetime) -> DemoLogin:
 
 
 def load_colleagues(*, now: datetime) -> int:
-    """Add the members that the first customer's organization misses; return how many it has beside its founder."""
+    """Add the members, teams and groups that the first customer's organization misses.
+
+    Returns how many members it has beside its founder.
+    """
     customer = CUSTOMERS[0]
     organization = Account.objects.get(username=customer.username).organization
     assert organization is not None
-    return load_members(organization, domain=customer.admin_email.partition("@")[2], now=now)
+    domain = customer.admin_email.partition("@")[2]
+    n_members = load_members(organization, domain=domain, now=now)
+    load_rosters(organization, domain=domain, now=now)
+    return n_members
 
 
 def load_messages(*, now: datetime, progress: Callable[[int], None]) -> None:
