@@ -1,0 +1,295 @@
+"""For each method of pidgr.v1: a request that works, and one about another organization's row."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from protobuf import Message
+
+from ops_console.access.models import ApiKey, SsoProvider
+from ops_console.gen.pidgr.v1 import (
+    api_key_pb,
+    group_pb,
+    member_pb,
+    organization_pb,
+    role_pb,
+    sso_pb,
+    team_pb,
+)
+from ops_console.gen.pidgr.v1.common_pb import Permission
+from ops_console.gen.pidgr.v1.organization_pb import SsoAttributeMapping
+from ops_console.gen.pidgr.v1.user_pb import ThemePreference, UserProfile, UserSettings
+from ops_console.organizations.models import Group, Team
+from ops_console.organizations.rights import Right
+from tests import callers, contract, factories, tenants
+from tests.factories import NOW, numbers
+from tests.pidgr import Tenant, token_of
+
+
+@dataclass
+class World:
+    """Two organizations. Rows are made anew for every request, which may change or delete them."""
+
+    own: Tenant
+    other: Tenant
+    metadata_url: str
+    credentials: dict[str, str] = field(default_factory=dict)
+
+    def credential(self, name: str) -> str:
+        """The text of a credential, made when it is first asked for."""
+        if name not in self.credentials:
+            self.credentials[name] = CREDENTIALS[name](self)
+        return self.credentials[name]
+
+
+Make = Callable[[Tenant], Message[Any]]
+CREDENTIALS: dict[str, Callable[[World], str]] = {
+    "key": lambda world: world.own.key(),
+    "key without a right": lambda world: world.own.key(rights=()),
+    "person": lambda world: world.own.person(*Right),
+    "person without a right": lambda world: world.own.person(),
+    "founder": lambda world: token_of(factories.outsider()),
+    "render": lambda world: callers.service_key("render"),
+    "organizations": lambda world: callers.service_key("organizations"),
+}
+
+
+@dataclass(frozen=True)
+class Row:
+    """``happy`` makes a request of a tenant's own; ``foreign`` names a field of it that another tenant's row fills.
+
+    ``by``: the credential it works with. ``refused``: credentials that must be refused; of the method's kind.
+    ``without``: the code for somebody without a right. ``is_built``: else the pipeline ends in UNIMPLEMENTED.
+    """
+
+    happy: Make
+    foreign: str | None = None
+    foreign_code: str = "not_found"
+    by: str = "key"
+    refused: tuple[str, ...] = ("render", "organizations", "founder")
+    without: str = "permission_denied"
+    is_built: bool = True
+    # What several calls in one world would contradict.
+    prepare: Callable[[World], None] = lambda world: None
+
+
+PERSON_ONLY = ("key", "render", "organizations", "founder")
+
+
+def later(name: str, **more: Any) -> Row:
+    """A method that is not built yet, with a request that violates nothing."""
+    return Row(lambda tenant: contract.valid(name), is_built=False, **more)
+
+
+def new_name() -> str:
+    return f"name{next(numbers)}"
+
+
+def member_of(tenant: Tenant) -> str:
+    return str(tenants.member(tenant.organization).pk)
+
+
+def role_of(tenant: Tenant) -> str:
+    return str(tenants.role(tenant.organization).pk)
+
+
+def roster_of(tenant: Tenant, model: type[Team] | type[Group]) -> str:
+    return str(
+        model.objects.create(organization=tenant.organization, name=new_name(), created_at=NOW, updated_at=NOW).pk
+    )
+
+
+def key_of(tenant: Tenant) -> str:
+    tenant.key()
+    return str(ApiKey.objects.filter(organization=tenant.organization).latest("id").pk)
+
+
+def provider_of(tenant: Tenant) -> str:
+    made, _ = SsoProvider.objects.get_or_create(
+        organization=tenant.organization,
+        defaults={
+            "domain": f"{new_name()}.example",
+            "type": "oidc",
+            "metadata_url": "https://idp.example/.well-known/openid-configuration",
+            "metadata": {},
+            "proof": "x",
+            "created_at": NOW,
+            "updated_at": NOW,
+        },
+    )
+    return str(made.pk)
+
+
+def with_provider(world: World) -> None:
+    provider_of(world.own)
+
+
+def without_provider(world: World) -> None:
+    SsoProvider.objects.filter(organization=world.own.organization).delete()
+
+
+def rosters(pb: Any, model: type[Team] | type[Group]) -> dict[str, Row]:
+    """The rows of TeamService or GroupService."""
+    word = model.__name__
+    id_field = f"{word.lower()}_id"
+
+    def on_one(method: str, without: str, **given: Any) -> Row:
+        request = getattr(pb, f"{method}Request")
+        return Row(
+            lambda tenant: request(**{id_field: roster_of(tenant, model)}, **given), foreign=id_field, without=without
+        )
+
+    return {
+        f"Create{word}": Row(lambda tenant: getattr(pb, f"Create{word}Request")(name=new_name())),
+        # Without the right they see those they are in, and the key's creator is in none of these.
+        f"Get{word}": on_one(f"Get{word}", "permission_denied"),
+        f"List{word}s": Row(lambda tenant: getattr(pb, f"List{word}sRequest")(), without="ok"),
+        f"Update{word}": on_one(f"Update{word}", "permission_denied", description="Grey and white"),
+        f"Delete{word}": on_one(f"Delete{word}", "permission_denied"),
+        f"Add{word}Members": Row(
+            lambda tenant: getattr(pb, f"Add{word}MembersRequest")(
+                **{id_field: roster_of(tenant, model)}, user_ids=[member_of(tenant)]
+            ),
+            foreign=id_field,
+        ),
+        f"Remove{word}Members": Row(
+            lambda tenant: getattr(pb, f"Remove{word}MembersRequest")(
+                **{id_field: roster_of(tenant, model)}, user_ids=[member_of(tenant)]
+            ),
+            foreign=id_field,
+        ),
+        f"List{word}Members": on_one(f"List{word}Members", "permission_denied"),
+    }
+
+
+ROWS: dict[str, dict[str, Row]] = {
+    "ActionService": {"SubmitAction": later("SubmitActionRequest", by="person", refused=PERSON_ONLY)},
+    "ApiKeyService": {
+        "CreateApiKey": Row(
+            lambda tenant: api_key_pb.CreateApiKeyRequest(name="CI", permissions=[Permission.ORG_READ])
+        ),
+        "ListApiKeys": Row(lambda tenant: api_key_pb.ListApiKeysRequest()),
+        "RevokeApiKey": Row(
+            lambda tenant: api_key_pb.RevokeApiKeyRequest(api_key_id=key_of(tenant)), foreign="api_key_id"
+        ),
+    },
+    "CampaignService": {
+        name: later(f"{name}Request")
+        for name in (
+            "CreateCampaign",
+            "StartCampaign",
+            "GetCampaign",
+            "ListCampaigns",
+            "CancelCampaign",
+            "UpdateCampaign",
+            "ListDeliveries",
+        )
+    },
+    "DeviceService": {
+        **{
+            name: later(f"{name}Request", by="person", refused=PERSON_ONLY, without="unimplemented")
+            for name in ("Register", "Deactivate", "ListDevices")
+        },
+        "ListMemberDevices": later("ListMemberDevicesRequest"),
+    },
+    "GroupService": {
+        **rosters(group_pb, Group),
+        "GetUserGroupMemberships": Row(
+            lambda tenant: group_pb.GetUserGroupMembershipsRequest(user_ids=[member_of(tenant)]),
+            foreign="user_ids",
+            foreign_code="invalid_argument",
+        ),
+    },
+    "HeatmapService": {
+        "IngestTouchEvents": later(
+            "IngestTouchEventsRequest", by="person", refused=PERSON_ONLY, without="unimplemented"
+        ),
+        "QueryHeatmapData": later("QueryHeatmapDataRequest"),
+        "ListScreenshots": later("ListScreenshotsRequest"),
+        "UploadScreenshot": later("UploadScreenshotRequest", by="person", refused=PERSON_ONLY, without="unimplemented"),
+    },
+    "InboxService": {
+        name: later(f"{name}Request", by="person", refused=PERSON_ONLY) for name in ("Sync", "MarkRead", "GetMessage")
+    },
+    "MemberService": {
+        "InviteUser": Row(lambda tenant: member_pb.InviteUserRequest(email=f"{new_name()}@customer.example")),
+        "GetUser": Row(lambda tenant: member_pb.GetUserRequest(user_id=member_of(tenant)), foreign="user_id"),
+        "ListUsers": Row(lambda tenant: member_pb.ListUsersRequest()),
+        "UpdateUserRole": Row(
+            lambda tenant: member_pb.UpdateUserRoleRequest(user_id=member_of(tenant), role_id=role_of(tenant)),
+            foreign="user_id",
+        ),
+        "DeactivateUser": Row(
+            lambda tenant: member_pb.DeactivateUserRequest(user_id=member_of(tenant)), foreign="user_id"
+        ),
+        "UpdateUserProfile": Row(
+            lambda tenant: member_pb.UpdateUserProfileRequest(
+                user_id=member_of(tenant), profile=UserProfile(first_name="Nellie")
+            ),
+            foreign="user_id",
+        ),
+        "GetUserSettings": Row(
+            lambda tenant: member_pb.GetUserSettingsRequest(), by="person", refused=PERSON_ONLY, without="ok"
+        ),
+        "UpdateUserSettings": Row(
+            lambda tenant: member_pb.UpdateUserSettingsRequest(
+                settings=UserSettings(theme_preference=ThemePreference.DARK)
+            ),
+            by="person",
+            refused=PERSON_ONLY,
+            without="ok",
+        ),
+    },
+    "OrganizationService": {
+        "CreateOrganization": Row(
+            lambda tenant: organization_pb.CreateOrganizationRequest(
+                name=new_name(), admin_email=f"{new_name()}@customer.example"
+            ),
+            by="organizations",
+            refused=("key", "person", "render"),
+        ),
+        "GetOrganization": Row(lambda tenant: organization_pb.GetOrganizationRequest()),
+        "UpdateOrganization": Row(lambda tenant: organization_pb.UpdateOrganizationRequest(name="Renamed")),
+        "UpdateSsoAttributeMappings": Row(
+            lambda tenant: organization_pb.UpdateSsoAttributeMappingsRequest(
+                sso_attribute_mappings=[SsoAttributeMapping(idp_claim="dept", profile_field="department")]
+            )
+        ),
+    },
+    "RenderService": {
+        "RenderBatch": later("RenderBatchRequest", by="render", refused=("key", "person", "organizations", "founder"))
+    },
+    "ReplayService": {name: later(f"{name}Request") for name in ("ListSessionRecordings", "GetSessionSnapshots")},
+    "RoleService": {
+        "ListRoles": Row(lambda tenant: role_pb.ListRolesRequest()),
+        "CreateRole": Row(lambda tenant: role_pb.CreateRoleRequest(name=new_name(), permissions=[Permission.ORG_READ])),
+        "UpdateRole": Row(
+            lambda tenant: role_pb.UpdateRoleRequest(role_id=role_of(tenant), name=new_name()), foreign="role_id"
+        ),
+        "DeleteRole": Row(lambda tenant: role_pb.DeleteRoleRequest(role_id=role_of(tenant)), foreign="role_id"),
+    },
+    "SSOService": {
+        "CheckSSOByDomain": Row(
+            lambda tenant: sso_pb.CheckSSOByDomainRequest(email="nellie@customer.example"), refused=(), without="ok"
+        ),
+        "CreateSSOProvider": Row(
+            lambda tenant: sso_pb.CreateSSOProviderRequest(
+                domain=f"{new_name()}.example",
+                type=sso_pb.SSOProviderType.OIDC,
+                client_id="pigeon",
+                client_secret="secret",
+            ),
+            prepare=without_provider,
+        ),
+        "GetSSOProvider": Row(lambda tenant: sso_pb.GetSSOProviderRequest(), prepare=with_provider),
+        "DeleteSSOProvider": Row(
+            lambda tenant: sso_pb.DeleteSSOProviderRequest(provider_id=provider_of(tenant)), foreign="provider_id"
+        ),
+    },
+    "TeamService": rosters(team_pb, Team),
+    "TemplateService": {
+        name: later(f"{name}Request") for name in ("CreateTemplate", "UpdateTemplate", "GetTemplate", "ListTemplates")
+    },
+}
