@@ -68,6 +68,7 @@ class ServiceAction:
 
     ``resource`` and ``right`` are looked up in the policy. ``done`` completes "3 messages ...". ``preview`` tells in
     sentences what will happen. ``applies`` hides the button of an object for which the service would refuse.
+    ``calls_out``: its service calls another machine, so it runs in no transaction; repeating it does no harm.
     """
 
     name: str
@@ -83,11 +84,12 @@ class ServiceAction:
     initial: Callable[[Any], Mapping[str, Any]] = nothing_given
     icon: str = ""
     is_dangerous: bool = False
+    calls_out: bool = False
 
     @property
     def is_once(self) -> bool:
         """Whether a page confirmed twice must be stopped here: a selection's services refuse what is done already."""
-        return self.scope is not Scope.MANY
+        return self.scope is not Scope.MANY and not self.calls_out
 
 
 def each(call: Call, service: Callable[[Any], object]) -> Report:

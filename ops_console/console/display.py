@@ -38,6 +38,7 @@ TONES = {
     "invited": "info",
     "deactivated": "danger",
     "revoked": "danger",
+    "proved": "success",
     "ok": "success",
     "degraded": "danger",
 }

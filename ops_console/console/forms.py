@@ -13,6 +13,7 @@ from unfold.widgets import (
     UnfoldAdminEmailInputWidget,
     UnfoldAdminExpandableTextareaWidget,
     UnfoldAdminIntegerFieldWidget,
+    UnfoldAdminPasswordWidget,
     UnfoldAdminSelectWidget,
     UnfoldAdminTextInputWidget,
 )
@@ -71,6 +72,12 @@ def line(label: str, *, required: bool = True, max_length: int = 200, help_text:
         help_text=help_text,
         widget=UnfoldAdminTextInputWidget(attrs={"autocomplete": "off"}),
     )
+
+
+def secret(label: str, *, required: bool = True, max_length: int = 200, help_text: str = "") -> forms.CharField:
+    """A line that is not shown while it is typed, nor when the form comes back."""
+    widget = UnfoldAdminPasswordWidget(attrs={"autocomplete": "new-password"})
+    return forms.CharField(label=label, required=required, max_length=max_length, help_text=help_text, widget=widget)
 
 
 def email(label: str, *, help_text: str = "") -> forms.CharField:

@@ -37,6 +37,7 @@ SECTIONS: tuple[tuple[str, tuple[tuple[str, str, str], ...]], ...] = (
             ("Groups", "forum", "organizations.group"),
             ("Credentials", "key", "access.accountcredential"),
             ("API keys", "vpn_key", "access.apikey"),
+            ("Identity providers", "domain_verification", "access.ssoprovider"),
             ("Address books", "contacts", "pigeon_messages.recipient"),
         ),
     ),

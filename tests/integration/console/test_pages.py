@@ -21,7 +21,7 @@ from ops_console.organizations.models import Organization, Person
 from ops_console.organizations.rights import Right
 from ops_console.outbox.models import Webhook
 from ops_console.outbox.services import NewWebhook, enqueue
-from tests import bearers, tenants
+from tests import bearers, sso, tenants
 from tests.factories import COMMAND, NOW, credential, message
 from tests.ops import recipient
 
@@ -31,6 +31,7 @@ CONSOLE = (
     "access.AccountCredential",
     "access.ApiKey",
     "access.ServiceKey",
+    "access.SsoProvider",
     "audit.AuditEntry",
     "auth.Group",
     "couriers.Courier",
@@ -60,6 +61,7 @@ def everything(enroute: Message) -> Message:
     credential(enroute.account)
     bearers.api_key(tenants.member(enroute.organization, Right.ORG_READ), Right.ORG_READ)
     bearers.service_key("render")
+    sso.provider(enroute.organization)
     recipient(enroute.account)
     message(enroute.account)
     steering.lose_couriers(msg_ids=[enroute.msg_id], reason="Hawk.", actor=COMMAND, now=NOW)

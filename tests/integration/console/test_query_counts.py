@@ -17,7 +17,7 @@ from ops_console.access.actors import Actor
 from ops_console.organizations.rights import Right
 from ops_console.outbox import services as outbox
 from ops_console.outbox.services import NewWebhook
-from tests import bearers, factories, fleets, ops, tenants
+from tests import bearers, factories, fleets, ops, sso, tenants
 from tests.factories import PHOENIX
 
 from .conftest import list_of
@@ -26,6 +26,7 @@ LISTS = (
     "access.AccountCredential",
     "access.ApiKey",
     "access.ServiceKey",
+    "access.SsoProvider",
     "audit.AuditEntry",
     "couriers.Courier",
     "couriers.Place",
@@ -52,6 +53,7 @@ def grow(first: int, n: int) -> None:
         factories.credential(sent.account)
         bearers.api_key(tenants.member(sent.organization, Right.ORG_READ), Right.ORG_READ)
         bearers.service_key("render")
+        sso.provider(sent.organization)
         ops.recipient(sent.account)
         asking = Actor.staff(factories.member_of_staff("Finance"))
         request_refund(msg_id=sent.msg_id, amount=sent.cost, reason="Late.", actor=asking, now=now)

@@ -1,0 +1,126 @@
+"""Identity providers in the console."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from django.test import Client
+from django.utils import timezone
+
+from ops_console.access.models import SsoProvider
+from ops_console.audit.models import AuditEntry
+from tests import factories, sso
+from tests.fakes.identity_provider import IdentityProvider, certificate, key_descriptor, saml_metadata
+from tests.fakes.name_server import NameServer
+
+from .conftest import action_of, confirm, list_of, page_of, select, told
+
+SECRET = "only-the-provider-and-we-know"
+
+
+@pytest.fixture
+def made(db: None) -> SsoProvider:
+    return sso.provider(factories.organization("Feathers & Sons"), "acme.example", now=timezone.now())
+
+
+def given(idp: IdentityProvider, **changes: str) -> dict[str, str]:
+    return {
+        "organization": "Feathers & Sons",
+        "domain": "acme.example",
+        "type": "oidc",
+        "metadata_url": idp.serve_discovery(),
+        "client_id": "pigeon",
+        "client_secret": SECRET,
+        **changes,
+    }
+
+
+def test_staff_set_one_up_and_see_what_to_put_into_the_dns(root: Client, idp: IdentityProvider):
+    organization = factories.organization("Feathers & Sons")
+    answer = confirm(root, action_of(SsoProvider, "create"), **given(idp), given_name="gn")
+    assert "acme.example waits for its DNS record" in told(answer)
+    kept = SsoProvider.objects.get(organization=organization)
+    assert (kept.attribute_mapping, answer.url) == ({"given_name": "gn"}, page_of(kept))
+    page = root.get(page_of(kept)).content.decode()
+    for shown in ("_pigeon-ops.acme.example", kept.proof, "oidc-acme.example", idp.url("/authorize"), "pending"):
+        assert shown in page
+    assert SECRET not in page
+    assert "acme.example" in root.get(page_of(organization)).content.decode()
+
+
+def test_faults_stand_at_their_fields_and_the_secret_is_not_sent_back(root: Client, idp: IdentityProvider):
+    factories.organization("Feathers & Sons")
+    for changes, at in (
+        ({"organization": "Nobody"}, "organization"),
+        ({"domain": "gmail.com"}, "domain"),
+        ({"metadata_url": "https://10.0.0.1/"}, "metadata_url"),
+        ({"client_id": ""}, "client_id"),
+        ({"given_name": "a\x07b"}, "given_name"),
+    ):
+        page = confirm(root, action_of(SsoProvider, "create"), **given(idp, **changes))
+        assert list(page.context["form"].errors) == [at]
+        assert SECRET not in page.content.decode()
+    assert not SsoProvider.objects.exists()
+
+
+def test_proving_now_tells_what_the_dns_said(root: Client, made: SsoProvider, name_server: NameServer):
+    assert "_pigeon-ops.acme.example" in root.get(action_of(made, "prove")).content.decode()
+    answer = told(confirm(root, action_of(made, "prove")))
+    assert "there is no such record. The domain is pending" in answer
+    assert "Too many requests" in told(confirm(root, action_of(made, "prove")))
+    SsoProvider.objects.update(asked_at=timezone.now() - timedelta(minutes=1))
+    name_server.texts["acme.example"] = [made.proof]
+    assert "The domain is proved" in told(confirm(root, action_of(made, "prove"), reason="The customer rang."))
+    assert AuditEntry.objects.get(action="sso_provider.prove").reason == "The customer rang."
+    assert "proved" in root.get(list_of(SsoProvider)).content.decode()
+
+
+def test_deleting_asks_first_and_says_what_it_means(root: Client, made: SsoProvider):
+    sso.prove(made, now=timezone.now())
+    page = root.get(action_of(made, "delete")).content.decode()
+    assert "Addresses of acme.example sign in by code and passkey again" in page
+    assert SsoProvider.objects.exists()
+    answer = confirm(root, action_of(made, "delete"), reason="They left.")
+    assert "1 " in told(answer)
+    assert answer.url == list_of(SsoProvider)
+    assert not SsoProvider.objects.exists()
+    assert AuditEntry.objects.get(action="sso_provider.delete").reason == "They left."
+
+
+def test_several_are_deleted_at_once(root: Client, made: SsoProvider):
+    told(select(root, "delete", made, sso.provider(), reason="Cleaning up."))
+    assert not SsoProvider.objects.exists()
+
+
+def test_who_only_reads_changes_nothing(viewer: Client, clerk: Client, made: SsoProvider):
+    assert made.proof in viewer.get(page_of(made)).content.decode()
+    for action in ("prove", "delete"):
+        assert viewer.get(action_of(made, action)).status_code == 403
+    assert viewer.get(action_of(SsoProvider, "create")).status_code == 403
+    assert clerk.get(list_of(SsoProvider)).status_code == 403
+
+
+def test_certificates_whose_time_is_over_are_marked(root: Client, idp: IdentityProvider):
+    factories.organization("Feathers & Sons")
+    keys = key_descriptor(certificate()) + key_descriptor(certificate(ended=True))
+    url = idp.serve_saml(saml_metadata(idp.url("/sso"), keys=keys))
+    changes = {"type": "saml", "metadata_url": url, "client_id": "", "client_secret": ""}
+    told(confirm(root, action_of(SsoProvider, "create"), **given(idp, **changes)))
+    parts = root.get(page_of(SsoProvider.objects.get())).context["object_parts"]
+    table = next(part["values"] for part in parts if part["values"]["title"].startswith("Certificates"))
+    assert ["valid" in row[3] for row in table["rows"]] == [True, False]
+    assert ["ended" in row[3] for row in table["rows"]] == [False, True]
+
+
+def test_they_are_found_and_narrowed(viewer: Client, made: SsoProvider):
+    other = sso.provider(domain="birds.example", proved=True)
+    for query, found in (
+        ({}, [made, other]),
+        ({"q": "Acm"}, [made]),
+        ({"proved_at__isempty": "1"}, [made]),
+        ({"proved_at__isempty": "0"}, [other]),
+        ({"type__exact": "saml"}, []),
+    ):
+        rows = viewer.get(list_of(SsoProvider), query).context["cl"].result_list
+        assert sorted(rows, key=str) == found
