@@ -75,12 +75,15 @@ def change_members(service: Callable[..., Team | Group], kind: Kind[Any], call: 
 
 
 def delete(kind: Kind[Any], call: Call) -> Report:
-    return each(
+    report = each(
         call,
         lambda roster: rosters.delete_roster(
             kind=kind, roster_id=roster.pk, actor=call.actor, now=call.now, **call.given
         ),
     )
+    # The page of the one that was deleted is no more.
+    is_gone = bool(report.done) and len(call.objects) == 1
+    return replace(report, url=display.list_url(kind.model) if is_gone else "")
 
 
 def preview_deletion(call: Call) -> Sequence[str]:
