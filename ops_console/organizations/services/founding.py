@@ -16,8 +16,6 @@ from ops_console.organizations.rights import FOUNDER_ROLE
 from ops_console.organizations.services.checks import company_faults, email_faults, name_faults
 from ops_console.organizations.services.joining import furnish, join, person_with
 
-__all__ = ["Founded", "create_organization", "email_faults", "name_faults"]
-
 
 @dataclass(frozen=True)
 class Founded:
