@@ -134,8 +134,10 @@ def get_user_group_memberships(
     request: group_pb.GetUserGroupMembershipsRequest, call: Call
 ) -> group_pb.GetUserGroupMembershipsResponse:
     told = rosters.memberships(user_ids=ids(request.user_ids), actor=call.actor)
+    distinct = {group.pk: group for found in told.values() for group in found}
+    shown = {pk: groups.message(group) for pk, group in distinct.items()}
     memberships = [
-        group_pb.UserGroupMembership(user_id=str(user_id), groups=[groups.message(group) for group in found])
+        group_pb.UserGroupMembership(user_id=str(user_id), groups=[shown[group.pk] for group in found])
         for user_id, found in told.items()
     ]
     return group_pb.GetUserGroupMembershipsResponse(memberships=memberships)

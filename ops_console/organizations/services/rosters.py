@@ -125,17 +125,23 @@ def list_members(*, kind: Kind[R], roster_id: UUID, actor: Actor) -> tuple[R, Qu
 
 
 def memberships(*, user_ids: Sequence[UUID], actor: Actor) -> dict[UUID, list[Group]]:
-    """Return the groups, by age, of each of up to 200 members, in the order asked. Two queries.
+    """Return the groups, by age, of each of up to 200 members, in the order asked. Three queries.
 
     Raises:
         Forbidden: the actor may not see all groups.
         InvalidInput: at ``user_ids`` and the place in it: no member of the caller's organization.
     """
     policy.require(actor, GROUPS.resource, "memberships")
-    groups: dict[UUID, list[Group]] = {pk: [] for pk in _members_of(actor.organization_id, user_ids, MOST_ASKED)}
-    for entry in GroupMember.objects.filter(member__in=groups).select_related("group").order_by("group_id"):
-        groups[entry.member_id].append(entry.group)
-    return groups
+    told: dict[UUID, list[Group]] = {pk: [] for pk in _members_of(actor.organization_id, user_ids, MOST_ASKED)}
+    entries = GroupMember.objects.filter(member__in=told).order_by("group_id").values_list("member_id", "group_id")
+    pairs = list(entries)
+    # Each once, however many are in it.
+    groups = Group.objects.in_bulk({group_id for _, group_id in pairs})
+    for member_id, group_id in pairs:
+        # Unless it was deleted just now.
+        if group_id in groups:
+            told[member_id].append(groups[group_id])
+    return told
 
 
 def update_roster(
