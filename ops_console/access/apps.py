@@ -10,6 +10,8 @@ class AccessConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
+        from ops_console.access.sso.configuration import refuse_bad_settings
         from ops_console.access.staff import seed_groups
 
+        refuse_bad_settings()
         post_migrate.connect(seed_groups, dispatch_uid="access.seed_groups")

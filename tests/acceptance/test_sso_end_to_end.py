@@ -24,7 +24,7 @@ from tests.web import web_server
 def test_a_domain_signs_in_through_its_provider_once_it_is_proved(
     idp: IdentityProvider, name_server: NameServer, idp_certificate: tuple[ssl.SSLContext, Path]
 ) -> None:
-    trusting = {"SSO_ALLOW_LOOPBACK": "1", "SSO_CA_FILE": str(idp_certificate[1])}
+    trusting: Any = {"SSO_ALLOW_LOOPBACK": "1", "SSO_CA_FILE": str(idp_certificate[1])}
     with (
         web_server(SSO_DNS_RESOLVER=name_server.address, **trusting) as url,
         httpx.Client(base_url=url, headers={"Authorization": f"Bearer {Tenant.new().key()}"}) as admin,
