@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from itertools import count
+from typing import Any
 
 import pytest
 from django.db import connection
@@ -11,7 +12,9 @@ from django.test.utils import CaptureQueriesContext
 
 from ops_console.ledger.models import Account
 from ops_console.organizations.rights import Right
+from ops_console.organizations.services.rosters import GROUPS, TEAMS, Kind
 from tests import bearers, factories, ops, sso, tenants, webhooks
+from tests.integration.ops_rest.scenarios.rosters import made
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("places")]
 numbers = count(500)
@@ -30,6 +33,11 @@ def new_key(of: Account) -> None:
     bearers.api_key(tenants.member(of.organization, Right.ORG_READ), Right.ORG_READ)
 
 
+def new_roster(kind: Kind[Any], of: Account) -> None:
+    assert of.organization
+    made(kind, of.organization)
+
+
 # Each makes one row more, or several.
 ONE_MORE: dict[str, Callable[[Account], object]] = {
     "messages": ops.queued,
@@ -40,6 +48,8 @@ ONE_MORE: dict[str, Callable[[Account], object]] = {
     "entries": ops.queued,
     "refunds": refund,
     "organizations": lambda of: factories.organization(),
+    "teams": lambda of: new_roster(TEAMS, of),
+    "groups": lambda of: new_roster(GROUPS, of),
     "webhooks": lambda of: webhooks.waiting(of.organization),
     "api-keys": lambda of: new_key(of),
     "service-keys": lambda of: bearers.service_key("render"),
