@@ -38,13 +38,8 @@ def staff(*pairs: Pair) -> Person:
     return person
 
 
-class StaffClient(Client):
-    """The console's session of one person."""
-
-    def __init__(self, person: Person) -> None:
-        super().__init__()
-        self.person = person
-        self.force_login(person)
+class ApiClient(Client):
+    """Calls below /api/v1."""
 
     def send(self, path: str, body: Any = None, *, method: str = "POST", key: str | None = None) -> Any:
         headers = {} if key is None else {"Idempotency-Key": key}
@@ -60,6 +55,15 @@ class StaffClient(Client):
 
 def _json(content: Any) -> bytes:
     return content if isinstance(content, bytes) else json.dumps(content, default=str).encode()
+
+
+class StaffClient(ApiClient):
+    """The console's session of one person."""
+
+    def __init__(self, person: Person) -> None:
+        super().__init__()
+        self.person = person
+        self.force_login(person)
 
 
 def client(*pairs: Pair) -> StaffClient:

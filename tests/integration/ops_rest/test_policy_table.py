@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from django.test import Client
 
 from ops_console.access.policy import POLICY
 from ops_console.audit.models import AuditEntry
@@ -27,8 +26,8 @@ def scenario(pair: Pair) -> Request:
     return SCENARIOS[pair](factories.organization())
 
 
-def send(client: Any, request: Request, **how: Any) -> Any:
-    return ops.StaffClient.send(client, request.path, request.body, method=request.method, **how)
+def send(client: ops.ApiClient, request: Request, **how: Any) -> Any:
+    return client.send(request.path, request.body, method=request.method, **how)
 
 
 def permitted(pair: Pair, request: Request) -> ops.StaffClient:
@@ -52,7 +51,7 @@ def test_every_route_has_a_row_and_a_scenario() -> None:
 @pytest.mark.parametrize("pair", PAIRS, ids="-".join)
 def test_who_may(pair: Pair) -> None:
     request = scenario(pair)
-    assert send(Client(), request).status_code == 401
+    assert send(ops.ApiClient(), request).status_code == 401
     n_audited = AuditEntry.objects.count()
     everything_else = [other for other in PAIRS if POLICY[other].staff != POLICY[pair].staff]
     assert send(ops.client(*everything_else), request).status_code == 403

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ops_console.organizations.models import Member, Organization, Role
+from ops_console.organizations.rights import Right
 from tests import tenants
 from tests.integration.ops_rest.scenarios.registry import REASON, Request, lists, retrieves, scenario
 
@@ -24,7 +25,8 @@ retrieves("roles", lambda of: role(of).pk)
 @scenario("members", "invite")
 def invite(of: Organization) -> Request:
     body = {"organization": str(of.pk), "email": "bea@roost.example", "name": "Bea", "profile": {"title": "Keeper"}}
-    return Request("POST", "members", body)
+    # Those of the role that people are invited to, unless told otherwise.
+    return Request("POST", "members", body, rights=(Right.INBOX_READ, Right.INBOX_ACT))
 
 
 @scenario("members", "set_role")

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ops_console.organizations.models import Organization
+from ops_console.organizations.rights import Right
 
 Pair = tuple[str, str]
 REASON = {"reason": "The customer rang."}
@@ -14,12 +15,16 @@ REASON = {"reason": "The customer rang."}
 
 @dataclass(frozen=True)
 class Request:
-    """Below /api/v1/. ``also``: further rows of the table it passes."""
+    """Below /api/v1/.
+
+    ``also``: further rows of the table it passes. ``rights``: what a member needs beside the right the table names.
+    """
 
     method: str
     path: str
     body: dict[str, Any] | None = None
     also: tuple[Pair, ...] = ()
+    rights: tuple[Right, ...] = ()
 
 
 # Each makes what its request is about in the organization it is given.

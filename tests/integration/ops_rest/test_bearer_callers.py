@@ -1,0 +1,236 @@
+"""The policy table, row by row, over HTTP: for members and keys, each within its organization."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from django.conf import LazySettings
+from django.test import Client
+
+from ops_console.access.models import IdempotencyRecord
+from ops_console.access.policy import POLICY
+from ops_console.audit.models import AuditEntry
+from ops_console.organizations.models import Organization
+from ops_console.organizations.rights import Right
+from tests import bearers, factories, ops, tenants
+from tests.bearers import BearerClient
+from tests.integration.ops_rest.scenarios import SCENARIOS, Pair, Request
+
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("places")]
+PAIRS = sorted(SCENARIOS)
+FOR_BEARERS = [pair for pair in PAIRS if POLICY[pair].rights or POLICY[pair].member]
+FOR_STAFF = [pair for pair in PAIRS if pair not in FOR_BEARERS]
+LISTS = [pair for pair in FOR_BEARERS if pair[1] == "list" and pair[0] != "couriers"]
+CREATES = [pair for pair in FOR_BEARERS if pair[1] in ("create", "invite")]
+# The fleet flies for everybody.
+OF_ONE = [pair for pair in FOR_BEARERS if pair not in LISTS + CREATES and pair[0] != "couriers"]
+FOR_ONES_OWN = (Right.GROUPS_WRITE, Right.TEAMS_WRITE)
+# Members of a body that name something of the organization.
+REFERENCES = ("account", "organization")
+SECRETS = ("secret", "key")
+
+
+@pytest.fixture
+def mine() -> Organization:
+    return factories.organization("Mine")
+
+
+@pytest.fixture
+def stranger() -> BearerClient:
+    return bearers.client(factories.organization("Other"), *Right)
+
+
+def send(client: ops.ApiClient, request: Request, **how: Any) -> Any:
+    return client.send(request.path, request.body, method=request.method, **how)
+
+
+@pytest.mark.parametrize("pair", FOR_BEARERS, ids="-".join)
+def test_the_right_opens_it_to_members_and_keys_and_no_other_right_does(pair: Pair) -> None:
+    rule = POLICY[pair]
+    for right in rule.rights:
+        for text in (bearers.key_text, lambda *whose: bearers.token_of(tenants.member(*whose))):
+            mine = factories.organization()
+            request = SCENARIOS[pair](mine)
+            answer = send(BearerClient(text(mine, right, *request.rights)), request)
+            if right in FOR_ONES_OWN and pair not in CREATES:
+                assert "you created" in answer.json()["detail"]
+            else:
+                assert answer.status_code in (200, 201, 204), answer.content
+    if not rule.member:
+        mine = factories.organization()
+        others = [right for right in Right if right not in rule.rights]
+        answer = send(bearers.client(mine, *others), SCENARIOS[pair](mine))
+        assert (answer.status_code, answer.json()["code"]) == (403, "forbidden")
+
+
+@pytest.mark.parametrize("pair", FOR_STAFF, ids="-".join)
+def test_what_is_for_staff_no_right_opens(pair: Pair, mine: Organization) -> None:
+    request = SCENARIOS[pair](mine)
+    member = tenants.member(mine, *Right)
+    for text in (bearers.token_of(member), bearers.api_key(member, *Right).text):
+        n_audited = AuditEntry.objects.count()
+        answer = send(BearerClient(text), request)
+        assert (answer.status_code, answer.json()["code"]) == (403, "forbidden")
+        assert AuditEntry.objects.count() == n_audited
+
+
+@pytest.mark.parametrize("pair", PAIRS, ids="-".join)
+def test_who_has_no_organization_or_no_credential_is_refused(pair: Pair, mine: Organization) -> None:
+    request = SCENARIOS[pair](mine)
+    for text in (bearers.founders_token(), *(bearers.service_key(scope).text for scope in ("organizations", "render"))):
+        assert send(BearerClient(text), request).status_code == 403
+    for text in ("", "x", bearers.key_text(mine, Right.ORG_READ)[:-1]):
+        answer = send(BearerClient(text), request)
+        assert (answer.status_code, answer["WWW-Authenticate"].split()[0]) == (401, "Bearer")
+
+
+@pytest.mark.parametrize("pair", OF_ONE, ids="-".join)
+def test_anothers_things_are_not_there(pair: Pair, mine: Organization, stranger: BearerClient) -> None:
+    request = SCENARIOS[pair](mine)
+    n_audited = AuditEntry.objects.count()
+    answer = send(stranger, request)
+    assert (answer.status_code, answer.json()["code"]) == (404, "not_found")
+    assert AuditEntry.objects.count() == n_audited
+
+
+@pytest.mark.parametrize("pair", LISTS, ids="-".join)
+def test_a_list_holds_nothing_of_others_whatever_it_is_narrowed_by(
+    pair: Pair, mine: Organization, stranger: BearerClient
+) -> None:
+    SCENARIOS[pair](mine)
+    owners = bearers.client(mine, *Right).rows(pair[0])
+    assert owners
+    for query in ({}, {"organization": str(mine.pk)}):
+        assert not [row for row in stranger.rows(pair[0], **query) if row in owners]
+
+
+@pytest.mark.parametrize("pair", CREATES, ids="-".join)
+def test_what_a_stranger_makes_is_his_own(pair: Pair, mine: Organization, stranger: BearerClient) -> None:
+    request = SCENARIOS[pair](mine)
+    answer = send(stranger, request)
+    named = [f"/{name}" for name in REFERENCES if name in (request.body or {})]
+    if named:
+        assert (answer.status_code, [fault["pointer"] for fault in answer.json()["errors"]]) == (400, named)
+    else:
+        assert answer.status_code == 201
+        assert str(mine.pk) not in answer.content.decode()
+
+
+@pytest.mark.parametrize("pair", [pair for pair in FOR_BEARERS if pair[1] not in ("list", "retrieve")], ids="-".join)
+def test_a_repetition_changes_nothing_and_is_the_callers_own(pair: Pair, mine: Organization) -> None:
+    request = SCENARIOS[pair](mine)
+    if request.method != "POST":
+        return
+    one, other = bearers.client(mine, *Right), bearers.client(mine, *Right)
+    first = send(one, request, key="k1")
+    n_audited = AuditEntry.objects.count()
+    again = send(one, request, key="k1")
+    assert (again.status_code, again.get("Idempotency-Replayed")) == (first.status_code, "true")
+    assert again.json() == {name: None if name in SECRETS else value for name, value in first.json().items()}
+    assert AuditEntry.objects.count() == n_audited
+    kept = bytes(IdempotencyRecord.objects.get().body).decode()
+    assert not [name for name in SECRETS if first.json().get(name) and first.json()[name] in kept]
+    # What another caller of the organization calls so is another request.
+    assert not send(other, request, key="k1").has_header("Idempotency-Replayed")
+
+
+def test_one_bucket_for_rest_of_an_organization_and_staff_are_not_counted(
+    mine: Organization, settings: LazySettings
+) -> None:
+    mine.rate_per_s, mine.rate_burst = 1, 3
+    mine.save()
+    member = tenants.member(mine, Right.ORG_READ)
+    clients = [bearers.client(mine, Right.ORG_READ), BearerClient(bearers.token_of(member))]
+    answers = [clients[number % 2].get("/api/v1/messages") for number in range(8)]
+    assert [answer.status_code for answer in answers][:3] == [200, 200, 200]
+    assert [answer.status_code for answer in answers][5:] == [429, 429, 429]
+    assert int(answers[-1]["Retry-After"]) >= 1
+    other = bearers.client(factories.organization(), Right.ORG_READ)
+    assert other.get("/api/v1/messages").status_code == 200
+    staff = ops.client(("messages", "list"))
+    assert {staff.get("/api/v1/messages").status_code for _ in range(8)} == {200}
+
+
+def test_past_the_limit_failures_answer_429_and_a_good_credential_passes(
+    mine: Organization, settings: LazySettings
+) -> None:
+    settings.FAILED_AUTH_PER_MINUTE = 3
+    address, good, bad = bearers.somewhere(), bearers.client(mine, Right.ORG_READ), BearerClient("pidgr_k_x")
+    answers = []
+    for _ in range(8):
+        answers.append(bad.get("/api/v1/messages", REMOTE_ADDR=address).status_code)
+        assert good.get("/api/v1/messages", REMOTE_ADDR=address).status_code == 200
+        assert Client().get("/api/v1/messages", REMOTE_ADDR=address).status_code == 401
+    assert answers[:3] == [401] * 3
+    # The window may move on by a minute's end.
+    assert answers.count(429) >= 3
+
+
+def test_a_bearer_credential_counts_before_a_cookie_and_needs_no_csrf_token(mine: Organization) -> None:
+    person = factories.superuser()
+    client = Client(enforce_csrf_checks=True, headers={"Authorization": f"Bearer {bearers.key_text(mine, *Right)}"})
+    client.force_login(person)
+    assert client.get("/api/v1/people").status_code == 403
+    body = {"name": "till", "permissions": ["ORG_READ"]}
+    assert client.post("/api/v1/api-keys", body, content_type="application/json").status_code == 201
+    wrong = Client(headers={"Authorization": "Bearer x"})
+    wrong.force_login(person)
+    assert wrong.get("/api/v1/people").status_code == 401
+
+
+# --- What is shown -------------------------------------------------------------------------------------------------
+
+
+def test_a_courier_is_shown_without_where_it_is(mine: Organization) -> None:
+    bird = ops.bird()
+    (seen,) = bearers.client(mine, Right.ORG_READ).rows("couriers")
+    (whole,) = ops.client(("couriers", "list")).rows("couriers")
+    assert set(whole) - set(seen) == {"latitude", "longitude", "readyAt"}
+    assert seen["pgnId"] == bird.pgn_id
+
+
+def test_members_see_that_staff_did_it_and_not_who(mine: Organization) -> None:
+    message = ops.queued(factories.account(mine))
+    ops.refund(message, str(message.cost))
+    pairs = ("messages", "retrieve"), ("refunds", "list"), ("entries", "list"), ("credentials", "list")
+    staff, reader = ops.client(*pairs, ("credentials", "create")), bearers.client(mine, Right.ORG_READ)
+    staff.send("credentials", {"account": message.account.username})
+
+    def shown(client: Any) -> list[str]:
+        event = client.get(f"/api/v1/messages/{message.msg_id}").json()["events"][-1]
+        (refund,), (entry, _), (credential,) = (client.rows(name) for name in ("refunds", "entries", "credentials"))
+        return [event["actor"], refund["requestedBy"], entry["actor"], credential["createdBy"]]
+
+    assert all(actor.endswith("@house.example") for actor in shown(staff))
+    assert shown(reader) == ["staff"] * 4
+
+
+def test_a_member_narrows_messages_without_naming_his_organization(mine: Organization) -> None:
+    held, other = (ops.queued(factories.account(mine)) for _ in range(2))
+    ops.client(("messages", "hold")).send(f"messages/{held.msg_id}/hold", {"reason": "Fog."})
+    reader = bearers.client(mine, Right.ORG_READ)
+    assert [row["msgId"] for row in reader.rows("messages", held="true")] == [held.msg_id]
+    assert [row["msgId"] for row in reader.rows("messages", search=other.msg_id)] == [other.msg_id]
+
+
+def test_the_webhook_secret_is_ones_own_unless_said(mine: Organization, stranger: BearerClient) -> None:
+    owner = bearers.client(mine, Right.ORG_READ, Right.ORG_WRITE)
+    assert owner.send("webhook-secret").json()["secret"]
+    assert owner.get("/api/v1/webhook-secret").json()["exists"] is True
+    assert stranger.get("/api/v1/webhook-secret").json()["exists"] is False
+    assert stranger.send(f"webhook-secret?organization={mine.pk}").status_code == 404
+    assert ops.client(("webhook-secret", "retrieve")).get("/api/v1/webhook-secret").status_code == 400
+
+
+def test_postings_tell_of_the_house_and_of_no_other_customer(mine: Organization) -> None:
+    ops.queued(factories.account(mine, username="mine-1"))
+    ops.queued(factories.account(username="theirs-1"))
+    reader = bearers.client(mine, Right.ORG_READ)
+    entries = reader.rows("entries")
+    assert {posting["account"] for entry in entries for posting in entry["postings"]} == {"mine-1", "house:revenue"}
+    assert reader.rows("entries", account="theirs-1") == []
+    assert [row["account"] for row in reader.rows("accounts")] == ["mine-1"]
+    assert reader.rows("accounts", kind="house") == []
+    for name in ("theirs-1", "house:revenue"):
+        assert reader.get(f"/api/v1/accounts/{name}").status_code == 404
