@@ -189,7 +189,8 @@ class Member(models.Model):
         ]
 
     def __str__(self) -> str:
-        return self.name or str(self.id)
+        # No query for the address.
+        return self.name or (self.person.email if Member.person.is_cached(self) else str(self.id))
 
 
 class MemberEvent(TransitionEvent):

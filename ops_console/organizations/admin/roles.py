@@ -24,7 +24,7 @@ SHOWN = 50
 
 def words_of(right: str) -> tuple[str, str]:
     """What a right is about, and what it lets one do there: GROUPS_ALL_READ is Groups, read all."""
-    area, _, verb = right.partition("_")
+    area, _, verb = right.replace("ORG", "ORGANIZATION", 1).partition("_")
     return area.capitalize(), " ".join(reversed(verb.lower().split("_")))
 
 

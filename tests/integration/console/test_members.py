@@ -125,7 +125,7 @@ def test_a_role_is_created_changed_and_deleted(root: Client, organization: Organ
 
 def test_what_a_role_permits_is_a_matrix(viewer: Client, organization: Organization):
     page = viewer.get(page_of(organization)).content.decode()
-    for area in ("Org", "Members", "Campaigns", "Groups"):
+    for area in ("Organization", "Members", "Campaigns", "Groups"):
         assert f'<th scope="col">{area}</th>' in page
     assert "<td>read all, write all, write</td>" in page
     own = viewer.get(page_of(role(organization, "employee"))).content.decode()
