@@ -1,11 +1,13 @@
-"""What the web server runs: RPC by Connect, and Django behind the handling of request bodies."""
+"""What the web server runs: RPC by Connect, Django behind the handling of request bodies, and CORS before both."""
 
 from __future__ import annotations
 
 import os
 
+from django.conf import settings
 from django.core.wsgi import get_wsgi_application
 
+from ops_console.cors import Cors
 from ops_console.rest.bodies import Bodies, WSGIApp
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "ops_console.settings")
@@ -16,7 +18,7 @@ def make_application() -> WSGIApp:
     django = Bodies(get_wsgi_application())
     from ops_console.rpc.connect.mount import ConnectMount
 
-    return ConnectMount(django)
+    return Cors(ConnectMount(django), settings.CORS_ALLOWED_ORIGINS)
 
 
 application = make_application()

@@ -8,9 +8,10 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
+from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
 import grpc
@@ -20,24 +21,30 @@ from django.db import connection
 
 from ops_console.var_dir import PROJECT
 
+NOTHING: Mapping[str, str] = {}
+
 
 @contextmanager
-def web_server(**environ: str) -> Iterator[str]:
+def web_server(
+    environ: Mapping[str, str] = NOTHING, *, n_threads: int = 2, log: Path | None = None, **more: str
+) -> Iterator[str]:
     """Run granian on loopback, on what the test has committed; give its address."""
     port = free_port()
     command = [sys.executable, "-m", "granian", "--interface", "wsgi", "--port", str(port), "--workers", "1"]
-    command += ["--blocking-threads", "2", "--log-level", "warning", "ops_console.wsgi:application"]
-    with _running(command, environ):
+    command += ["--blocking-threads", str(n_threads), "--log-level", "warning", "ops_console.wsgi:application"]
+    with _running(command, {**environ, **more}, log):
         _wait_for(port)
         yield f"http://127.0.0.1:{port}"
 
 
 @contextmanager
-def native_server(*arguments: str, **environ: str) -> Iterator[NativeProcess]:
+def native_server(
+    environ: Mapping[str, str] = NOTHING, *, grace_s: float = 30, log: Path | None = None, **more: str
+) -> Iterator[NativeProcess]:
     """Run ``manage.py rungrpc`` on loopback, on what the test has committed."""
-    port = int(environ.setdefault("GRPC_PORT", str(free_port())))
-    command = [sys.executable, str(PROJECT / "manage.py"), "rungrpc", *arguments]
-    with _running(command, environ) as process:
+    port = int(environ.get("GRPC_PORT") or free_port())
+    command = [sys.executable, str(PROJECT / "manage.py"), "rungrpc", "--grace", str(grace_s)]
+    with _running(command, {**environ, **more, "GRPC_PORT": str(port)}, log) as process:
         with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
             grpc.channel_ready_future(channel).result(30)
         yield NativeProcess(f"127.0.0.1:{port}", process)
@@ -57,10 +64,11 @@ def free_port() -> int:
 
 
 @contextmanager
-def _running(command: list[str], environ: dict[str, str]) -> Iterator[subprocess.Popen[bytes]]:
+def _running(command: list[str], environ: Mapping[str, str], log: Path | None) -> Iterator[subprocess.Popen[bytes]]:
     database = urlsplit(os.environ["DATABASE_URL"])._replace(path="/" + str(connection.settings_dict["NAME"]))
     own = {"DATABASE_URL": urlunsplit(database), "REDIS_URL": settings.REDIS_URL}
-    process = subprocess.Popen(command, env={**os.environ, **own, **environ}, cwd=PROJECT)
+    with log.open("ab") if log else nullcontext() as output:
+        process = subprocess.Popen(command, env={**os.environ, **own, **environ}, cwd=PROJECT, stderr=output)
     try:
         yield process
     finally:

@@ -33,7 +33,7 @@ def page(
     total: int | Callable[[], int],
     order: Sequence[str] = ("id",),
 ) -> Page[M]:
-    """The page asked for. One query beside ``total``, which is the number of rows on all pages.
+    """The page asked for. One query beside ``total``, the number of rows on all pages, which is asked for if there are more.
 
     ``order`` as in ``order_by``; its columns hold no NULL, the last is unique. A token is good only for the method,
     the organization, the order and whatever else the request asks for.
@@ -49,7 +49,8 @@ def page(
         found, token = rows_after(rows, columns=order, size=size, token=asked.page_token, salt=salt)
     except ForeignToken:
         raise InvalidInput.field("pagination", "page_token", message="did not come from this list") from None
-    n_rows = total() if callable(total) else total
+    is_all = not asked.page_token and token is None
+    n_rows = len(found) if is_all else total() if callable(total) else total
     return Page(found, PaginationMeta(next_page_token=token or "", total_count=n_rows))
 
 

@@ -54,10 +54,8 @@ def _answer(route: Route, data: bytes, context: grpc.ServicerContext) -> bytes:
     try:
         exchange.admit(timeout_s=context.time_remaining())
         response = exchange.answer(exchange.read(requests.from_binary, data))
-        answer = exchange.write(response)
+        answer = _sized(exchange.write(response), context)
         context.set_trailing_metadata(tuple(exchange.reply_headers.items()))
-        if len(answer) >= COMPRESSED_FROM_BYTES:
-            context.set_compression(grpc.Compression.Gzip)
         return answer
     except Refused as refused:
         _abort(context, refused.status, exchange)
@@ -70,9 +68,8 @@ def _stream(route: Route, data: bytes, context: grpc.ServicerContext) -> Iterato
     try:
         exchange.admit(timeout_s=context.time_remaining())
         request = exchange.read(requests.from_binary, data)
-        context.set_compression(grpc.Compression.Gzip)
         for message in exchange.stream(request):
-            yield exchange.write(message)
+            yield _sized(exchange.write(message), context)
         context.set_trailing_metadata(tuple(exchange.reply_headers.items()))
     except Refused as refused:
         _abort(context, refused.status, exchange)
@@ -84,6 +81,13 @@ def _exchange(route: Route, context: grpc.ServicerContext) -> Exchange:
     headers = {key: value for key, value in context.invocation_metadata() if isinstance(value, str)}
     origin = {"REMOTE_ADDR": address_of(context.peer()), "HTTP_X_FORWARDED_FOR": headers.get("x-forwarded-for", "")}
     return Exchange(route, protocol="grpc", headers=headers, address=client_address(origin))
+
+
+def _sized(message: bytes, context: grpc.ServicerContext) -> bytes:
+    """The message, left as it is on the wire if it is small."""
+    if len(message) < COMPRESSED_FROM_BYTES:
+        context.disable_next_message_compression()
+    return message
 
 
 def address_of(peer: str) -> str:

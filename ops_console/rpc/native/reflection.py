@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import grpc
@@ -17,42 +18,34 @@ from ops_console.rpc.routes import files
 
 # Both speak the same messages; newer clients ask by the first name.
 NAMES = ("grpc.reflection.v1.ServerReflection", "grpc.reflection.v1alpha.ServerReflection")
-# Each conversation holds a thread, and needs no credentials.
-MOST_AT_ONCE = 2
+# Conversations need no credentials and hold a thread each, so they have a few of their own, and not for long.
+N_THREADS = 2
 LONGEST_S = 10.0
 
 
 def add_reflection(server: grpc.Server, services: Iterable[str]) -> None:
     """Tell of these services, and of reflection and health themselves."""
     health = health_pb2.DESCRIPTOR.services_by_name["Health"].full_name
-    servicer = _Reflection([*services, health, *NAMES], pool=_pool())
+    servicer = ReflectionServicer([*services, health, *NAMES], pool=_pool())
+
+    def converse(requests: Any, context: grpc.ServicerContext) -> Iterator[Any]:
+        timer = threading.Timer(LONGEST_S, context.cancel)
+        timer.daemon = True
+        timer.start()
+        try:
+            yield from servicer.ServerReflectionInfo(requests, context)
+        finally:
+            timer.cancel()
+
+    # grpcio looks for this; its own health service uses it, too.
+    converse.experimental_thread_pool = ThreadPoolExecutor(N_THREADS, "reflection")  # type: ignore[attr-defined]
     handler = grpc.stream_stream_rpc_method_handler(
-        servicer.ServerReflectionInfo,
+        converse,
         request_deserializer=reflection_pb2.ServerReflectionRequest.FromString,
         response_serializer=reflection_pb2.ServerReflectionResponse.SerializeToString,
     )
     for name in NAMES:
         server.add_registered_method_handlers(name, {"ServerReflectionInfo": handler})
-
-
-class _Reflection(ReflectionServicer):
-    """A few short conversations at a time, so that strangers cannot take all threads."""
-
-    def __init__(self, services: Iterable[str], pool: DescriptorPool) -> None:
-        super().__init__(services, pool=pool)
-        self.seats = threading.BoundedSemaphore(MOST_AT_ONCE)
-
-    def ServerReflectionInfo(self, request_iterator: Any, context: Any) -> Iterator[Any]:  # noqa: N802
-        if not self.seats.acquire(blocking=False):
-            context.abort(grpc.StatusCode.RESOURCE_EXHAUSTED, "Others are asking already: try again in a moment.")
-        timer = threading.Timer(LONGEST_S, context.cancel)
-        timer.daemon = True
-        timer.start()
-        try:
-            yield from super().ServerReflectionInfo(request_iterator, context)
-        finally:
-            timer.cancel()
-            self.seats.release()
 
 
 def _pool() -> DescriptorPool:

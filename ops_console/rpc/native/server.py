@@ -21,6 +21,8 @@ LOOK_S = 10.0
 OPTIONS = [
     # Several processes share the port.
     ("grpc.so_reuseport", 1),
+    # Answers are compressed for those who take it. (Asked to compress a call, grpcio does so for all.)
+    ("grpc.default_compression_level", 1),
     # A connection nobody answers on is closed.
     ("grpc.keepalive_time_ms", 60_000),
     ("grpc.keepalive_timeout_ms", 20_000),

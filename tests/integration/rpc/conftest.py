@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import grpc
 import pytest
@@ -11,21 +12,31 @@ from tests import callers
 from tests.rpc_clients import Client, ConnectCaller, NativeCaller
 from tests.web import native_server, web_server
 
-SETTINGS = "tests.integration.rpc.rpc_settings"
 ORIGIN = "https://app.customer.example"
+ENVIRON = {
+    "DJANGO_SETTINGS_MODULE": "tests.integration.rpc.rpc_settings",
+    "CORS_ALLOWED_ORIGINS": f"https://other.example,{ORIGIN}",
+    "TRUSTED_PROXIES": "127.0.0.1",
+}
 
 
 @pytest.fixture(scope="session")
-def rpc_url(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[str]:
+def log(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What the two servers write to standard error."""
+    return tmp_path_factory.mktemp("rpc") / "log"
+
+
+@pytest.fixture(scope="session")
+def rpc_url(django_db_setup: None, django_db_blocker: DjangoDbBlocker, log: Path) -> Iterator[str]:
     """A web server with the sample handlers, one for all tests."""
-    with django_db_blocker.unblock(), web_server(DJANGO_SETTINGS_MODULE=SETTINGS, CORS_ALLOWED_ORIGINS=ORIGIN) as url:
+    with django_db_blocker.unblock(), web_server(ENVIRON, log=log) as url:
         yield url
 
 
 @pytest.fixture(scope="session")
-def grpc_address(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[str]:
+def grpc_address(django_db_setup: None, django_db_blocker: DjangoDbBlocker, log: Path) -> Iterator[str]:
     """A grpc process with the sample handlers, one for all tests."""
-    with django_db_blocker.unblock(), native_server(DJANGO_SETTINGS_MODULE=SETTINGS) as server:
+    with django_db_blocker.unblock(), native_server(ENVIRON, log=log) as server:
         yield server.address
 
 
@@ -35,19 +46,19 @@ def channel(grpc_address: str) -> Iterator[grpc.Channel]:
         yield channel
 
 
-@pytest.fixture
-def native(channel: grpc.Channel) -> Client:
-    return NativeCaller(channel)
-
-
-@pytest.fixture
-def connect(rpc_url: str) -> Client:
-    return ConnectCaller(rpc_url)
+@pytest.fixture(params=["connect", "native"])
+def client(request: pytest.FixtureRequest) -> Client:
+    """Each adapter in turn."""
+    return client_of(request)
 
 
 @pytest.fixture(params=["connect", "connect-json", "grpc-web", "grpc-web-json", "native"])
-def client(request: pytest.FixtureRequest) -> Client:
+def any_client(request: pytest.FixtureRequest) -> Client:
     """Each protocol and form in turn."""
+    return client_of(request)
+
+
+def client_of(request: pytest.FixtureRequest) -> Client:
     if request.param == "native":
         return NativeCaller(request.getfixturevalue("channel"))
     protocol = ProtocolType.GRPC_WEB if request.param.startswith("grpc-web") else ProtocolType.CONNECT
