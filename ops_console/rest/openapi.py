@@ -54,7 +54,7 @@ TEXTS = {
 }
 SIGN_IN = "/auth/"
 TAGS = {"/pigeon/": "Pigeon Protocol", SIGN_IN: "Sign-in", "/": "Operations"}
-ALWAYS = ("400", "401", "403")
+ALWAYS = ("400", "401", "403", "429")
 BY_METHOD = {
     "post": ("409", "422"),
     "put": ("409", "412"),
@@ -89,6 +89,21 @@ class AccountBasicScheme(OpenApiAuthenticationExtension):  # type: ignore[no-unt
 
     def get_security_definition(self, auto_schema: Any) -> dict[str, Any]:
         return {"type": "http", "scheme": "basic", "description": "The account's Auth ID and Auth Key."}
+
+
+class BearerScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
+    """Tokens of people and keys of programs."""
+
+    target_class = "ops_console.rest.authentication.BearerAuthentication"
+    name = "bearer"
+
+    def get_security_definition(self, auto_schema: Any) -> dict[str, Any]:
+        return {
+            "type": "http",
+            "scheme": "bearer",
+            "description": "A person's access token, an organization's key (`pidgr_k_...`) or a service's "
+            "(`pidgr_s_...`).",
+        }
 
 
 class StaffSessionScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
@@ -141,13 +156,13 @@ def _statuses(path: str, method: str, operation: dict[str, Any]) -> set[str]:
     # What must be named, in the path or the query, may not be there.
     if any(parameter.get("required") for parameter in operation["parameters"]):
         statuses.add("404")
-    if path.startswith("/pigeon/"):
-        statuses |= {"402", "429"} if method in CHARGES else {"429"}
+    if path.startswith("/pigeon/") and method in CHARGES:
+        statuses.add("402")
     return statuses
 
 
 def _statuses_of_sign_in(path: str, operation: dict[str, Any]) -> set[str]:
-    statuses = {*ALWAYS, "429", *(WITH_BODY if "requestBody" in operation else ())}
+    statuses = {*ALWAYS, *(WITH_BODY if "requestBody" in operation else ())}
     if "/register/" in path:
         statuses.add("409")
     return statuses | ({"404"} if "{" in path else set())

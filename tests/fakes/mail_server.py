@@ -56,7 +56,7 @@ class MailServer:
 
 
 class OnFreePort(Controller):
-    """A controller that lets the system choose the port."""
+    """A controller that takes the port it got, which with port 0 the system chooses."""
 
     def _trigger_server(self) -> None:
         server: Any = self.server
@@ -65,9 +65,9 @@ class OnFreePort(Controller):
 
 
 @contextmanager
-def mail_server() -> Iterator[MailServer]:
+def mail_server(port: int = 0) -> Iterator[MailServer]:
     server = MailServer()
-    controller = OnFreePort(server, hostname="127.0.0.1", port=0)
+    controller = OnFreePort(server, hostname="127.0.0.1", port=port)
     controller.start()
     server.port = controller.port
     try:

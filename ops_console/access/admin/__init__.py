@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from ops_console.access.admin import credentials, keys, sso_providers, staff
+from ops_console.access.admin import credentials, keys, sign_ins, sso_providers, staff
 
-__all__ = ["credentials", "keys", "sso_providers", "staff"]
+__all__ = ["credentials", "keys", "sign_ins", "sso_providers", "staff"]

@@ -104,13 +104,13 @@ class NamedSerializer(serializers.Serializer[Any]):
     name = TextField()
 
 
-class PersonSerializer(serializers.Serializer[Any]):
+class SignedInPersonSerializer(serializers.Serializer[Any]):
     id = serializers.UUIDField()
     email = TextField()
     is_staff = BooleanField(help_text="May use the operations console.")
 
 
-class MemberSerializer(serializers.Serializer[Any]):
+class SignedInMemberSerializer(serializers.Serializer[Any]):
     id = serializers.UUIDField()
     name = TextField()
     role = TextField()
@@ -123,9 +123,9 @@ class SignedInSerializer(serializers.Serializer[Any]):
     token_type = TextField(required=False, help_text="Bearer")
     expires_in = IntegerField(required=False, help_text="Seconds the access token is good.")
     refresh_token = TextField(required=False, help_text="Good for one use. Left out with `cookie`.")
-    person = PersonSerializer(required=False)
+    person = SignedInPersonSerializer(required=False)
     organization = NamedSerializer(required=False, allow_null=True, help_text="Null: one may only create one.")
-    member = MemberSerializer(required=False, allow_null=True)
+    member = SignedInMemberSerializer(required=False, allow_null=True)
     organizations = ListField(child=NamedSerializer(), help_text="All that the person may enter.")
 
 

@@ -198,6 +198,7 @@ def test_by_keyboard_alone(visitor: Visitor, mailbox: MailServer, member: Member
     expect(page.get_by_role("button", name="Remove Key")).to_be_focused()
     page.keyboard.press("Enter")
     expect(page.get_by_role("status")).to_have_text("The passkey Key was removed.")
+    expect(page.get_by_role("heading", name="Passkeys")).to_be_focused()
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
