@@ -26,17 +26,27 @@ class NewAccount:
 
 @dataclass(frozen=True)
 class NewCustomer:
-    """A new organization's first account; the key and the secret are shown this once."""
+    """A new organization's first account; keys and secret are shown this once. ``api_key``: if one was wanted."""
 
     admin: Member
     account: NewAccount
     webhook_secret: str
+    api_key: str = ""
 
 
 def open_customer(
-    *, name: str, admin_email: str, username: str, region: str, actor: Actor, now: datetime
+    *,
+    name: str,
+    admin_email: str,
+    username: str,
+    region: str,
+    actor: Actor,
+    now: datetime,
+    api_key_name: str = "",
 ) -> NewCustomer:
     """Open an organization with its first administrator, account, credential and webhook secret, or nothing.
+
+    With ``api_key_name`` the administrator gets an API key so named, with every right he holds.
 
     Raises:
         Forbidden: the actor may not.
@@ -49,7 +59,13 @@ def open_customer(
         organization_id = founded.organization.id
         account = add_account(organization_id=organization_id, username=username, region=region, actor=actor, now=now)
         secret = outbox.create_secret(organization_id=organization_id, now=now)
-    return NewCustomer(founded.admin, account, secret)
+        api_key = first_api_key(founded.admin, api_key_name, actor, now) if api_key_name else ""
+    return NewCustomer(founded.admin, account, secret, api_key)
+
+
+def first_api_key(admin: Member, name: str, actor: Actor, now: datetime) -> str:
+    new = services.create_api_key(name=name, permissions=admin.role.rights, creator=admin, actor=actor, now=now)
+    return new.text
 
 
 def add_account(*, organization_id: UUID, username: str, region: str, actor: Actor, now: datetime) -> NewAccount:

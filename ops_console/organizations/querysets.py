@@ -58,6 +58,18 @@ class MemberQuerySet(TenantQuerySet["Member"]):
     def with_person_and_role(self) -> Self:
         return self.select_related("person", "role", "organization")
 
+    def called(self, email: str, *, organization_id: UUID) -> Member:
+        """The organization's member with that address, with person and role.
+
+        Raises:
+            NotFound: there is none.
+        """
+        rows = self.with_person_and_role().filter(organization=organization_id, person__email=email.strip().lower())
+        found = rows.first()
+        if found is None:
+            raise NotFound(f"{email} is no member of that organization.")
+        return found
+
 
 class RoleQuerySet(TenantQuerySet["Role"]):
     def by_age(self) -> Self:

@@ -9,6 +9,7 @@ from ops_console.access.services.account_credentials import (
     revoke_credential,
 )
 from ops_console.access.services.api_keys import NewApiKey, create_api_key, revoke_api_key, revoke_keys_of
+from ops_console.access.services.revocation import revoke_key
 from ops_console.access.services.service_keys import NewServiceKey, create_service_key, revoke_service_key
 
 __all__ = [
@@ -21,6 +22,7 @@ __all__ = [
     "create_service_key",
     "revoke_api_key",
     "revoke_credential",
+    "revoke_key",
     "revoke_keys_of",
     "revoke_service_key",
 ]

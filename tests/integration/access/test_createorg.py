@@ -8,12 +8,14 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.utils import timezone
 
-from ops_console.access.models import AccountCredential
+from ops_console.access.models import AccountCredential, ApiKey
 from ops_console.access.services import authenticate_account
+from ops_console.access.services.bearer import authenticate
 from ops_console.audit import services as audit
 from ops_console.audit.models import AuditChain, AuditEntry
 from ops_console.ledger.models import Account
 from ops_console.organizations.models import Member, Organization, Person
+from ops_console.organizations.rights import Right
 from ops_console.outbox.models import WebhookSecret
 from tests import factories
 
@@ -35,13 +37,13 @@ def createaccount(organization: str, **options: Any) -> str:
 
 
 def n_rows() -> list[int]:
-    models = (Organization, Person, Member, Account, AccountCredential, WebhookSecret, AuditEntry, AuditChain)
+    models = (Organization, Person, Member, Account, AccountCredential, ApiKey, WebhookSecret, AuditEntry, AuditChain)
     return [model.objects.count() for model in models]
 
 
 def test_the_last_line_is_the_json_and_its_key_signs_in() -> None:
     told = json.loads(createorg(json=True).splitlines()[-1])
-    assert list(told) == ["organization", "account", "auth_id", "auth_key", "webhook_secret", "admin"]
+    assert list(told) == ["organization", "account", "auth_id", "auth_key", "api_key", "webhook_secret", "admin"]
     credential = authenticate_account(auth_id=told["auth_id"], auth_key=told["auth_key"], now=timezone.now())
     assert credential.account.username == told["account"] == "featherfan92"
     assert credential.account.region == "US_SW"
@@ -49,12 +51,14 @@ def test_the_last_line_is_the_json_and_its_key_signs_in() -> None:
     admin = Member.objects.get(pk=told["admin"]["id"])
     assert (admin.person.email, admin.role.slug) == (told["admin"]["email"], "super_admin")
     assert told["webhook_secret"]
+    program = authenticate(authorization=f"Bearer {told['api_key']}", address=None, now=timezone.now())
+    assert (program.member, program.rights) == (admin, frozenset(Right))
 
 
 def test_for_people_it_prints_the_same_in_words() -> None:
     out = createorg()
-    credential = AccountCredential.objects.get()
-    for told in ("Acme", "nellie@example.com", "featherfan92", credential.auth_id):
+    credential, api_key = AccountCredential.objects.get(), ApiKey.objects.get()
+    for told in ("Acme", "nellie@example.com", "featherfan92", credential.auth_id, api_key.key_prefix):
         assert told in out
 
 
@@ -62,7 +66,12 @@ def test_it_is_audited_as_done_by_the_command() -> None:
     createorg()
     entries = AuditEntry.objects.order_by("position")
     assert {entry.actor for entry in entries} == {"command:createorg"}
-    assert {"organization.create", "account.open", "credential.create"} <= {entry.action for entry in entries}
+    assert {entry.action for entry in entries} == {
+        "organization.create",
+        "account.open",
+        "credential.create",
+        "api_key.create",
+    }
     assert audit.verify() == []
 
 

@@ -9,9 +9,11 @@ from django.utils import timezone
 from ops_console.access.commands import DomainCommand
 from ops_console.access.onboarding import NewCustomer, open_customer
 
+API_KEY_NAME = "createorg"
+
 
 class Command(DomainCommand):
-    help = "Open an organization with its first administrator, account, credential and webhook secret."
+    help = "Open an organization with its first administrator, account, credential, API key and webhook secret."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("name", help="the organization's name")
@@ -26,6 +28,7 @@ class Command(DomainCommand):
             admin_email=options["admin_email"],
             username=options["account"],
             region=options["region"],
+            api_key_name=API_KEY_NAME,
             actor=self.actor,
             now=timezone.now(),
         )
@@ -39,6 +42,7 @@ def as_json(customer: NewCustomer) -> dict[str, Any]:
         "account": account.account.username,
         "auth_id": account.auth_id,
         "auth_key": account.auth_key,
+        "api_key": customer.api_key,
         "webhook_secret": customer.webhook_secret,
         "admin": {"id": str(admin.id), "email": admin.person.email},
     }
@@ -52,6 +56,7 @@ def as_text(customer: NewCustomer) -> str:
         f"Account         {account.account.username}\n"
         f"Auth ID         {account.auth_id}\n"
         f"Auth Key        {account.auth_key}\n"
+        f"API key         {customer.api_key}\n"
         f"Webhook secret  {customer.webhook_secret}\n"
-        "The key and the secret are shown this once: keep them."
+        "The keys and the secret are shown this once: keep them."
     )
