@@ -1,4 +1,4 @@
-"""``python -m bench [dispatch] [requests]``: measure, write ``bench/results``, exit 1 if a limit does not hold."""
+"""``python -m bench [dispatch] [requests] [calls]``: measure, write ``bench/results``; exit 1 if a limit fails."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ N_ACCOUNTS = 60
 
 def main(names: list[str]) -> int:
     with databases():
-        return measure_all(names or ["dispatch", "requests"])
+        return measure_all(names or ["dispatch", "requests", "calls"])
 
 
 def measure_all(names: list[str]) -> int:
@@ -20,6 +20,7 @@ def measure_all(names: list[str]) -> int:
     django.setup()
     from django.core.management import call_command
 
+    from bench.calls import bench_calls
     from bench.dispatching import bench_dispatch
     from bench.fixtures import open_accounts
     from bench.report import Comparison, Limit, write
@@ -32,6 +33,8 @@ def measure_all(names: list[str]) -> int:
     limits: list[Limit] = []
     if "requests" in names:
         comparisons += bench_requests(logins)
+    if "calls" in names:
+        comparisons += bench_calls(logins)
     if "dispatch" in names:
         dispatch, memory = bench_dispatch(logins[0])
         comparisons += dispatch

@@ -16,7 +16,9 @@ from couriers.models import Place
 from couriers.varieties import PERFORMANCE, Variety
 from ops_console.access.actors import Actor
 from ops_console.access.onboarding import open_customer
+from ops_console.access.services.api_keys import create_api_key
 from ops_console.ledger.models import Account
+from ops_console.organizations.rights import Right
 
 ACTOR = Actor.command("bench")
 SEED = 20260318
@@ -39,13 +41,14 @@ LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 @dataclass(frozen=True)
 class Login:
-    """An account with its credential."""
+    """An account with its credential, and a key of its organization."""
 
     account_id: UUID
     organization_id: UUID
     username: str
     auth_id: str
     auth_key: str
+    api_key: str
 
 
 def open_accounts(n: int) -> list[Login]:
@@ -69,6 +72,9 @@ def open_accounts(n: int) -> list[Login]:
                 account.username,
                 customer.account.auth_id,
                 customer.account.auth_key,
+                create_api_key(
+                    name="bench", permissions=[*Right], creator=customer.admin, actor=ACTOR, now=timezone.now()
+                ).text,
             )
         )
     Account.objects.update(credit_limit=Decimal(1_000_000))

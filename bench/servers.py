@@ -15,6 +15,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import grpc
+
 from ops_console.embedded import Postgres, Valkey
 
 POSTGRES = {"shared_buffers": "512MB", "max_wal_size": "4GB", "max_connections": "100"}
@@ -46,9 +48,7 @@ def databases() -> Iterator[None]:
 @contextmanager
 def web(application: str, *, workers: int = 2, threads: int = 4) -> Iterator[int]:
     """Serve a WSGI application as the Procfile does; give the port."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     command = [sys.executable, "-m", "granian", "--interface", "wsgi", "--host", "127.0.0.1", "--port", str(port)]
     command += ["--workers", str(workers), "--blocking-threads", str(threads), "--log-level", "warning", application]
     server = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
@@ -58,6 +58,28 @@ def web(application: str, *, workers: int = 2, threads: int = 4) -> Iterator[int
     finally:
         server.terminate()
         server.wait(30)
+
+
+@contextmanager
+def native(*, threads: int = 8) -> Iterator[str]:
+    """Serve native gRPC as the Procfile does; give the address."""
+    port = free_port()
+    command = [sys.executable, "manage.py", "rungrpc", "--grace", "1"]
+    environment = {**os.environ, "GRPC_PORT": str(port), "GRPC_THREADS": str(threads)}
+    server = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
+            grpc.channel_ready_future(channel).result(30)
+        yield f"127.0.0.1:{port}"
+    finally:
+        server.terminate()
+        server.wait(30)
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
 
 
 def wait_until_it_answers(port: int) -> None:

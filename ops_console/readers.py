@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Generic, TypeVar
 
-from django.db import DEFAULT_DB_ALIAS, models
+import psycopg
+from django.db import DEFAULT_DB_ALIAS, connection, models
 
 M = TypeVar("M", bound=models.Model)
 
@@ -32,3 +33,14 @@ class RowReader(Generic[M]):
     def read(self, row: Sequence[Any], start: int = 0) -> M:
         """The instance whose columns begin at ``start`` of the row."""
         return self.model.from_db(DEFAULT_DB_ALIAS, self.names, row[start : start + len(self.names)])
+
+
+def one_row(statement: str, parameters: Sequence[Any]) -> Sequence[Any] | None:
+    """The first row of a statement that the server keeps prepared, so that it plans the joins once a connection."""
+    connection.ensure_connection()
+    # Django's own cursors put values into the text, which is then planned each time.
+    made: Any = psycopg.Cursor(connection.connection)
+    with connection.make_debug_cursor(made) if connection.queries_logged else connection.make_cursor(made) as cursor:
+        cursor.execute(statement, parameters)
+        row: Sequence[Any] | None = cursor.fetchone()
+    return row

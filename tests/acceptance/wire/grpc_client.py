@@ -11,7 +11,7 @@ import grpc
 
 sys.path.insert(0, os.environ["GENERATED"])
 
-from pidgr.v1 import common_pb2, group_pb2, group_pb2_grpc
+from pidgr.v1 import common_pb2, group_pb2, group_pb2_grpc  # type: ignore[import-not-found]
 
 
 def open_channel() -> grpc.Channel:

@@ -6,6 +6,7 @@ import struct
 import threading
 import time
 from collections.abc import Iterator
+from typing import Any
 
 import grpc
 import httpx
@@ -58,7 +59,8 @@ def test_every_protocol_of_rpc_answers(client: Client, key: str) -> None:
 
 
 def test_health_and_reflection_pass(channel: grpc.Channel) -> None:
-    answer = health_pb2_grpc.HealthStub(channel).Check(health_pb2.HealthCheckRequest())
+    stub: Any = health_pb2_grpc.HealthStub(channel)
+    answer = stub.Check(health_pb2.HealthCheckRequest())
     assert answer.status == health_pb2.HealthCheckResponse.SERVING
     assert "pidgr.v1.GroupService" in ProtoReflectionDescriptorDatabase(channel).get_services()
 

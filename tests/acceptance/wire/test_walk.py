@@ -42,8 +42,8 @@ def clients(world: World, idp_certificate: tuple[ssl.SSLContext, Path]) -> Itera
     trusting = {"SSO_ALLOW_LOOPBACK": "1", "SSO_CA_FILE": str(idp_certificate[1]), "SSO_CHECKS_PER_MINUTE": "1000000"}
     settings = NO_LIMITS | trusting
     with ExitStack() as stack:
-        url = stack.enter_context(web_server(**settings))
-        native = stack.enter_context(native_server(**settings))
+        url = stack.enter_context(web_server(settings))
+        native = stack.enter_context(native_server(settings))
         channel = stack.enter_context(grpc.insecure_channel(native.address))
         yield [ConnectCaller(url), NativeCaller(channel)]
 
@@ -52,7 +52,7 @@ def request_of(world: World, row: Row) -> Message[Any]:
     row.prepare(world)
     request = row.happy(world.own)
     if request.desc().name == "CreateSSOProviderRequest":
-        request.metadata_url = world.metadata_url  # type: ignore[attr-defined]
+        request.metadata_url = world.metadata_url
     return request
 
 
