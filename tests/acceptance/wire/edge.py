@@ -64,7 +64,7 @@ def run_edge(upstreams: dict[str, int], folder: Path) -> Iterator[Edge]:
     ]
     with ExitStack() as stack:
         log = stack.enter_context((folder / "access.log").open("wb"))
-        process = subprocess.Popen([*command, "--use-dynamic-base-id"], stdout=log, env={"PATH": os.defpath})
+        process = subprocess.Popen(command, stdout=log, env={"PATH": os.defpath})
         stack.callback(process.wait, 30)
         stack.callback(process.terminate)
         wait_until(lambda: answers(edge))
