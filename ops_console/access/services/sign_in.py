@@ -20,6 +20,7 @@ from ops_console.access.services.sessions import Client, OpenSession
 from ops_console.access.services.tokens import AccessToken
 from ops_console.errors import Forbidden, Unauthenticated
 from ops_console.organizations.models import Member, MemberStatus, Organization, Person
+from ops_console.organizations.services import invitations
 
 logger = logging.getLogger(__name__)
 
@@ -89,7 +90,7 @@ def begin(
         return Choice(tuple(member.organization for member in members))
     member = chosen(members, organization_id)
     if member is not None and member.status == MemberStatus.INVITED:
-        member = accept(member, now)
+        member = invitations.accept(member=member, now=now)
     opened = sessions.open_session(person=person, member=member, method=method, client=client, now=now)
     logger.info("signed_in", extra={"person": str(person.id), "method": method, "session": str(opened.session.id)})
     return opened
@@ -124,12 +125,6 @@ def switch(session: Session, organization_id: UUID | None, client: Client, now: 
 
 def organization_of(session: Session) -> UUID | None:
     return session.member.organization_id if session.member else None
-
-
-def accept(member: Member, now: datetime) -> Member:
-    from ops_console.organizations.services import invitations
-
-    return invitations.accept(member=member, now=now)
 
 
 def with_access(opened: OpenSession, now: datetime) -> SignedIn:

@@ -142,6 +142,15 @@ def test_keys_move_to_a_new_secret_key(settings: Any) -> None:
     assert signing_keys.current()[1].private_numbers() == private.private_numbers()
 
 
+def test_keys_nobody_can_read_any_more_are_replaced(settings: Any) -> None:
+    signing_keys.ensure(now=NOW)
+    settings.SECRET_KEY = "lost"
+    with pytest.raises(secrets_at_rest.Undecipherable):
+        signing_keys.current()
+    signing_keys.rotate(actor=factories.COMMAND, now=NOW, at_once=True)
+    assert signing_keys.current()
+
+
 def test_the_command() -> None:
     signing_keys.ensure(now=NOW)
     SigningKey.objects.filter(state="next").update(created_at=NOW - timedelta(days=1))
