@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from django.db import transaction
+from django.db import IntegrityError, transaction
 
 from couriers.grid import cell
 from couriers.models import Courier, CourierStatus
@@ -154,7 +154,12 @@ def load_fleet(*, entries: Sequence[FleetEntry], actor: Actor, now: datetime, dr
     """
     require(actor, "couriers", "create")
     with transaction.atomic():
-        change = _load(entries, actor=actor, now=now)
+        try:
+            with transaction.atomic():
+                change = _load(entries, actor=actor, now=now)
+        except IntegrityError:
+            # Somebody added one of them meanwhile: now it is known.
+            change = _load(entries, actor=actor, now=now)
         transaction.set_rollback(dry_run)
     return change
 
@@ -162,7 +167,8 @@ def load_fleet(*, entries: Sequence[FleetEntry], actor: Actor, now: datetime, dr
 def _load(entries: Sequence[FleetEntry], *, actor: Actor, now: datetime) -> FleetChange:
     by_id = {entry.pgn_id: entry for entry in entries}
     known = {bird.pgn_id: bird for bird in Courier.objects.select_for_update().filter(pgn_id__in=by_id).order_by("pk")}
-    added = [_new_courier(entry) for pgn_id, entry in by_id.items() if pgn_id not in known]
+    # In one order for all callers, so that two who add the same wait for each other one way.
+    added = [_new_courier(by_id[pgn_id]) for pgn_id in sorted(by_id.keys() - known.keys())]
     changed = [bird for bird in known.values() if _figures(bird) != _figures(by_id[bird.pgn_id])]
     before = {bird.pgn_id: _figures(bird) for bird in changed}
     for bird in changed:

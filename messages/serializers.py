@@ -24,7 +24,8 @@ from ops_console.rest.pagination import DEFAULT_LIMIT, MAX_LIMIT
 from ops_console.rest.serializers import StrictSerializer
 
 PRIORITIES = {priority.label: priority for priority in Priority}
-RECIPIENT_ID = r"^[A-Za-z0-9._~-]{1,64}\Z"
+# Not "." and "..": in a path they mean another place.
+RECIPIENT_ID = r"^(?!\.{1,2}\Z)[A-Za-z0-9._~-]{1,64}\Z"
 POINT = ("latitude", "longitude")
 POSTAL = ("street", "city", "region", "postal_code", "country")
 

@@ -32,18 +32,26 @@ class JsonFormatter(logging.Formatter):
         return json.dumps(line, default=str)
 
 
+class Raised(logging.Filter):
+    """Lets through what tells of an exception: an answer nobody raised is told by the request's own line."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        return record.exc_info is not None
+
+
 def logging_config(level: str) -> dict[str, Any]:
     """Django's LOGGING: everything goes to standard error as JSON."""
     return {
         "version": 1,
         "disable_existing_loggers": False,
         "formatters": {"json": {"()": JsonFormatter}},
+        "filters": {"raised": {"()": Raised}},
         "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "json"}},
         "root": {"handlers": ["stderr"], "level": level},
         "loggers": {
             "django": {"handlers": [], "level": level, "propagate": True},
-            # Its warnings are one line per 4xx, which the request's own line tells as well.
-            "django.request": {"level": "ERROR"},
+            # Its lines for a 4xx or a 503 would repeat the request's own.
+            "django.request": {"level": "ERROR", "filters": ["raised"]},
             "django.server": {"handlers": [], "level": "ERROR", "propagate": True},
             "httpx": {"level": "WARNING"},
         },

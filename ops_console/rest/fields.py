@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any, ClassVar
@@ -11,6 +12,11 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from ops_console.formats import json_time
+
+RFC_3339 = re.compile(
+    r"\d{4}-\d{2}-\d{2}[Tt]\d{2}:\d{2}:\d{2}(\.\d{1,12})?([Zz]|[+-]\d{2}:\d{2})?",
+    re.ASCII,
+)
 
 
 class TextField(serializers.CharField):
@@ -131,8 +137,8 @@ class MoneyField(serializers.DecimalField):
 
 def parse_instant(value: Any) -> datetime | None:
     """The instant in UTC, or without a zone where none is given; None for what is no date and time."""
-    # The separator is checked here because Django takes a space, and a date alone, as well.
-    if not isinstance(value, str) or len(value) > 40 or value[10:11] not in ("T", "t"):
+    # Python alone takes other digits, week dates and more of ISO 8601 as well.
+    if not isinstance(value, str) or not RFC_3339.fullmatch(value):
         return None
     try:
         instant = parse_datetime(value.replace("t", "T", 1).replace("z", "Z"))

@@ -1,7 +1,7 @@
 -- Post entries between one customer's account and a counter account, check the limit, move the balance, open charges.
 -- No row comes back, and nothing is written, when the counter account is missing, there is no such customer, or the
--- limit would be passed. The UPDATE takes the customer's row lock and sees the newest balance, so the limit holds under
--- any concurrency. A customer's row is always locked before a courier's.
+-- limit, or what a balance can hold, would be passed. The UPDATE takes the customer's row lock and sees the newest
+-- balance, so the limit holds under any concurrency. A customer's row is always locked before a courier's.
 WITH line AS (
     SELECT * FROM unnest(
         %(entries)s::uuid[], %(references)s::text[], %(memos)s::text[], %(amounts)s::numeric[], %(charges)s::uuid[]
@@ -12,6 +12,7 @@ WITH line AS (
     UPDATE ledger_account a SET balance = a.balance + %(total)s FROM counter
     WHERE a.id = %(account)s AND a.kind = 'customer'
         AND (NOT %(within_limit)s OR a.balance + %(total)s >= -a.credit_limit)
+        AND abs(a.balance + %(total)s) <= %(largest)s
     RETURNING a.id AS account_id, counter.id AS counter_id, a.balance
 ), payable AS (
     UPDATE ledger_account a SET balance = a.balance - %(total)s FROM moved

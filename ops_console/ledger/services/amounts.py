@@ -9,6 +9,8 @@ from ops_console.errors import InvalidInput
 CENT = Decimal("0.01")
 # US dollars: what the columns hold, less a margin for sums.
 LARGEST = Decimal("9999999999.99")
+# Above zero or below.
+LARGEST_BALANCE = Decimal("999999999999.99")
 
 
 def check_amount(amount: Decimal, *path: str, least: Decimal = CENT) -> Decimal:

@@ -13,9 +13,9 @@ from uuid import UUID
 from django.db import connection
 from uuid6 import uuid7
 
-from ops_console.errors import CreditExceeded, DomainError, NotFound
+from ops_console.errors import Conflict, CreditExceeded, DomainError, NotFound
 from ops_console.ledger.models import Account, AccountKind, Entry, EntryKind
-from ops_console.ledger.services.amounts import show
+from ops_console.ledger.services.amounts import LARGEST_BALANCE, show
 
 REVENUE = "house:revenue"
 CASH = "house:cash"
@@ -51,6 +51,7 @@ def post(
     All or nothing, and one statement, whatever the number of lines. A counter account never used before is opened.
 
     Raises:
+        Conflict: the balance would become larger than one can be.
         CreditExceeded: ``within_limit``, and the account would owe more than it may.
         NotFound: there is no such customer.
     """
@@ -65,6 +66,7 @@ def post(
         "account": account_id,
         "total": total,
         "within_limit": within_limit,
+        "largest": LARGEST_BALANCE,
         "kind": kind.value,
         "actor": actor_label,
         "now": now,
@@ -75,7 +77,7 @@ def post(
         _open_missing(counter)
         balance = _run(values)
     if balance is None:
-        raise _refusal(account_id, total)
+        raise _refusal(account_id, total, within_limit=within_limit)
     return balance
 
 
@@ -107,10 +109,12 @@ def _open_missing(counter: str) -> None:
         Account.objects.bulk_create([Account(kind=kind, username=counter)], ignore_conflicts=True)
 
 
-def _refusal(account_id: UUID, total: Decimal) -> DomainError:
+def _refusal(account_id: UUID, total: Decimal, *, within_limit: bool) -> DomainError:
     account = Account.objects.customers().filter(pk=account_id).first()
     if account is None:
         return NotFound("There is no such account.")
+    if not within_limit:
+        return Conflict(f"The balance is {show(account.balance)}, and can be {show(LARGEST_BALANCE)} at most.")
     return CreditExceeded(
         f"This costs {show(-total)}; the account's balance is {show(account.balance)} "
         f"and it may owe at most {show(account.credit_limit)}."

@@ -9,9 +9,10 @@ from django.conf import LazySettings
 
 from ops_console.access.actors import SYSTEM, Actor
 from ops_console.audit.models import AuditEntry
-from ops_console.errors import DomainError, Forbidden, InvalidInput, NotFound
+from ops_console.errors import Conflict, DomainError, Forbidden, InvalidInput, NotFound
 from ops_console.ledger import services as ledger
 from ops_console.ledger.models import Account, Entry
+from ops_console.ledger.services.amounts import LARGEST
 from ops_console.organizations.models import Organization
 from tests import ledgers
 from tests.threads import in_threads
@@ -131,6 +132,22 @@ def test_a_correction_goes_both_ways_and_past_the_limit() -> None:
     assert AuditEntry.objects.latest("id").reason == "Goodwill"
     with pytest.raises(InvalidInput):
         adjust("0")
+    assert list(ledger.reconcile()) == []
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("sign", [1, -1])
+def test_a_balance_grows_no_larger_than_its_column_holds(sign: int) -> None:
+    account = ledgers.open_account()
+
+    def adjust() -> Entry:
+        return ledger.adjust(account_id=account.id, amount=sign * LARGEST, reason="Windfall", actor=SYSTEM, now=NOW)
+
+    for _ in range(100):
+        adjust()
+    with pytest.raises(Conflict, match=r"999,999,999,999\.99 at most"):
+        adjust()
+    assert ledgers.balance(account.id) == 100 * sign * LARGEST
     assert list(ledger.reconcile()) == []
 
 

@@ -30,6 +30,18 @@ def test_an_entry_is_made_and_read(client):
     assert not AuditEntry.objects.filter(target_type="recipient").exists()
 
 
+@pytest.mark.parametrize("recipient_id", [".", ".."])
+def test_an_id_that_no_url_can_hold_is_refused(client, recipient_id):
+    assert refused(add(client, recipientId=recipient_id), 400, "/recipientId")
+    assert not Recipient.objects.exists()
+
+
+@pytest.mark.parametrize("recipient_id", ["...", ".a", "a.", "~", "-", "x" * 64])
+def test_an_odd_id_is_reached_by_its_url(client, recipient_id):
+    answer = add(client, recipientId=recipient_id)
+    assert client.get(answer["Location"]).json()["recipientId"] == recipient_id
+
+
 @pytest.mark.parametrize(
     ("address", "shown"),
     [

@@ -10,6 +10,7 @@ import pytest
 from django.conf import LazySettings
 from django.test import Client
 
+from ops_console.observability import readiness
 from tests import factories
 from tests.integration.rest.conftest import AccountClient
 
@@ -78,6 +79,12 @@ def test_a_sane_request_id_is_kept(client: Client, given: str, is_kept: bool) ->
     response = client.get("/healthz", headers={"X-Request-Id": given})
     assert (response["X-Request-Id"] == given) is is_kept
     assert len(response["X-Request-Id"]) >= 8
+
+
+def test_an_unready_answer_is_one_line(client: Client, lines: io.StringIO, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(readiness, "checks", lambda: dict.fromkeys(readiness.REQUIRED, False))
+    assert client.get("/readyz").status_code == 503
+    assert [(event["logger"], event["status"]) for event in events(lines)] == [("ops_console.request", 503)]
 
 
 def test_probes_are_not_logged(client: Client, lines: io.StringIO) -> None:
