@@ -80,12 +80,14 @@ class Status:
         )
 
 
+@dataclass(eq=False)
 class Refused(Exception):
     """The call ends with this status."""
 
-    def __init__(self, status: Status) -> None:
-        super().__init__(status.message)
-        self.status = status
+    status: Status
+
+    def __str__(self) -> str:
+        return self.status.message
 
     @classmethod
     def because(cls, code: Code, message: str) -> Refused:
