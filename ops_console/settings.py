@@ -323,7 +323,7 @@ CELERY_BEAT_SCHEDULE = {
     "send-letters": every(2, "ops_console.letters.tasks.send_letters"),
     "purge-letters": every(3600, "ops_console.letters.tasks.purge_letters"),
     "ask-for-proofs": every(60, "ops_console.access.tasks.ask_for_proofs"),
-    "rotate-signing-keys": every(600, "ops_console.access.tasks.rotate_signing_keys"),
+    "rotate-signing-keys": every(60, "ops_console.access.tasks.rotate_signing_keys"),
     "purge-sign-ins": every(600, "ops_console.access.tasks.purge_sign_ins"),
     "heartbeat": every(5, "ops_console.observability.tasks.heartbeat"),
     "purge-idempotency": every(3600, "ops_console.access.tasks.purge_idempotency"),

@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 
 from ops_console.prepare import SIGN_IN
+from ops_console.var_dir import is_set
 
 RULE = "─" * 100
 
@@ -16,7 +17,7 @@ def welcome(var_dir: Path, data: Path | None) -> str:
     url = os.environ["PUBLIC_URL"]
     lines = [f"Pigeon ops console is ready at {url}", ""]
     lines += [f"  Console    {url}/admin/", *_sign_in(var_dir), f"  REST API   {url}/api/docs/", *_rpc(url)]
-    lines += _try_it(var_dir, url)
+    lines += [*_members(var_dir, url), *_try_it(var_dir, url)]
     if data is not None and data != var_dir:
         lines.append(f"  Database   {data}, because user nobody may not enter {var_dir}")
     lines += ["", "Press Ctrl-C to stop."]
@@ -36,6 +37,11 @@ def _sign_in(var_dir: Path) -> list[str]:
         return ["  Sign in    as the staff you made (manage.py createsuperuser makes one)"]
     known = json.loads(file.read_text())
     return [f"  Sign in    {known['email']}   password {known['password']}"]
+
+
+def _members(var_dir: Path, url: str) -> list[str]:
+    where = "your mail server" if is_set("EMAIL_URL") else f"files in {var_dir / 'mail'}"
+    return [f"  Members    {url}/signin by codes or passkeys; e-mails go to {where}"]
 
 
 def _try_it(var_dir: Path, url: str) -> list[str]:

@@ -135,6 +135,7 @@ class SigningKey(models.Model):
     # The public half as a JWK (RFC 7517).
     public_jwk = models.JSONField()
     created_at = models.DateTimeField()
+    # Of the next key: when it is planned to sign; null without a plan.
     activated_at = models.DateTimeField(null=True, blank=True)
     retired_at = models.DateTimeField(null=True, blank=True)
 

@@ -27,8 +27,8 @@ def ask_for_proofs() -> None:
 
 @shared_task(ignore_result=True, time_limit=600)
 def rotate_signing_keys() -> None:
-    """Let the next key sign when the current one is old; drop those whose tokens are over."""
-    signing_keys.rotate_when_old(now=timezone.now())
+    """Let the next key sign when its time has come; drop those whose tokens are over."""
+    signing_keys.rotate_when_due(now=timezone.now())
 
 
 @shared_task(ignore_result=True, time_limit=600)

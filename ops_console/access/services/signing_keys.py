@@ -31,7 +31,6 @@ from ops_console import secrets_at_rest
 from ops_console.access.actors import SYSTEM, Actor
 from ops_console.access.models import SigningKey, SigningKeyState
 from ops_console.audit import services as audit
-from ops_console.errors import Conflict
 
 ALGORITHM = "RS256"
 KEY_BITS = 2048
@@ -52,6 +51,14 @@ class Keys:
     kid: str
     private: RSAPrivateKey
     public: Mapping[str, RSAPublicKey]
+
+
+@dataclass(frozen=True)
+class Rotation:
+    """Which key signs, and from when on."""
+
+    kid: str
+    signs_from: datetime
 
 
 class Known:
@@ -108,50 +115,54 @@ def ensure(*, now: datetime) -> None:
             make_first(now)
 
 
-def rotate(*, actor: Actor, now: datetime, at_once: bool = False) -> str:
-    """Let the next key sign from now on, publish its successor, and return the name of the one that signs.
+def rotate(*, actor: Actor, now: datetime) -> Rotation:
+    """Let the next key sign, and publish its successor: now, or once it has been published for a cache period.
 
-    With ``at_once`` every key is replaced and forgotten, whatever is cached where: tokens signed so far are refused.
-
-    Raises:
-        Conflict: the next key was published less than a cache period ago.
+    What has to wait is done by ``rotate_when_due``, or by asking again then.
     """
     ensure(now=now)
     with transaction.atomic():
         lock()
-        before = SigningKey.objects.get(state=CURRENT).id
-        if at_once:
-            SigningKey.objects.all().delete()
-            make_first(now)
+        following = SigningKey.objects.get(state=NEXT)
+        ready_at = following.created_at + CACHE_PERIOD
+        if ready_at <= now:
+            promote(following, actor, now)
         else:
-            promote_next(now)
-        after = SigningKey.objects.get(state=CURRENT).id
-        audit.record(
-            actor=actor,
-            action="signing_keys.replace" if at_once else "signing_keys.rotate",
-            target_type="signing_key",
-            target_id=after,
-            organization_id=None,
-            before={"current": before},
-            after={"current": after},
-            at=now,
-        )
+            following.activated_at = ready_at
+            following.save(update_fields=["activated_at"])
+            record("signing_keys.plan", following.id, actor, now, after={"signs_from": ready_at})
     known.forget()
-    return after
+    return Rotation(following.id, max(ready_at, now))
 
 
-def rotate_when_old(*, now: datetime) -> bool:
-    """Rotate when the current key has signed for ``SIGNING_KEY_DAYS``, and drop retired keys without live tokens."""
+def replace_all(*, actor: Actor, now: datetime) -> Rotation:
+    """Replace and forget every key, whatever is cached where: tokens signed so far are refused."""
+    with transaction.atomic():
+        lock()
+        before = list(SigningKey.objects.order_by("created_at").values_list("id", flat=True))
+        SigningKey.objects.all().delete()
+        make_first(now)
+        after = SigningKey.objects.get(state=CURRENT).id
+        record("signing_keys.replace", after, actor, now, before={"keys": before}, after={"current": after})
+    known.forget()
+    return Rotation(after, now)
+
+
+def rotate_when_due(*, now: datetime) -> bool:
+    """Rotate when the current key has signed for ``SIGNING_KEY_DAYS``, or when a rotation that was planned is due.
+
+    Drops retired keys without live tokens.
+    """
     drop_retired(now)
-    old = now - timedelta(days=settings.SIGNING_KEY_DAYS)
-    ready = SigningKey.objects.filter(state=NEXT, created_at__lte=now - CACHE_PERIOD)
-    if not (SigningKey.objects.filter(state=CURRENT, activated_at__lte=old).exists() and ready.exists()):
+    if not is_due(now):
         return False
-    try:
-        rotate(actor=SYSTEM, now=now)
-    except Conflict:
-        # Another process was faster.
-        return False
+    with transaction.atomic():
+        lock()
+        # Another process may have been faster.
+        if not is_due(now):
+            return False
+        promote(SigningKey.objects.get(state=NEXT), SYSTEM, now)
+    known.forget()
     return True
 
 
@@ -181,17 +192,34 @@ def make_first(now: datetime) -> None:
     new_key(NEXT, now)
 
 
-def promote_next(now: datetime) -> None:
-    following = SigningKey.objects.get(state=NEXT)
-    ready_at = following.created_at + CACHE_PERIOD
-    if ready_at > now:
-        raise Conflict(
-            f"The next key signs from {ready_at:%Y-%m-%d %H:%M:%S} UTC on: until then others may not know it yet."
-        )
-    SigningKey.objects.filter(state=CURRENT).update(state=RETIRED, retired_at=now)
+def is_due(now: datetime) -> bool:
+    ready = SigningKey.objects.filter(state=NEXT, created_at__lte=now - CACHE_PERIOD)
+    old = now - timedelta(days=settings.SIGNING_KEY_DAYS)
+    is_old = SigningKey.objects.filter(state=CURRENT, activated_at__lte=old).exists()
+    return (ready if is_old else ready.filter(activated_at__lte=now)).exists()
+
+
+def promote(following: SigningKey, actor: Actor, now: datetime) -> None:
+    before = SigningKey.objects.get(state=CURRENT)
+    before.state, before.retired_at = RETIRED, now
+    before.save(update_fields=["state", "retired_at"])
     following.state, following.activated_at = CURRENT, now
     following.save(update_fields=["state", "activated_at"])
     new_key(NEXT, now)
+    change = {"before": {"current": before.id}, "after": {"current": following.id}}
+    record("signing_keys.rotate", following.id, actor, now, **change)
+
+
+def record(action: str, kid: str, actor: Actor, now: datetime, **change: Any) -> None:
+    audit.record(
+        actor=actor,
+        action=action,
+        target_type="signing_key",
+        target_id=kid,
+        organization_id=None,
+        at=now,
+        **change,
+    )
 
 
 def drop_retired(now: datetime) -> None:

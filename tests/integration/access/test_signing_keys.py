@@ -7,14 +7,14 @@ from typing import Any
 
 import jwt
 import pytest
-from django.core.management import CommandError, call_command
+from django.core.management import call_command
 from django.utils import timezone
 
 from ops_console import secrets_at_rest
 from ops_console.access.models import Session, SigningKey, SignInMethod
 from ops_console.access.services import sessions, signing_keys, tokens
 from ops_console.audit.models import AuditEntry
-from ops_console.errors import Conflict, Unauthenticated
+from ops_console.errors import Unauthenticated
 from tests import factories
 
 pytestmark = pytest.mark.django_db
@@ -67,12 +67,27 @@ def test_the_key_set_is_what_others_check_tokens_by() -> None:
 
 def test_a_key_is_published_a_cache_period_before_it_signs() -> None:
     signing_keys.ensure(now=NOW)
-    following = states()["next"]
+    before, following = states()["current"], states()["next"]
     assert following in published()
-    created = SigningKey.objects.get(pk=following).created_at
-    with pytest.raises(Conflict):
-        signing_keys.rotate(actor=factories.COMMAND, now=created + signing_keys.CACHE_PERIOD - timedelta(seconds=1))
-    assert signing_keys.rotate(actor=factories.COMMAND, now=created + signing_keys.CACHE_PERIOD) == following
+    ready_at = SigningKey.objects.get(pk=following).created_at + signing_keys.CACHE_PERIOD
+    soon = ready_at - timedelta(seconds=1)
+    planned = signing_keys.rotate(actor=factories.COMMAND, now=soon)
+    assert planned == signing_keys.Rotation(following, ready_at)
+    assert not signing_keys.rotate_when_due(now=soon)
+    assert states()["current"] == before
+    assert signing_keys.rotate_when_due(now=ready_at)
+    assert states()["current"] == following
+    assert not signing_keys.rotate_when_due(now=ready_at + timedelta(days=1))
+    assert list(AuditEntry.objects.order_by("id").values_list("action", flat=True)) == [
+        "signing_keys.plan",
+        "signing_keys.rotate",
+    ]
+
+
+def test_one_published_long_enough_signs_at_once() -> None:
+    signing_keys.ensure(now=NOW)
+    following = states()["next"]
+    assert signing_keys.rotate(actor=factories.COMMAND, now=LATER) == signing_keys.Rotation(following, LATER)
     assert states()["current"] == following
     assert states()["next"] not in ("", following)
 
@@ -84,9 +99,9 @@ def test_a_retired_key_is_kept_while_its_tokens_live() -> None:
     assert signing_keys.current()[0] != old
     assert tokens.verify(text, now=LATER)
     end = LATER + timedelta(minutes=15)
-    signing_keys.rotate_when_old(now=end)
+    signing_keys.rotate_when_due(now=end)
     assert old in published()
-    signing_keys.rotate_when_old(now=end + timedelta(minutes=3))
+    signing_keys.rotate_when_due(now=end + timedelta(minutes=3))
     assert old not in published()
 
 
@@ -94,10 +109,10 @@ def test_rotation_by_age() -> None:
     kid = signing_keys.current()[0]
     activated = SigningKey.objects.get(pk=kid).activated_at
     assert activated
-    assert not signing_keys.rotate_when_old(now=activated + timedelta(days=89))
-    assert signing_keys.rotate_when_old(now=activated + timedelta(days=90))
+    assert not signing_keys.rotate_when_due(now=activated + timedelta(days=89))
+    assert signing_keys.rotate_when_due(now=activated + timedelta(days=90))
     assert states()["retired"] == kid
-    assert not signing_keys.rotate_when_old(now=activated + timedelta(days=90, hours=2))
+    assert not signing_keys.rotate_when_due(now=activated + timedelta(days=90, hours=2))
     entry = AuditEntry.objects.get(action="signing_keys.rotate")
     assert (entry.actor, entry.before, entry.target_id) == ("system", {"current": kid}, states()["current"])
 
@@ -105,7 +120,7 @@ def test_rotation_by_age() -> None:
 def test_replacing_all_at_once_refuses_what_was_signed() -> None:
     text = tokens.issue(session=session(), now=NOW).text
     before = published()
-    signing_keys.rotate(actor=factories.COMMAND, now=NOW, at_once=True)
+    signing_keys.replace_all(actor=factories.COMMAND, now=NOW)
     assert not before & published()
     with pytest.raises(Unauthenticated):
         tokens.verify(text, now=NOW)
@@ -115,7 +130,7 @@ def test_a_process_takes_tokens_of_a_key_it_has_not_read_yet(monkeypatch: pytest
     signing_keys.current()
     stale = signing_keys.Known()
     stale.get()
-    signing_keys.rotate(actor=factories.COMMAND, now=NOW, at_once=True)
+    signing_keys.replace_all(actor=factories.COMMAND, now=NOW)
     text = tokens.issue(session=session(), now=NOW).text
     monkeypatch.setattr(signing_keys, "known", stale)
     # Unknown names make it read at most so often.
@@ -147,18 +162,25 @@ def test_keys_nobody_can_read_any_more_are_replaced(settings: Any) -> None:
     settings.SECRET_KEY = "lost"
     with pytest.raises(secrets_at_rest.Undecipherable):
         signing_keys.current()
-    signing_keys.rotate(actor=factories.COMMAND, now=NOW, at_once=True)
+    signing_keys.replace_all(actor=factories.COMMAND, now=NOW)
     assert signing_keys.current()
 
 
 def test_the_command() -> None:
     signing_keys.ensure(now=NOW)
     SigningKey.objects.filter(state="next").update(created_at=NOW - timedelta(days=1))
-    following, out = states()["next"], StringIO()
-    call_command("rotatekeys", stdout=out)
-    assert following in out.getvalue()
+    following = states()["next"]
+    assert f"{following} signs from now on" in command()
     assert AuditEntry.objects.get(action="signing_keys.rotate").actor == "command:rotatekeys"
-    with pytest.raises(CommandError, match="others may not know it yet"):
-        call_command("rotatekeys")
-    call_command("rotatekeys", "--at-once", stdout=out)
+    later = SigningKey.objects.get(state="next")
+    assert f"{later.id} signs from {later.created_at + signing_keys.CACHE_PERIOD:%Y-%m-%d %H:%M}" in command()
+    assert states()["current"] == following
+    assert "signs from now on" in command("--at-once")
     assert set(states()) == {"current", "next"}
+    assert following not in published()
+
+
+def command(*arguments: str) -> str:
+    out = StringIO()
+    call_command("rotatekeys", *arguments, stdout=out)
+    return out.getvalue()

@@ -86,7 +86,7 @@ def test_at_most_twenty(signed_in: Caller, monkeypatch: pytest.MonkeyPatch) -> N
     ],
 )
 def test_only_persons_have_passkeys(method: str, path: str, caller: Caller) -> None:
-    body = {"credential": {}}
+    body: Any = {"credential": {}}
     assert caller.call(path, body, method=method).status_code == 401
     assert Caller("wrong").call(path, body, method=method).status_code == 401
     key = bearers.key_text(factories.organization(), Right.ORG_READ)

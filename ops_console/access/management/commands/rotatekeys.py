@@ -10,7 +10,7 @@ from ops_console.access.services import signing_keys
 
 
 class Command(DomainCommand):
-    help = "Let the next signing key sign from now on, and publish its successor."
+    help = "Let the next signing key sign, as soon as it has been published for an hour, and publish its successor."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument(
@@ -20,5 +20,11 @@ class Command(DomainCommand):
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        kid = signing_keys.rotate(actor=self.actor, now=timezone.now(), at_once=options["at_once"])
-        self.stdout.write(f"The key {kid} signs from now on. Running processes follow within a minute.")
+        now = timezone.now()
+        rotate = signing_keys.replace_all if options["at_once"] else signing_keys.rotate
+        rotation = rotate(actor=self.actor, now=now)
+        if rotation.signs_from > now:
+            since = f"{rotation.signs_from:%Y-%m-%d %H:%M:%S} UTC on, when others have had the time to learn of it"
+        else:
+            since = "now on; running processes follow within a minute"
+        self.stdout.write(f"The key {rotation.kid} signs from {since}.")
