@@ -44,6 +44,7 @@ def provider(
     *,
     now: datetime = factories.NOW,
     proved: bool = False,
+    reader: Reader | None = None,
 ) -> SsoProvider:
     """A provider of OpenID Connect; nothing is called for it."""
     owner = of or factories.organization()
@@ -58,7 +59,7 @@ def provider(
         organization_id=owner.pk,
         actor=factories.COMMAND,
         now=now,
-        reader=Shelf(),
+        reader=reader or Shelf(),
     )
     return prove(made, now=now) if proved else made
 

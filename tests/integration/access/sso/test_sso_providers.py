@@ -1,9 +1,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from datetime import timedelta
 from io import StringIO
 from ipaddress import ip_address
+from threading import Barrier
 from typing import Any
 
 import pytest
@@ -390,13 +392,21 @@ def test_secrets_are_encrypted_anew_for_a_new_key(db: None, settings: Settings) 
     assert decrypt(made.client_secret) == "kept-to-ourselves"
 
 
-def test_of_two_providers_at_once_one_is_made(committed_db: None) -> None:
-    owner = factories.organization()
+@dataclass(frozen=True)
+class Together(sso.Shelf):
+    """Lets nobody go on before all have read."""
 
-    def make(number: int) -> SsoProvider:
-        return sso.provider(owner, f"acme{number}.example")
+    everybody: Barrier = field(default_factory=lambda: Barrier(4, timeout=60))
 
-    outcomes = in_threads(4, make)
+    def get(self, url: str, *, accept: str, max_bytes: int) -> bytes:
+        self.everybody.wait()
+        return super().get(url, accept=accept, max_bytes=max_bytes)
+
+
+def test_of_providers_set_up_at_once_one_is_made(committed_db: None) -> None:
+    owner, reader = factories.organization(), Together()
+    outcomes = in_threads(4, lambda number: sso.provider(owner, f"acme{number}.example", reader=reader))
     assert sum(isinstance(outcome, SsoProvider) for outcome in outcomes) == 1
-    assert sum(isinstance(outcome, AlreadyExists) for outcome in outcomes) == 3
+    assert sum(isinstance(outcome, AlreadyExists) for outcome in outcomes) == 3, outcomes
     assert SsoProvider.objects.filter(organization=owner).count() == 1
+    assert AuditEntry.objects.filter(action="sso_provider.create").count() == 1
