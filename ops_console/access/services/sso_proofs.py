@@ -38,9 +38,7 @@ PAUSE = timedelta(seconds=10)
 BATCH = 100
 
 
-def prove(
-    *, provider_id: UUID, actor: Actor, now: datetime, reason: str = "", ask: Ask = dns_proof.ask
-) -> SsoProvider:
+def prove(*, provider_id: UUID, actor: Actor, now: datetime, reason: str = "", ask: Ask = dns_proof.ask) -> SsoProvider:
     """Ask the DNS now; return the provider with what came of it. Six seconds at most: call it outside transactions.
 
     Raises:
