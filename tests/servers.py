@@ -24,6 +24,7 @@ ENVIRONMENT = {
     "DEBUG": "0",
     "PORT": "8000",
     "PUBLIC_URL": "http://localhost:8000",
+    "EMAIL_URL": "",
 }
 
 cleanups: list[Callable[[], None]] = []

@@ -189,6 +189,12 @@ class RefreshToken(models.Model):
     created_at = models.DateTimeField()
     used_at = models.DateTimeField(null=True, blank=True)
 
+    class Meta:
+        # The purge of those used long ago.
+        indexes: ClassVar = [
+            models.Index(fields=["used_at"], condition=models.Q(used_at__isnull=False), name="refreshtoken_used")
+        ]
+
     def __str__(self) -> str:
         return f"{self.id} of {self.session_id}"
 

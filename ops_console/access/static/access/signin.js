@@ -11,6 +11,7 @@ const SECTIONS = ["address", "code", "choice", "account"];
 
 function show(name, { focus } = {}) {
   for (const each of SECTIONS) element(each).hidden = each !== name;
+  document.title = element(`${name}-title`).textContent;
   element(focus ?? `${name}-title`).focus();
 }
 
