@@ -62,6 +62,8 @@ BY_METHOD = {
     "delete": ("409", "412"),
 }
 WITH_BODY = ("413", "415")
+# What they are about is named in the query, and need not be.
+NAME_IN_QUERY = ("/api/v1/webhook-secret",)
 CHARGES = ("post", "put", "patch")
 RETRY_AFTER = {"Retry-After": {"schema": {"type": "integer", "minimum": 1}, "description": "Seconds to wait."}}
 AUTHENTICATE = {"WWW-Authenticate": {"schema": {"type": "string"}}}
@@ -154,7 +156,7 @@ def _statuses(path: str, method: str, operation: dict[str, Any]) -> set[str]:
         return _statuses_of_sign_in(path, operation)
     statuses = {*ALWAYS, *BY_METHOD.get(method, ()), *(WITH_BODY if "requestBody" in operation else ())}
     # What must be named, in the path or the query, may not be there.
-    if any(parameter.get("required") for parameter in operation["parameters"]):
+    if path in NAME_IN_QUERY or any(parameter.get("required") for parameter in operation["parameters"]):
         statuses.add("404")
     if path.startswith("/pigeon/") and method in CHARGES:
         statuses.add("402")

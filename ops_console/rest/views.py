@@ -189,10 +189,6 @@ class ResourceViewSet(ResourceView, GenericAPIView[Any]):
         return get_object_or_404(self.get_queryset(), **{self.lookup_field: self.kwargs[name]})
 
 
-# Until every app says ResourceViewSet.
-StaffView, StaffViewSet = ResourceView, ResourceViewSet
-
-
 def _finished(response: HttpResponseBase) -> HttpResponseBase:
     """The response with its body written, for those of DRF write theirs late."""
     if isinstance(response, Response):

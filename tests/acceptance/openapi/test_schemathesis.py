@@ -18,10 +18,10 @@ from hypothesis import HealthCheck, given, settings
 from schemathesis import Case, GenerationMode, checks
 from schemathesis.core.failures import FailureGroup
 
-from ops_console.ledger.models import Entry
-from ops_console.organizations.models import Organization
-from tests import factories, ops, tenants, webhooks
-from tests.bearers import token_of
+from ops_console.ledger.models import Account, Entry
+from ops_console.organizations.models import Group, Organization, Team
+from ops_console.organizations.rights import Right
+from tests import bearers, factories, ops, tenants, webhooks
 from tests.web import web_server
 
 CHECKS = [
@@ -33,6 +33,8 @@ CHECKS = [
     checks.unsupported_method,
 ]
 QUICK = settings(max_examples=20, derandomize=True, deadline=None, suppress_health_check=list(HealthCheck))
+# /api/v1 has more operations than all else together.
+FEW = settings(QUICK, max_examples=5)
 LONG = settings(QUICK, max_examples=60)
 CSRF = "c" * 32
 
@@ -65,14 +67,13 @@ def account_house(server: str) -> House:
     return House(server, {"Authorization": f"Basic {token}"}, account=account.username, known=known)
 
 
-@pytest.fixture
-def staff_house(server: str) -> House:
-    client = Client()
-    client.force_login(factories.superuser())
-    account = factories.account()
+def things_of(account: Account) -> dict[str, list[str]]:
+    """Make something of everything; their names, by the resource and the parameter that take them."""
     organization = account.organization
     assert organization
     messages = [ops.enroute(account), *(ops.queued(account) for _ in range(4))]
+    member = tenants.member(organization, Right.ORG_READ)
+    keys = [bearers.api_key(member, Right.ORG_READ).api_key.pk for _ in range(2)]
     known: dict[tuple[str, str], list[Any]] = {
         ("messages", "msgId"): [message.msg_id for message in messages],
         ("couriers", "pgnId"): [ops.bird(500).pgn_id, ops.bird(501).pgn_id],
@@ -82,13 +83,35 @@ def staff_house(server: str) -> House:
         ("organizations", "id"): [account.organization_id],
         ("people", "id"): [factories.outsider().pk],
         ("recipients", "id"): [ops.recipient(account, f"r{number}").pk for number in range(3)],
-        ("refunds", "id"): [ops.refund(messages[1]).pk, ops.waiting_refund().pk, ops.waiting_refund().pk],
+        ("refunds", "id"): [ops.refund(messages[1]).pk, ops.waiting_refund(account).pk, ops.waiting_refund(account).pk],
         ("webhooks", "id"): [webhooks.waiting(organization).pk, webhooks.ended(organization).pk],
+        ("api-keys", "id"): keys,
+        ("service-keys", "id"): [bearers.service_key("render").service_key.pk for _ in range(2)],
+        ("members", "id"): [tenants.member(organization).pk for _ in range(3)],
+        ("roles", "id"): [member.role_id, tenants.role(organization).pk],
+        ("teams", "id"): list(Team.objects.filter(organization=organization).values_list("pk", flat=True)),
+        ("groups", "id"): list(Group.objects.filter(organization=organization).values_list("pk", flat=True)),
     }
-    session = client.cookies["sessionid"].value
     named = {f"{resource}.{name}": [str(value) for value in values] for (resource, name), values in known.items()}
-    named |= {"organization": [str(account.organization_id)], "account": [account.username]}
-    return House(server, {"X-CSRFToken": CSRF}, {"sessionid": session, "csrftoken": CSRF}, known=named)
+    return named | {"organization": [str(account.organization_id)], "account": [account.username]}
+
+
+@pytest.fixture
+def staff_house(server: str) -> House:
+    client = Client()
+    client.force_login(factories.superuser())
+    session, known = client.cookies["sessionid"].value, things_of(factories.account())
+    return House(server, {"X-CSRFToken": CSRF}, {"sessionid": session, "csrftoken": CSRF}, known=known)
+
+
+@pytest.fixture
+def program_house(server: str) -> House:
+    """A program with a key that has every right of an organization."""
+    account = factories.account()
+    assert account.organization
+    known, key = things_of(account), bearers.key_text(account.organization, *Right)
+    Organization.objects.update(rate_per_s=100_000, rate_burst=100_000)
+    return House(server, {"Authorization": f"Bearer {key}"}, known=known)
 
 
 @pytest.fixture
@@ -96,7 +119,7 @@ def person_house(server: str) -> House:
     """Somebody signed in, who is at the sign-in page again."""
     Organization.objects.update(rate_per_s=100_000, rate_burst=100_000)
     member = tenants.member(factories.organization())
-    return House(server, {"Authorization": f"Bearer {token_of(member)}"})
+    return House(server, {"Authorization": f"Bearer {bearers.token_of(member)}"})
 
 
 @pytest.fixture
@@ -163,7 +186,11 @@ def test_an_account_is_answered_as_promised(document: Any, account_house: House)
 
 
 def test_staff_are_answered_as_promised(document: Any, staff_house: House) -> None:
-    keep_promises(document, "/api/v1/", staff_house, QUICK)
+    keep_promises(document, "/api/v1/", staff_house, settings(QUICK, max_examples=10))
+
+
+def test_programs_are_answered_as_promised(document: Any, program_house: House) -> None:
+    keep_promises(document, "/api/v1/", program_house, FEW)
 
 
 def test_people_who_sign_in_are_answered_as_promised(document: Any, person_house: House) -> None:
@@ -178,3 +205,8 @@ def test_an_account_is_answered_as_promised_for_long(document: Any, account_hous
 @pytest.mark.faults
 def test_staff_are_answered_as_promised_for_long(document: Any, staff_house: House) -> None:
     keep_promises(document, "/api/v1/", staff_house, LONG)
+
+
+@pytest.mark.faults
+def test_programs_are_answered_as_promised_for_long(document: Any, program_house: House) -> None:
+    keep_promises(document, "/api/v1/", program_house, LONG)
