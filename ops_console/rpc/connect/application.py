@@ -20,8 +20,9 @@ from ops_console.rpc.pipeline import Data, Exchange
 from ops_console.rpc.routes import Route
 from ops_console.rpc.statuses import Code, Refused, Status, too_large
 
-# Where calls go that no route leads to; each is refused at once.
-NOWHERE, NOWHERE_STREAM = "/nowhere/Unary", "/nowhere/Stream"
+# Where calls go that no route leads to, or whose form is not their method's; both refuse all.
+ASTRAY, ASTRAY_STREAM = "/astray/Unary", "/astray/Stream"
+WRONG_FORM = "This method answers with {}: send it as {}."
 # The call a thread is at.
 current: ContextVar[Exchange] = ContextVar("exchange")
 Context = RequestContext[Any, Any]
@@ -34,9 +35,9 @@ class Application(ConnectWSGIApplication):
 
     def __init__(self, routes: list[Route], max_bytes: int) -> None:
         endpoints: dict[str, Any] = {route.path: _endpoint(route) for route in routes}
-        endpoints[NOWHERE] = EndpointSync.unary(method=_nowhere(StreamType.UNARY), function=_answer)
-        endpoints[NOWHERE_STREAM] = EndpointSync.server_stream(
-            method=_nowhere(StreamType.SERVER_STREAM), function=_stream
+        endpoints[ASTRAY] = EndpointSync.unary(method=_astray(StreamType.UNARY), function=_refuse_unary)
+        endpoints[ASTRAY_STREAM] = EndpointSync.server_stream(
+            method=_astray(StreamType.SERVER_STREAM), function=_refuse_stream
         )
         super().__init__(
             endpoints=endpoints,
@@ -97,8 +98,8 @@ def _endpoint(route: Route) -> Any:
     return EndpointSync.unary(method=method, function=_answer)
 
 
-def _nowhere(kind: StreamType) -> MethodInfo[Any, Any]:
-    return _method("nowhere", "Nowhere", Empty, Empty, kind)
+def _astray(kind: StreamType) -> MethodInfo[Any, Any]:
+    return _method("astray", "Astray", Empty, Empty, kind)
 
 
 def _method(service: str, name: str, taken: type[Any], given: type[Any], kind: StreamType) -> MethodInfo[Any, Any]:
@@ -124,6 +125,16 @@ def _stream(request: Message, ctx: Context) -> Iterator[Message]:
         yield from current.get().stream(request)
     except Refused as refused:
         raise error_of(refused.status) from refused
+
+
+def _refuse_unary(request: Message, ctx: Context) -> Message:
+    message = WRONG_FORM.format("a stream", "application/connect+json or application/connect+proto")
+    raise error_of(current.get().refuse(Refused.because(Code.INVALID_ARGUMENT, message)).status)
+
+
+def _refuse_stream(request: Message, ctx: Context) -> Iterator[Message]:
+    message = WRONG_FORM.format("one message", "application/json or application/proto")
+    raise error_of(current.get().refuse(Refused.because(Code.INVALID_ARGUMENT, message)).status)
 
 
 class _OwnCodec(Codec[Message, Message]):

@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 from ops_console.rest.bodies import CHUNK_BYTES, MAX_DROPPED_BYTES
 from ops_console.rest.client_address import client_address
-from ops_console.rpc.connect.application import NOWHERE, NOWHERE_STREAM, Application, current
+from ops_console.rpc.connect.application import ASTRAY, ASTRAY_STREAM, Application, current
 from ops_console.rpc.methods import MEBIBYTE
 from ops_console.rpc.pipeline import Exchange
 from ops_console.rpc.routes import PACKAGE, Route, routes
@@ -42,8 +42,8 @@ class ConnectMount:
             route, protocol=_protocol(environ), headers=_headers(environ), address=client_address(environ)
         )
         body = environ["wsgi.input"] = _Body(environ["wsgi.input"])
-        if route is None:
-            environ["PATH_INFO"] = NOWHERE_STREAM if _streams(environ) else NOWHERE
+        if _is_astray(environ, route):
+            environ["PATH_INFO"] = ASTRAY_STREAM if _is_stream(environ) else ASTRAY
         head = _Head(start_response, exchange)
         application = self.applications[route.method.max_bytes if route else MEBIBYTE]
         token = current.set(exchange)
@@ -105,8 +105,13 @@ def _protocol(environ: Environ) -> str:
     return "grpc-web" if content_type.startswith("application/grpc-web") else "connect"
 
 
-def _streams(environ: Environ) -> bool:
+def _is_stream(environ: Environ) -> bool:
+    """Whether the form is Connect's for streams; gRPC-Web has one for all."""
     return bool(environ.get("CONTENT_TYPE", "").startswith("application/connect+"))
+
+
+def _is_astray(environ: Environ, route: Route | None) -> bool:
+    return route is None or (_protocol(environ) == "connect" and route.streams != _is_stream(environ))
 
 
 def _is_native(environ: Environ) -> bool:

@@ -137,6 +137,27 @@ def test_an_unknown_method_is_unimplemented(
     assert (answer.status_code, answer.content) == found
 
 
+def test_a_method_in_the_form_of_another_kind_is_refused_after_all_else(
+    rpc_url: str, key: str, render_key: str
+) -> None:
+    unary, stream = {"content-type": "application/json"}, {"content-type": "application/connect+json"}
+    assert httpx.post(rpc_url + RENDER, content=b"{}", headers=unary).json()["code"] == "unauthenticated"
+    refused = httpx.post(rpc_url + RENDER, content=b"{}", headers={**bearer(key), **unary})
+    assert (refused.status_code, refused.json()["code"]) == (403, "permission_denied")
+    refused = httpx.post(rpc_url + RENDER, content=b"{}", headers={**bearer(render_key), **unary})
+    assert refused.json()["code"] == "invalid_argument"
+    assert "application/connect+json" in refused.json()["message"]
+    for sent, code in (({}, "unauthenticated"), (bearer(key), "invalid_argument")):
+        refused = httpx.post(rpc_url + LIST, content=enveloped(b"{}"), headers={**sent, **stream})
+        assert json.loads(envelopes(refused.content)[-1][1])["error"]["code"] == code
+
+
+def test_an_unknown_form_is_refused(rpc_url: str, key: str) -> None:
+    for content_type in ("text/plain", "application/x-www-form-urlencoded", ""):
+        headers = {**bearer(key), "content-type": content_type}
+        assert httpx.post(rpc_url + LIST, content=b"{}", headers=headers).status_code == 415
+
+
 def test_native_grpc_is_sent_elsewhere(rpc_url: str) -> None:
     answer = httpx.post(rpc_url + LIST, content=enveloped(b""), headers={"content-type": "application/grpc"})
     assert answer.headers["grpc-status"] == "12"
