@@ -6,10 +6,10 @@ An app's ``urls.py`` may hold three things:
   paths and snake_case parameters: ``path("messages/<str:msg_id>", MessageView.as_view())``;
 - ``register(router)``: its resources below ``/api/v1/``, each a ``rest.views.ResourceViewSet``:
   ``router.register("messages", MessageViewSet, basename="messages")``;
-- ``staff_urlpatterns``: below ``/api/v1/`` too, for what there is one of, each a ``rest.views.ResourceView``:
+- ``resource_urlpatterns``: below ``/api/v1/`` too, for what there is one of, each a ``rest.views.ResourceView``:
   ``path("webhook-secret", WebhookSecretView.as_view({"get": "retrieve", "post": "rotate"}))``.
 
-No path ends in a slash. An app is added to ``PIGEON`` or ``STAFF`` below.
+No path ends in a slash. An app is added to ``PIGEON`` or ``RESOURCES`` below.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from rest_framework.routers import SimpleRouter
 from ops_console.rest.docs import DocsView, SchemaView
 
 PIGEON = ("messages", "couriers")
-STAFF = (
+RESOURCES = (
     "messages",
     "couriers",
     "ops_console.ledger",
@@ -40,12 +40,12 @@ def pigeon_urls() -> list[Any]:
     return [pattern for app in PIGEON for pattern in import_module(f"{app}.urls").urlpatterns]
 
 
-def staff_urls() -> list[URLPattern | URLResolver]:
+def resource_urls() -> list[URLPattern | URLResolver]:
     router = SimpleRouter(trailing_slash=False)
     singles: list[URLPattern | URLResolver] = []
-    for app in STAFF:
+    for app in RESOURCES:
         urls = import_module(f"{app}.urls")
-        singles += getattr(urls, "staff_urlpatterns", [])
+        singles += getattr(urls, "resource_urlpatterns", [])
         if hasattr(urls, "register"):
             urls.register(router)
     return [*singles, *router.urls]
@@ -53,7 +53,7 @@ def staff_urls() -> list[URLPattern | URLResolver]:
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("pigeon/v1/<str:account>/", include(pigeon_urls())),
-    path("api/v1/", include(staff_urls())),
+    path("api/v1/", include(resource_urls())),
     path("", include("ops_console.access.auth.urls")),
     path("api/schema/", SchemaView.as_view(), name="schema"),
     path("api/docs/", DocsView.as_view(), name="docs"),

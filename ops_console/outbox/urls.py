@@ -5,7 +5,7 @@ from rest_framework.routers import SimpleRouter
 
 from ops_console.outbox.api import WebhookSecretView, WebhookViewSet
 
-staff_urlpatterns = [
+resource_urlpatterns = [
     path("webhook-secret", WebhookSecretView.as_view({"get": "retrieve", "post": "rotate"})),
 ]
 

@@ -9,7 +9,7 @@ import pytest
 
 from ops_console.access.policy import POLICY
 from ops_console.audit.models import AuditEntry
-from ops_console.urls import staff_urls
+from ops_console.urls import resource_urls
 from tests import factories, ops
 from tests.integration.ops_rest.scenarios import SCENARIOS, Pair, Request
 
@@ -36,7 +36,7 @@ def permitted(pair: Pair, request: Request) -> ops.StaffClient:
 
 def routed() -> Iterator[Pair]:
     """Where the addresses lead, as the table names it."""
-    for route in staff_urls():
+    for route in resource_urls():
         view: Any = route.callback
         resource = view.initkwargs.get("resource", view.cls.resource)
         for action in view.actions.values():
