@@ -50,6 +50,9 @@ class ConnectMount:
         try:
             answer = (_refuse_native if _is_native(environ) else application)(environ, head)
             body.drop()
+        except BaseException:
+            exchange.end(code=Code.INTERNAL)
+            raise
         finally:
             current.reset(token)
         if isinstance(answer, list):
