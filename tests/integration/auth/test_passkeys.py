@@ -256,6 +256,8 @@ def test_refusals_are_not_told_apart(name: str, caller: Caller, phone: Authentic
 
 
 def test_an_answer_is_good_once(caller: Caller, phone: Authenticator) -> None:
+    # It does not count, so that only the challenge tells.
+    phone.count = -1
     credential = phone.get(caller.call("passkeys/login/options").json())
     statuses = [caller.call("passkeys/login/verify", {"credential": credential}).status_code for _ in range(2)]
     assert statuses == [200, 401]
