@@ -8,4 +8,10 @@ from hypothesis import HealthCheck, settings
 settings.register_profile("house", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("house")
 
-pytest_plugins = ["tests.fixtures_db", "tests.fixtures_places", "tests.fixtures_sso", "tests.programs", "tests.browsers"]
+pytest_plugins = [
+    "tests.fixtures_db",
+    "tests.fixtures_places",
+    "tests.fixtures_sso",
+    "tests.programs",
+    "tests.browsers",
+]
