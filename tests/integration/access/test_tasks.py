@@ -23,11 +23,10 @@ def test_what_is_over_is_deleted_and_the_rest_stays() -> None:
     for now in (long_ago, timezone.now()):
         codes.start(email=f"sleeper{next(factories.numbers)}@example.com", client=CLIENT, now=now)
         passkeys.sign_in_options(client=CLIENT, now=now)
-        session = session_of(factories.outsider())
-        RefreshToken.objects.create(session=session, token_digest=now.isoformat().encode()[:32], created_at=now)
-        Session.objects.filter(pk=session.pk).update(expires_at=now)
-    used = RefreshToken.objects.filter(session=session)
-    used.filter(pk=used.earliest("id").pk).update(used_at=long_ago)
+    session_over, session = (session_of(factories.outsider()) for _ in range(2))
+    Session.objects.filter(pk=session_over.pk).update(expires_at=long_ago)
+    RefreshToken.objects.filter(session=session).update(used_at=long_ago)
+    RefreshToken.objects.create(session=session, token_digest=bytes(32), created_at=timezone.now())
     tasks.purge_sign_ins()
     counts = [model.objects.count() for model in (SignInCode, PasskeyChallenge, Session, RefreshToken)]
     assert counts == [1, 1, 1, 1]
