@@ -325,7 +325,7 @@ CELERY_BEAT_SCHEDULE = {
     "ask-for-proofs": every(60, "ops_console.access.tasks.ask_for_proofs"),
     "rotate-signing-keys": every(60, "ops_console.access.tasks.rotate_signing_keys"),
     "purge-sign-ins": every(600, "ops_console.access.tasks.purge_sign_ins"),
-    "heartbeat": every(5, "ops_console.observability.tasks.heartbeat"),
+    "heartbeat": every(2, "ops_console.observability.tasks.heartbeat"),
     "purge-idempotency": every(3600, "ops_console.access.tasks.purge_idempotency"),
     "purge-webhooks": every(3600, "ops_console.outbox.tasks.purge_webhooks"),
 }

@@ -98,10 +98,13 @@ def work(address: str) -> Iterator[Work]:
         worker.submit(connections.close_all).result()
 
 
-@pytest.fixture
-def browser(address: str) -> Iterator[Browser]:
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """One for all tests of a module; each has a context of its own in it."""
     path = program("chromium", "chromium-browser")
-    with sync_playwright() as playwright:
+    with pytest.MonkeyPatch.context() as patch, sync_playwright() as playwright:
+        # Its driver has an event loop in this thread, where Django would refuse to clean up after the tests.
+        patch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "1")
         browser = playwright.chromium.launch(executable_path=path, args=list(FLAGS))
         yield browser
         browser.close()

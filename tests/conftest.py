@@ -14,4 +14,5 @@ pytest_plugins = [
     "tests.fixtures_sso",
     "tests.programs",
     "tests.browsers",
+    "tests.quick",
 ]

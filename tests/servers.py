@@ -15,7 +15,15 @@ from urllib.parse import urlsplit
 
 import pytest
 
-FAST = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "max_connections": "200"}
+# Nothing has to outlive the run, and nothing works beside the tests.
+FAST = {
+    "fsync": "off",
+    "synchronous_commit": "off",
+    "full_page_writes": "off",
+    "autovacuum": "off",
+    "checkpoint_timeout": "1h",
+    "max_connections": "200",
+}
 # What a test run decides itself, whatever the caller's environment holds.
 ENVIRONMENT = {
     "SECRET_KEY": "tests-only-secret-key-that-opens-nothing-anywhere",
@@ -54,6 +62,8 @@ def boot() -> None:
     os.environ.update(ENVIRONMENT, VAR_DIR=str(var_dir))
     if not os.environ.get("DATABASE_URL"):
         boot_postgres(var_dir)
+    else:
+        cleanups.append(drop_template)
     if not os.environ.get("REDIS_URL"):
         boot_valkey(var_dir)
 
@@ -66,6 +76,13 @@ def boot_postgres(var_dir: Path) -> None:
         cleanups.append(lambda: shutil.rmtree(postgres.place.folder, ignore_errors=True))
     cleanups.append(postgres.stop)
     os.environ["DATABASE_URL"] = postgres.start()
+
+
+def drop_template() -> None:
+    from tests import prepared
+
+    url = os.environ["DATABASE_URL"]
+    prepared.drop_database(url, prepared.template_of(url))
 
 
 def boot_valkey(var_dir: Path) -> None:

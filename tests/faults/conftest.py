@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import shutil
-import subprocess
-import sys
 import tempfile
 from collections.abc import Iterator
 from itertools import count
@@ -16,9 +13,9 @@ import pytest
 from pytest_django import DjangoDbBlocker
 
 from ops_console.embedded import Postgres
-from ops_console.var_dir import PROJECT
 from tests.faults.house import House, turned_to
 from tests.faults.queues import Queue
+from tests.prepared import prepare
 
 # Processes are killed here, machines are not: what the kernel has is safe.
 POSTGRES = {"fsync": "off", "full_page_writes": "off", "max_connections": "200"}
@@ -32,10 +29,7 @@ def own_postgres() -> Iterator[Postgres]:
     folder = new_folder()
     postgres = Postgres(folder, settings=POSTGRES)
     try:
-        environment = {**os.environ, "DATABASE_URL": postgres.start(), "VAR_DIR": str(folder)}
-        subprocess.run(
-            [sys.executable, "-m", "ops_console.prepare"], cwd=PROJECT, env=environment, check=True, capture_output=True
-        )
+        prepare(postgres.start(), VAR_DIR=str(folder))
         yield postgres
     finally:
         postgres.stop()
@@ -60,7 +54,7 @@ def house(own_postgres: Postgres, django_db_blocker: DjangoDbBlocker) -> Iterato
             shutil.rmtree(folder, ignore_errors=True)
 
 
-@pytest.fixture(params=[2_000, pytest.param(20_000, marks=pytest.mark.faults)])
+@pytest.fixture(params=[1_000, pytest.param(20_000, marks=pytest.mark.faults)])
 def queue(house: House, request: pytest.FixtureRequest) -> Queue:
     """Messages that wait, with a fleet that must fly many times to carry them; more of both in the long tests."""
     return Queue.fill(n_messages=request.param, n_couriers=request.param // 10)

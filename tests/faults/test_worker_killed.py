@@ -21,7 +21,6 @@ MIDSTS: list[tuple[LiteralString, str]] = [
     # Departing or landing: messages have moved and are not counted.
     (LOCK_COUNTS, "INSERT INTO pigeon_messages_messageflow"),
 ]
-N_RANDOM = 3
 
 
 def test_killed_workers_lose_and_repeat_nothing(house: House, queue: Queue) -> None:
@@ -35,7 +34,7 @@ def test_killed_workers_lose_and_repeat_nothing(house: House, queue: Queue) -> N
         for worker in workers:
             worker.start()
     chance = random.Random(SEED)
-    for moment in sorted(chance.sample(range(queue.n_delivered, queue.n_messages), N_RANDOM)):
+    for moment in sorted(chance.sample(range(queue.n_delivered, queue.n_messages), queue.n_workers)):
         queue.wait_for(moment, house)
         worker = chance.choice(workers)
         worker.kill()

@@ -24,9 +24,9 @@ PROGRAMS = ("bin/postgres", "valkey-server", "granian", "rungrpc", "ops_console 
 
 def test_a_console_leaves_nothing_running_and_keeps_its_data(new_console: NewConsole) -> None:
     console = new_console().start()
-    console.python_says(MAKE.format("before a stop"))
     sign_in = sign_in_of(console)
-    assert console.python_says(AUTHENTICATE.format(*sign_in)) == sign_in[0]
+    said = console.python_says(f"{MAKE.format('before a stop')}; {AUTHENTICATE.format(*sign_in)}")
+    assert said == sign_in[0]
     stop(console, signal.SIGTERM)
 
     console.start()

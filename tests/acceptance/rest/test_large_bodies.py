@@ -4,19 +4,12 @@ from __future__ import annotations
 
 import base64
 import contextlib
-import os
-import socket
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from typing import Any
-from urllib.parse import urlsplit, urlunsplit
 
 import httpx
 import pytest
-from django.conf import settings
-from django.db import connection
 
 from tests import factories
 
@@ -24,38 +17,10 @@ MB = 1_000_000
 
 
 @pytest.fixture
-def server(committed_db: None) -> Iterator[str]:
-    """The address of a web server on the test's database."""
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = taken.getsockname()[1]
-    database = urlsplit(os.environ["DATABASE_URL"])._replace(path="/" + str(connection.settings_dict["NAME"]))
-    environ = {**os.environ, "DATABASE_URL": urlunsplit(database), "REDIS_URL": settings.REDIS_URL}
-    command = [sys.executable, "-m", "granian", "--interface", "wsgi", "--port", str(port), "--workers", "1"]
-    command += ["--blocking-threads", "2", "--log-level", "warning", "ops_console.wsgi:application"]
-    process = subprocess.Popen(command, env=environ)
-    try:
-        wait_for(port)
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        process.terminate()
-        process.wait(30)
-
-
-def wait_for(port: int) -> None:
-    end = time.monotonic() + 30
-    while time.monotonic() < end:
-        with contextlib.suppress(httpx.TransportError):
-            httpx.get(f"http://127.0.0.1:{port}/healthz").raise_for_status()
-            return
-        time.sleep(0.1)
-    raise TimeoutError("The server did not start.")
-
-
-@pytest.fixture
-def caller(server: str) -> Iterator[httpx.Client]:
+def caller(site: str, committed_db: None) -> Iterator[httpx.Client]:
     made = factories.credential()
     token = base64.b64encode(f"{made.auth_id}:{made.auth_key}".encode()).decode()
-    base = f"{server}/pigeon/v1/{made.credential.account.username}"
+    base = f"{site}/pigeon/v1/{made.credential.account.username}"
     with httpx.Client(base_url=base, headers={"Authorization": f"Basic {token}"}, timeout=60) as client:
         yield client
 

@@ -212,7 +212,7 @@ class Run:
 
 
 @pytest.mark.django_db
-@settings(max_examples=60)
+@settings(max_examples=40)
 @given(st.lists(steps, max_size=25))
 def test_the_ledger_does_what_the_model_says(sequence: list[Any]) -> None:
     with transaction.atomic():

@@ -21,6 +21,8 @@ from tests.fleets import courier, even_fleet
 from tests.threads import in_threads
 
 pytestmark = pytest.mark.usefixtures("places", "committed_db")
+# Four for each of the dispatchers.
+N_QUEUED = 80
 
 
 @pytest.fixture
@@ -79,14 +81,14 @@ def test_edit_against_dispatch(sender, attempt):
 
 def test_twenty_dispatchers_over_one_queue(sender):
     Courier.objects.bulk_create(even_fleet(300))
-    for number in range(200):
-        message(sender, to=(number * 0.8 - 80, number * 1.7 - 170))
+    for number in range(N_QUEUED):
+        message(sender, to=(number * 2 - 80, number * 4.2 - 170))
     results = in_threads(20, lambda _: dispatch_queue(now=lambda: NOW).n_departed)
-    assert sum(results) == 200
+    assert sum(results) == N_QUEUED
     flights = Flight.objects.values_list("message_id", "courier_id")
-    assert len(flights) == len({pair[0] for pair in flights}) == len({pair[1] for pair in flights}) == 200
-    assert MessageEvent.objects.filter(to_status="enroute").count() == 200
-    assert CourierEvent.objects.filter(to_status="busy").count() == 200
+    assert len(flights) == len({pair[0] for pair in flights}) == len({pair[1] for pair in flights}) == N_QUEUED
+    assert MessageEvent.objects.filter(to_status="enroute").count() == N_QUEUED
+    assert CourierEvent.objects.filter(to_status="busy").count() == N_QUEUED
 
 
 def test_more_messages_than_couriers_among_many_dispatchers(sender):

@@ -1,0 +1,33 @@
+"""What saves the suite time without changing what a test sees."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from django.conf import settings
+
+# Tests that wait for processes of their own begin first, so that no worker ends with one of them.
+SLOW_FIRST = ("tests/faults/", "tests/acceptance/")
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: not item.nodeid.startswith(SLOW_FIRST))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _quick_settings(django_test_environment: None) -> None:
+    # Every test client has middleware of its own, which else would list all static files anew.
+    settings.WHITENOISE_AUTOREFRESH = True
+    # Made to be slow, the default is. Real servers keep it.
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+
+
+@pytest.fixture(scope="session")
+def site(django_db_setup: None) -> Iterator[str]:
+    """The address of a web server on what tests commit, one for all of them."""
+    from tests.web import web_server
+
+    with web_server() as url:
+        yield url
