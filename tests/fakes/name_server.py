@@ -28,9 +28,8 @@ class NameServer:
         self.silent: set[str] = set()
         self.failing: set[str] = set()
         self.asked: list[str] = []
-        self._udp = socketserver.ThreadingUDPServer(("127.0.0.1", 0), self._handler(socketserver.BaseRequestHandler))
+        self._udp, self._tcp = _on_one_port(self._handler(socketserver.BaseRequestHandler))
         self.port = int(self._udp.server_address[1])
-        self._tcp = TcpServer(("127.0.0.1", self.port), self._handler(socketserver.BaseRequestHandler))
         self._threads = [
             threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
             for server in (self._udp, self._tcp)
@@ -95,6 +94,19 @@ class NameServer:
 
 class TcpServer(socketserver.ThreadingTCPServer):
     allow_reuse_address = True
+
+
+def _on_one_port(
+    handler: type[socketserver.BaseRequestHandler],
+) -> tuple[socketserver.ThreadingUDPServer, TcpServer]:
+    """Servers for UDP and TCP on a port that is free for both."""
+    for _ in range(20):
+        udp = socketserver.ThreadingUDPServer(("127.0.0.1", 0), handler)
+        try:
+            return udp, TcpServer(udp.server_address, handler)
+        except OSError:
+            udp.server_close()
+    raise TimeoutError("No port is free for both UDP and TCP.")
 
 
 def _quoted(text: str) -> str:
