@@ -5,13 +5,16 @@ from __future__ import annotations
 import json
 import os
 import sys
+from importlib import import_module
 from pathlib import Path
 
 import grpc
 
 sys.path.insert(0, os.environ["GENERATED"])
 
-from pidgr.v1 import common_pb2, group_pb2, group_pb2_grpc  # type: ignore[import-not-found]
+common_pb2, group_pb2, group_pb2_grpc = (
+    import_module(f"pidgr.v1.{name}") for name in ("common_pb2", "group_pb2", "group_pb2_grpc")
+)
 
 
 def open_channel() -> grpc.Channel:

@@ -23,7 +23,7 @@ def test_what_is_over_is_deleted_and_the_rest_stays() -> None:
     for now in (long_ago, timezone.now()):
         codes.start(email=f"sleeper{next(factories.numbers)}@example.com", client=CLIENT, now=now)
         passkeys.sign_in_options(client=CLIENT, now=now)
-    session_over, session = (session_of(factories.outsider()) for _ in range(2))
+    session_over, session = session_of(factories.outsider()), session_of(factories.outsider())
     Session.objects.filter(pk=session_over.pk).update(expires_at=long_ago)
     RefreshToken.objects.filter(session=session).update(used_at=long_ago)
     RefreshToken.objects.create(session=session, token_digest=bytes(32), created_at=timezone.now())
