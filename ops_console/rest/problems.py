@@ -30,6 +30,7 @@ STATUS: dict[type[errors.DomainError], int] = {
     errors.Forbidden: 403,
     errors.NotFound: 404,
     errors.Conflict: 409,
+    errors.AlreadyExists: 409,
     errors.InvalidTransition: 409,
     errors.PreconditionFailed: 412,
     errors.IdempotencyKeyReused: 422,
