@@ -1,4 +1,4 @@
-"""The database that those of the tests are copies of: migrated, with all places. Made once a run, by who asks first."""
+"""Databases as ``make run`` leaves them before the demo: migrated, with all places. Made once a run, then copied."""
 
 from __future__ import annotations
 
@@ -14,7 +14,9 @@ from urllib.parse import urlsplit
 import psycopg
 from psycopg import sql
 
-from ops_console.var_dir import PROJECT
+from ops_console.embedded import Postgres
+from ops_console.embedded.place import find_place
+from ops_console.var_dir import PROJECT, VarDir
 
 
 def copy_database(url: str, name: str) -> None:
@@ -26,6 +28,28 @@ def copy_database(url: str, name: str) -> None:
             prepare(urlsplit(url)._replace(path=f"/{original}").geturl())
             marker.touch()
         make_anew(admin, name, original)
+
+
+def put_data(var_dir: Path) -> None:
+    """Give a folder that has no PostgreSQL yet the data of one."""
+    with only_one_at_a_time("data") as marker:
+        original = marker.with_name("prepared")
+        if not marker.exists():
+            make_data(original)
+            marker.touch()
+    VarDir(var_dir).make()
+    source, target = (find_place(folder).folder / "postgres" for folder in (original, var_dir))
+    # Its files are another user's.
+    subprocess.run(["cp", "-a", source, target], check=True)
+
+
+def make_data(var_dir: Path) -> None:
+    VarDir(var_dir).make()
+    postgres = Postgres(var_dir, settings={"fsync": "off", "full_page_writes": "off"})
+    try:
+        prepare(postgres.start(), VAR_DIR=str(var_dir))
+    finally:
+        postgres.stop()
 
 
 def template_of(url: str) -> str:

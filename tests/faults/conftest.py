@@ -15,7 +15,7 @@ from pytest_django import DjangoDbBlocker
 from ops_console.embedded import Postgres
 from tests.faults.house import House, turned_to
 from tests.faults.queues import Queue
-from tests.prepared import prepare
+from tests.prepared import put_data
 
 # Processes are killed here, machines are not: what the kernel has is safe.
 POSTGRES = {"fsync": "off", "full_page_writes": "off", "max_connections": "200"}
@@ -27,9 +27,10 @@ numbers = count(1)
 def own_postgres() -> Iterator[Postgres]:
     """A server of these tests' own, whose first database is ready to be copied."""
     folder = new_folder()
+    put_data(folder)
     postgres = Postgres(folder, settings=POSTGRES)
     try:
-        prepare(postgres.start(), VAR_DIR=str(folder))
+        postgres.start()
         yield postgres
     finally:
         postgres.stop()

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from tests.acceptance.launch.consoles import Console
+from tests.prepared import put_data
 
 NewConsole = Callable[..., Console]
 
@@ -23,13 +24,22 @@ def folder() -> Iterator[Path]:
 
 @pytest.fixture(scope="module")
 def used_folder() -> Iterator[Path]:
-    """The same, shared by the tests of a module, which saves them the first start's work."""
+    """The same with what a first start makes, shared by the tests of a module."""
     with open_folder() as made:
+        put_data(made / "var")
         yield made
 
 
 @pytest.fixture
 def new_console(folder: Path) -> Iterator[NewConsole]:
+    with consoles(folder) as make:
+        yield make
+
+
+@pytest.fixture
+def prepared_console(folder: Path) -> Iterator[NewConsole]:
+    """Consoles over what a first start makes."""
+    put_data(folder / "var")
     with consoles(folder) as make:
         yield make
 

@@ -22,8 +22,8 @@ FORGET_HEARTBEAT = "from ops_console.launch import forget_heartbeat; forget_hear
 PROGRAMS = ("bin/postgres", "valkey-server", "granian", "rungrpc", "ops_console worker", "ops_console beat")
 
 
-def test_a_console_leaves_nothing_running_and_keeps_its_data(new_console: NewConsole) -> None:
-    console = new_console().start()
+def test_a_console_leaves_nothing_running_and_keeps_its_data(prepared_console: NewConsole) -> None:
+    console = prepared_console().start()
     sign_in = sign_in_of(console)
     said = console.python_says(f"{MAKE.format('before a stop')}; {AUTHENTICATE.format(*sign_in)}")
     assert said == sign_in[0]

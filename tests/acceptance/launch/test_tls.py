@@ -23,8 +23,8 @@ from tests.rpc_clients import ConnectCaller
 NewConsole = Callable[..., Console]
 
 
-def test_both_ports_speak_tls(new_console: NewConsole) -> None:
-    console = new_console(variables={"TLS": "1"}).start()
+def test_both_ports_speak_tls(prepared_console: NewConsole) -> None:
+    console = prepared_console(variables={"TLS": "1"}).start()
     certificate = console.var_dir / "tls" / "localhost.pem"
     web, native = f"https://localhost:{console.variables['PORT']}", f"localhost:{console.variables['GRPC_PORT']}"
     assert f"ready at {web}" in console.text

@@ -19,7 +19,7 @@ from tests import factories, pidgr, tenants
 from tests.pidgr import Tenant
 
 pytestmark = pytest.mark.django_db
-generated = settings(deadline=None, max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+generated = settings(deadline=None, max_examples=10, suppress_health_check=[HealthCheck.function_scoped_fixture])
 # What happens before each page: a row is added, or the so-many-th is removed.
 STEPS = st.lists(st.lists(st.one_of(st.just("add"), st.integers(0, 30)), max_size=3), max_size=12)
 
