@@ -27,16 +27,28 @@ def log(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def rpc_url(django_db_setup: None, django_db_blocker: DjangoDbBlocker, log: Path) -> Iterator[str]:
+def environ(log: Path) -> dict[str, str]:
+    """What the two servers are told; they add their figures up."""
+    figures = log.parent / "figures"
+    figures.mkdir()
+    return {**ENVIRON, "PROMETHEUS_MULTIPROC_DIR": str(figures)}
+
+
+@pytest.fixture(scope="session")
+def rpc_url(
+    django_db_setup: None, django_db_blocker: DjangoDbBlocker, log: Path, environ: dict[str, str]
+) -> Iterator[str]:
     """A web server with the sample handlers, one for all tests."""
-    with django_db_blocker.unblock(), web_server(ENVIRON, log=log) as url:
+    with django_db_blocker.unblock(), web_server(environ, log=log) as url:
         yield url
 
 
 @pytest.fixture(scope="session")
-def grpc_address(django_db_setup: None, django_db_blocker: DjangoDbBlocker, log: Path) -> Iterator[str]:
+def grpc_address(
+    django_db_setup: None, django_db_blocker: DjangoDbBlocker, log: Path, environ: dict[str, str]
+) -> Iterator[str]:
     """A grpc process with the sample handlers, one for all tests."""
-    with django_db_blocker.unblock(), native_server(ENVIRON, log=log) as server:
+    with django_db_blocker.unblock(), native_server(environ, log=log) as server:
         yield server.address
 
 

@@ -3,58 +3,40 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import grpc
 import httpx
 import pytest
-from pytest_django import DjangoDbBlocker
 
 from ops_console.gen.pidgr.v1.api_key_pb import CreateApiKeyRequest
 from ops_console.gen.pidgr.v1.common_pb import Permission
 from ops_console.gen.pidgr.v1.group_pb import CreateGroupRequest, ListGroupsRequest
 from ops_console.gen.pidgr.v1.render_pb import RenderBatchRequest, UserRenderContext
 from ops_console.organizations.models import Organization
-from tests.integration.rpc.conftest import ENVIRON
 from tests.integration.rpc.sample import SECRET
 from tests.integration.rpc.waiting import wait_until
-from tests.rpc_clients import Client, ConnectCaller, NativeCaller
-from tests.web import native_server, web_server
+from tests.rpc_clients import Client, NativeCaller
 
 TOKEN = "tests-only-metrics-token"
 USER = "01890a5d-ac96-774b-bcce-b302099a8057"
 
 
-@pytest.fixture(scope="module")
-def observed(
-    django_db_setup: None,
-    django_db_blocker: DjangoDbBlocker,
-    tmp_path_factory: pytest.TempPathFactory,
-    request: pytest.FixtureRequest,
-) -> Iterator[tuple[list[Client], str]]:
-    """Clients of a web server and of a grpc process that add their figures up; and the web server's address."""
-    environ = {**ENVIRON, "PROMETHEUS_MULTIPROC_DIR": str(tmp_path_factory.mktemp("metrics"))}
-    with (
-        django_db_blocker.unblock(),
-        web_server(environ) as url,
-        native_server(environ) as native,
-        grpc.insecure_channel(native.address) as channel,
-    ):
-        yield [ConnectCaller(url), NativeCaller(channel)], url
-
-
-def test_figures_of_both_processes_are_in_one_place(observed: tuple[list[Client], str], key: str) -> None:
-    clients, url = observed
-    for client in clients:
-        client.call("GroupService/ListGroups", ListGroupsRequest(), key=key)
-        client.call("GroupService/CreateGroup", CreateGroupRequest(name="taken"), key=key)
+def count(url: str, protocol: str, method: str, code: str) -> float:
+    """How many such calls ended so far, in all processes."""
+    labels = f'code="{code}",method="{method}",protocol="{protocol}",service="GroupService"'
     text = httpx.get(f"{url}/metrics", headers={"authorization": f"Bearer {TOKEN}"}).text
-    for protocol in ("connect", "grpc"):
-        for method, code in (("ListGroups", "ok"), ("CreateGroup", "already_exists")):
-            labels = f'code="{code}",method="{method}",protocol="{protocol}",service="GroupService"'
-            assert f"rpc_duration_seconds_count{{{labels}}} 1.0" in text
+    found = [line for line in text.splitlines() if line.startswith(f"rpc_duration_seconds_count{{{labels}}}")]
+    return sum(float(line.rpartition(" ")[2]) for line in found)
+
+
+def test_figures_of_both_processes_are_in_one_place(client: Client, rpc_url: str, key: str) -> None:
+    protocol = "grpc" if isinstance(client, NativeCaller) else "connect"
+    kinds = (("ListGroups", "ok"), ("CreateGroup", "already_exists"))
+    before = [count(rpc_url, protocol, *kind) for kind in kinds]
+    client.call("GroupService/ListGroups", ListGroupsRequest(), key=key)
+    client.call("GroupService/CreateGroup", CreateGroupRequest(name="taken"), key=key)
+    assert [count(rpc_url, protocol, *kind) for kind in kinds] == [number + 1 for number in before]
 
 
 class Written:

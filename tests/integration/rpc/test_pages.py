@@ -66,7 +66,7 @@ def walk(organization: Organization, size: int, order: tuple[str, ...]) -> Itera
     size=st.integers(1, 7),
     order=st.sampled_from([("id",), ("-id",), ("name", "id"), ("-name", "id"), ("created_at", "-id")]),
 )
-@settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(deadline=None, max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_what_stays_is_seen_once_and_in_order_while_rows_come_and_go(
     before: set[int], changes: list[tuple[bool, int]], size: int, order: tuple[str, ...]
 ) -> None:
