@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import gzip
-import time
 from collections.abc import Sequence
+from dataclasses import replace
 from ipaddress import ip_address
 
 import pytest
@@ -19,15 +19,11 @@ from tests.fixtures_sso import IDP_NAME
 
 PATH = "/document"
 LIMIT = 64 * 1024
+IN_TIME = "did not answer in time"
 
 
 def read(url: str, reader: Reader) -> bytes:
     return reader.get(url, accept="application/json", max_bytes=LIMIT)
-
-
-def quick(reader: Reader, **changes: object) -> Reader:
-    given = {"reach": reader.reach, "ssl_context": reader.ssl_context, "timeout_s": 1.0, **changes}
-    return Reader(**given)  # type: ignore[arg-type]
 
 
 def test_a_document_comes_whole_by_tls_and_says_what_is_wanted(idp: IdentityProvider) -> None:
@@ -49,9 +45,9 @@ def test_a_document_comes_whole_by_tls_and_says_what_is_wanted(idp: IdentityProv
         (Answer(body=b"x" * (LIMIT + 1)), "larger than 64 KiB"),
         (Flood(), "larger than 64 KiB"),
         (Answer(headers={"Content-Encoding": "gzip"}, body=gzip.compress(b"x" * 10_000_000)), "compressed"),
-        (Hang(), "did not answer in time"),
-        (Drip(), "did not answer in time"),
-        (Answer(after_s=1.5), "did not answer in time"),
+        (Hang(), IN_TIME),
+        (Drip(), IN_TIME),
+        (Answer(after_s=3), IN_TIME),
         (Drop(), "broke the connection"),
         (Garbage(), "broke the connection"),
     ],
@@ -61,10 +57,10 @@ def test_a_server_that_misbehaves_is_told_of_in_a_sentence(
     idp: IdentityProvider, behaviour: Behaviour, why: str
 ) -> None:
     idp.documents[PATH] = behaviour
-    started = time.monotonic()
+    # As long as no server here takes by itself, or the little that is waited for one that never answers.
+    timeout_s = 1.0 if why == IN_TIME else 20.0
     with pytest.raises(Unreadable, match=why):
-        read(idp.url(PATH), quick(usual_reader()))
-    assert time.monotonic() - started < 3
+        read(idp.url(PATH), replace(usual_reader(), timeout_s=timeout_s))
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
@@ -94,7 +90,7 @@ def test_a_name_the_certificate_does_not_bear_is_refused(idp: IdentityProvider) 
         return [ip_address("127.0.0.1")]
 
     idp.documents[PATH] = Answer()
-    reader = quick(usual_reader(), resolve=loopback)
+    reader = replace(usual_reader(), resolve=loopback)
     assert read(idp.url(PATH, host=IDP_NAME), reader) == b"thanks"
     with pytest.raises(Unreadable, match="CERTIFICATE_VERIFY_FAILED"):
         read(idp.url(PATH, host="other.customer.example"), reader)

@@ -116,19 +116,19 @@ BILLION_LAUGHS = f'<!DOCTYPE x [<!ENTITY l0 "{"ha" * 10}">{LAUGHS}]>'
     ],
 )
 def test_a_document_type_is_refused_before_anything_is_made_of_it(before: str) -> None:
-    started = time.monotonic()
+    started = time.process_time()
     for entity in ("l9", "file"):
         with pytest.raises(Unfit, match="document type"):
             read(saml_metadata(before=before, entity_id=f"&{entity};"))
-    assert time.monotonic() - started < 1
+    assert time.process_time() - started < 1
 
 
 @pytest.mark.parametrize("document", ["<a>" * 170_000, "<a>" * 60_000 + "</a>" * 60_000, "<a " + "b='' " * 80_000])
 def test_deep_and_wide_documents_do_no_harm(document: str) -> None:
-    started = time.monotonic()
+    started = time.process_time()
     with pytest.raises(Unfit):
         read(document)
-    assert time.monotonic() - started < 5
+    assert time.process_time() - started < 5
 
 
 @pytest.mark.parametrize("encoding", ["utf-16", "x-unknown", "utf-7", "cp037", "iso-2022-jp"])
