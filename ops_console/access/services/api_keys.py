@@ -131,7 +131,7 @@ def _permission_faults(permissions: Sequence[str], held: frozenset[Right]) -> li
     if not permissions:
         return [FieldError(("permissions",), "Give at least one permission.", "required")]
     return [
-        FieldError(("permissions", index), f"You do not hold {permission} yourself.", "not_held")
+        FieldError(("permissions", index), f"A key has no permission its maker lacks: {permission}.", "not_held")
         if permission in list(Right)
         else FieldError(("permissions", index), "There is no such permission.", "unknown")
         for index, permission in enumerate(permissions)
