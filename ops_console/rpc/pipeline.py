@@ -31,10 +31,12 @@ from ops_console.rpc.statuses import Code, Refused, Status, internal, status_of,
 
 logger = logging.getLogger(__name__)
 Data = bytes | bytearray
+# What is read of a call's headers, or metadata.
+HEADERS = ("authorization", "idempotency-key", "x-request-id")
 
 
 class Exchange:
-    """One call, from its arrival to its end. ``headers`` are by lower-case names; ``route`` is None where none leads.
+    """One call, from its arrival to its end. ``headers`` are those of HEADERS; ``route`` is None where none leads.
 
     ``reply_headers`` are to be sent with the answer, or with the refusal.
     """

@@ -11,13 +11,14 @@ from ops_console.rest.bodies import CHUNK_BYTES, MAX_DROPPED_BYTES
 from ops_console.rest.client_address import client_address
 from ops_console.rpc.connect.application import ASTRAY, ASTRAY_STREAM, Application, current
 from ops_console.rpc.methods import MEBIBYTE
-from ops_console.rpc.pipeline import Exchange
+from ops_console.rpc.pipeline import HEADERS, Exchange
 from ops_console.rpc.routes import PACKAGE, Route, routes
 from ops_console.rpc.statuses import Code
 
 WSGIApp = Callable[[dict[str, Any], Any], Iterable[bytes]]
 Environ = dict[str, Any]
 PREFIX = f"/{PACKAGE}."
+KEYS = {name: f"HTTP_{name.replace('-', '_').upper()}" for name in HEADERS}
 NATIVE = "application/grpc"
 ELSEWHERE = "Native gRPC is served on a port of its own: see GRPC_PORT."
 
@@ -100,7 +101,7 @@ LONGEST_BODY = MAX_DROPPED_BYTES + MEBIBYTE
 
 
 def _headers(environ: Environ) -> dict[str, str]:
-    return {key[5:].replace("_", "-").lower(): value for key, value in environ.items() if key.startswith("HTTP_")}
+    return {name: environ[key] for name, key in KEYS.items() if key in environ}
 
 
 def _protocol(environ: Environ) -> str:
