@@ -3,6 +3,7 @@
 A point on Earth is a point on the unit sphere; the cube [-1, 1]^3 around the sphere is cut into 2^16 steps an axis. A
 cell's code is the Morton (Z-order) code of its three steps: 48 bits, and the cells inside a coarser cell have adjacent
 codes, so one index serves every level. In three dimensions poles and the antimeridian are places like any other.
+``couriers.grid_arrays`` has the same rules for many points at once.
 
 Sources: G. M. Morton, "A Computer Oriented Geodetic Data Base" (IBM, 1966), for the code; E. Williams, "Aviation
 Formulary", and Wikipedia, "Great-circle distance", for the formulas on the sphere.
@@ -20,7 +21,7 @@ FINEST_LEVEL = 16
 _HALF_STEPS = 1 << FINEST_LEVEL - 1
 _LAST_STEP = (1 << FINEST_LEVEL) - 1
 # Rounding may put a point of the sphere this far off it; squared distances are compared with it to spare.
-_ROUNDING = 1e-9
+ROUNDING = 1e-9
 
 Vector = tuple[float, float, float]
 Range = tuple[int, int]
@@ -30,12 +31,12 @@ def _spread_byte(byte: int) -> int:
     return sum((byte >> bit & 1) << 3 * bit for bit in range(8))
 
 
-_SPREAD = tuple(_spread_byte(byte) for byte in range(256))
+SPREAD_BYTES = tuple(_spread_byte(byte) for byte in range(256))
 
 
 def _spread(step: int) -> int:
     """Put two zero bits before each of the 16 bits."""
-    return _SPREAD[step >> 8] << 24 | _SPREAD[step & 255]
+    return SPREAD_BYTES[step >> 8] << 24 | SPREAD_BYTES[step & 255]
 
 
 def unit_vector(latitude: float, longitude: float) -> Vector:
@@ -47,12 +48,7 @@ def unit_vector(latitude: float, longitude: float) -> Vector:
 
 def cell(latitude: float, longitude: float) -> int:
     """Give the code of the finest cell that holds the point: 48 bits."""
-    return cell_of_point(unit_vector(latitude, longitude))
-
-
-def cell_of_point(point: Vector) -> int:
-    """Give the code of the finest cell that holds the point of the unit sphere."""
-    x, y, z = point
+    x, y, z = unit_vector(latitude, longitude)
     return (
         _spread(min(int((x + 1.0) * _HALF_STEPS), _LAST_STEP)) << 2
         | _spread(min(int((y + 1.0) * _HALF_STEPS), _LAST_STEP)) << 1
@@ -75,7 +71,7 @@ def covered_km(level: int) -> float:
 
 def level_covering(distance_km: float) -> int:
     """Give the finest level whose ranges hold every point within the distance, with room for rounding errors."""
-    chord = chord_of_km(distance_km) * (1.0 + _ROUNDING) + _ROUNDING
+    chord = chord_of_km(distance_km) * (1.0 + ROUNDING) + ROUNDING
     return max(0, min(FINEST_LEVEL, floor(-log2(chord))))
 
 
@@ -101,21 +97,16 @@ def ranges_around(latitude: float, longitude: float, level: int) -> list[Range]:
     They are at most 2 x 2 x 2 cells, less those that miss the sphere. Every point within ``covered_chord(level)`` is
     inside, and so are some farther off.
     """
-    return ranges_around_point(unit_vector(latitude, longitude), level)
-
-
-def ranges_around_point(point: Vector, level: int) -> list[Range]:
-    """Give ``ranges_around`` for a point of the unit sphere."""
     if level <= 0:
         return [(0, (1 << 3 * FINEST_LEVEL) - 1)]
-    x, y, z = point
+    x, y, z = unit_vector(latitude, longitude)
     ys, zs = _axis(y, level), _axis(z, level)
     codes = [
         cx << 2 | cy << 1 | cz
         for cx, near_x, far_x in _axis(x, level)
         for cy, near_y, far_y in ys
         for cz, near_z, far_z in zs
-        if near_x + near_y + near_z <= 1.0 + _ROUNDING and far_x + far_y + far_z >= 1.0 - _ROUNDING
+        if near_x + near_y + near_z <= 1.0 + ROUNDING and far_x + far_y + far_z >= 1.0 - ROUNDING
     ]
     codes.sort()
     return _merged(codes, 3 * (FINEST_LEVEL - level))
@@ -176,7 +167,7 @@ def _tangent(start: Vector, end: Vector) -> Vector:
     for target in (end, (0.0, 0.0, 1.0), (1.0, 0.0, 0.0)):
         tangent = _cross(_cross(start, target), start)
         length = sqrt(sum(part * part for part in tangent))
-        if length > _ROUNDING:
+        if length > ROUNDING:
             return tangent[0] / length, tangent[1] / length, tangent[2] / length
     raise AssertionError("a unit vector is parallel to neither the axis nor the equator's first point")
 
