@@ -9,13 +9,16 @@ from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from math import ceil
 
+import numpy as np
 from django.db import connection, transaction
 
-from couriers import grid
+from couriers.grid_arrays import cells
 from couriers.models import CourierStatus
 from couriers.transitions import MACHINE as COURIER_MACHINE
-from messages.dispatch.matching import CLAIMED, Levels, Match, Matcher, QueuedMessage
+from messages.dispatch.matching import CLAIMED, Levels, Match, Matcher, QueuedMessage, destinations
+from messages.dispatch.plans import plan_by_index
 from messages.dispatch.timeframes import refund_unmakeable
 from messages.models import MessageStatus
 from messages.notices import notify
@@ -23,7 +26,7 @@ from messages.transitions import move_messages
 from ops_console.state_machine import array_text
 
 ACTOR = "dispatch"
-BATCH = 1000
+BATCH = 2000
 # Of this process; every batch learns for the next.
 LEVELS = Levels()
 # How soon a message is looked at again that only a busy courier can fly.
@@ -44,7 +47,7 @@ SELECT message_id, courier_id FROM pigeon_messages_requestedcourier WHERE messag
 """
 LOCK_COURIERS = """
 SELECT id FROM couriers_courier
-WHERE id = ANY(%s) AND status = 'available' AND (ready_at IS NULL OR ready_at <= %s)
+WHERE id = ANY(%s::bigint[]) AND status = 'available' AND (ready_at IS NULL OR ready_at <= %s)
 ORDER BY id FOR UPDATE SKIP LOCKED
 """
 TAKE_OFF = """
@@ -123,8 +126,9 @@ def dispatch_batch(*, now: datetime, limit: int = BATCH, ids: Sequence[int] | No
     is free stay due; those that only wait for somebody are postponed; those nobody can make in time are refunded.
     """
     if ids is None:
-        limit = min(limit, SPARE * n_free(limit))
+        limit = min(limit, SPARE * n_free(ceil(limit / SPARE)))
     with transaction.atomic():
+        plan_by_index()
         batch = claim(now=now, limit=limit, ids=ids) if limit else []
         if not batch:
             return Dispatched()
@@ -169,7 +173,7 @@ def match_and_lock(matcher: Matcher, batch: Sequence[QueuedMessage]) -> list[Mat
         if not matches:
             break
         with connection.cursor() as cursor:
-            cursor.execute(LOCK_COURIERS, [[match.courier.id for match in matches], matcher.now])
+            cursor.execute(LOCK_COURIERS, [array_text([match.courier.id for match in matches]), matcher.now])
             locked = {row[0] for row in cursor.fetchall()}
         certain += [match for match in matches if match.courier.id in locked]
         batch = [match.message for match in matches if match.courier.id not in locked]
@@ -186,7 +190,7 @@ def depart(matches: Sequence[Match], *, now: datetime) -> None:
         MessageStatus.ENROUTE,
         actor=ACTOR,
         at=now,
-        columns={"eta": [match.arrives_at for match in matches]},
+        columns={"eta": times_text([match.arrives_at for match in matches])},
     )
     notify([match.message.id for match in matches if match.message.callback_url], now=now)
 
@@ -196,17 +200,19 @@ def take_off(matches: Sequence[Match], *, actor: str, now: datetime) -> None:
 
     A busy courier's place is where it will land, so that a search for who could fly next finds it there.
     """
-    couriers = [match.courier for match in matches]
+    # As the couriers lie in their table and its indexes: neighbours are written together.
+    matches = sorted(matches, key=lambda match: match.courier.id)
+    messages, couriers = [match.message for match in matches], [match.courier for match in matches]
     COURIER_MACHINE.move(
         [courier.id for courier in couriers],
         CourierStatus.BUSY,
         actor=actor,
         at=now,
         columns={
-            "ready_at": [match.ready_at for match in matches],
-            "latitude": [match.message.latitude for match in matches],
-            "longitude": [match.message.longitude for match in matches],
-            "cell": [grid.cell(match.message.latitude, match.message.longitude) for match in matches],
+            "ready_at": times_text([match.ready_at for match in matches]),
+            "latitude": [message.latitude for message in messages],
+            "longitude": [message.longitude for message in messages],
+            "cell": cells(destinations(messages)).tolist(),
         },
     )
     with connection.cursor() as cursor:
@@ -214,14 +220,21 @@ def take_off(matches: Sequence[Match], *, actor: str, now: datetime) -> None:
             TAKE_OFF,
             [
                 now,
-                array_text([match.message.id for match in matches]),
+                array_text([message.id for message in messages]),
                 array_text([courier.id for courier in couriers]),
-                array_text([match.arrives_at for match in matches]),
+                array_text(times_text([match.arrives_at for match in matches])),
                 array_text([match.distance_km for match in matches]),
                 array_text([courier.latitude for courier in couriers]),
                 array_text([courier.longitude for courier in couriers]),
             ],
         )
+
+
+def times_text(times: Sequence[datetime]) -> list[str]:
+    """Write times for PostgreSQL, in a fifth of the time ``isoformat`` takes."""
+    since_1970 = np.array([time.timestamp() for time in times])
+    texts: list[str] = np.datetime_as_string(np.rint(since_1970 * 1e6).astype("M8[us]"), timezone="UTC").tolist()
+    return texts
 
 
 def postpone(messages: Sequence[QueuedMessage], *, matcher: Matcher, now: datetime) -> int:

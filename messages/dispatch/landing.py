@@ -7,12 +7,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+import numpy as np
 from django.db import connection, transaction
 
 from couriers import grid
-from couriers.flight import rest_duration
+from couriers.flight import durations, rest_duration, rest_hours
 from couriers.models import CourierStatus
 from couriers.transitions import MACHINE as COURIER_MACHINE
+from messages.dispatch.plans import plan_by_index
 from messages.models import Flight, FlightOutcome, MessageStatus
 from messages.notices import notify
 from messages.representation import position, progress
@@ -55,6 +57,7 @@ def land_due(*, now: datetime, limit: int = BATCH) -> int:
     Delivered at the time the flight arrived, also when a worker comes late to write it down.
     """
     with transaction.atomic():
+        plan_by_index()
         landings = _claim(CLAIM_DUE, {"now": now, "limit": limit})
         _deliver(landings, delivered_at=[landing.arrives_at for landing in landings], actor=ACTOR, now=now)
     return len(landings)
@@ -63,6 +66,7 @@ def land_due(*, now: datetime, limit: int = BATCH) -> int:
 def land_now(message_ids: Sequence[int], *, actor: str, reason: str, now: datetime) -> set[int]:
     """Deliver these enroute messages at once, wherever their couriers are; return the ids of those delivered."""
     with transaction.atomic():
+        plan_by_index()
         landings = _claim(CLAIM_CHOSEN, {"ids": list(message_ids), "limit": len(message_ids)})
         _deliver(landings, delivered_at=[now] * len(landings), actor=actor, reason=reason, now=now)
     return {landing.message_id for landing in landings}
@@ -88,18 +92,17 @@ def _deliver(
         at=now,
         columns={"ended_at": delivered_at, "eta": delivered_at},
     )
+    distance_km = np.array([landing.distance_km for landing in landings])
+    rests = durations(
+        rest_hours(distance_km=distance_km, speed_kmh=np.array([landing.speed_kmh for landing in landings]))
+    )
     COURIER_MACHINE.move(
         [landing.courier_id for landing in landings],
         CourierStatus.RESTING,
         actor=actor,
         reason=reason,
         at=now,
-        columns={
-            "ready_at": [
-                at + rest_duration(distance_km=landing.distance_km, speed_kmh=landing.speed_kmh)
-                for landing, at in zip(landings, delivered_at, strict=True)
-            ],
-        },
+        columns={"ready_at": [at + rest for at, rest in zip(delivered_at, rests, strict=True)]},
     )
     notify([landing.message_id for landing in landings if landing.has_callback], now=now)
 

@@ -7,29 +7,31 @@ destination that can carry the weight and make the timeframe (design section 5).
 from __future__ import annotations
 
 import math
-from bisect import bisect_right
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
+
+import numpy as np
+from numpy.typing import NDArray
 
 from couriers import grid
-from couriers.flight import flight_duration, rest_duration
-from messages.dispatch.pool import Candidate, CourierPool
+from couriers.flight import durations, flight_hours, rest_hours
+from couriers.grid_arrays import Floats, Ints, cells, great_circle_km, unit_vectors
+from messages.dispatch.pool import NOBODY, Candidate, CourierPool, Seekers
 from messages.models import Message
 
 # Cells of some 50 km: where a search starts before a first batch has shown how dense the fleet is.
 FIRST_LEVEL = 8
 # Of a cell's code: what leaves the cell of level 5.
 PART_SHIFT = 3 * (grid.FINEST_LEVEL - 5)
-# Seeing as many couriers, a search could have begun one, two, three levels nearer: each holds about a fourth.
-CROWDS = (5, 20, 80)
+# Seeing as many couriers, a search begins one, two, three levels nearer the next time: each holds about a fourth.
+CROWDS = (12, 48, 192)
 # Cells of some 200 km.
 COARSEST_START = 6
+HOUR = timedelta(hours=1)
 # The columns dispatch reads, in the order of QueuedMessage's first fields.
 CLAIMED = (
     "id",
-    "msg_id",
-    "organization_id",
     "region",
     "latitude",
     "longitude",
@@ -47,8 +49,6 @@ class QueuedMessage:
     """What dispatch knows of a claimed message; ``requested`` holds courier ids, best liked first."""
 
     id: int
-    msg_id: str
-    organization_id: object
     region: str
     latitude: float
     longitude: float
@@ -59,21 +59,10 @@ class QueuedMessage:
     pinned_courier_id: int | None
     callback_url: str
     requested: list[int] = field(default_factory=list)
-    level: int = FIRST_LEVEL
-    # Ids of suitable couriers, nearest first: all there are within the distance the level covers.
-    near: list[int] = field(default_factory=list)
-    vector: grid.Vector = (0.0, 0.0, 0.0)
-    # The part of the world the destination lies in: a cell of some 400 km.
-    part: int = 0
 
     @classmethod
     def of(cls, message: Message) -> QueuedMessage:
         return cls(*(getattr(message, name) for name in CLAIMED))
-
-    def locate(self) -> None:
-        """Work out where on the sphere the destination is."""
-        self.vector = grid.unit_vector(self.latitude, self.longitude)
-        self.part = grid.cell_of_point(self.vector) >> PART_SHIFT
 
     def distance_km(self, courier: Candidate) -> float:
         return grid.great_circle_km(courier.latitude, courier.longitude, self.latitude, self.longitude)
@@ -81,31 +70,61 @@ class QueuedMessage:
     def waits_for_requested(self, now: datetime) -> bool:
         return self.requested_until is not None and self.requested_until > now
 
+    def wants(self, now: datetime) -> list[int] | None:
+        """The ids of the couriers one of which must fly it, best liked first; None if anybody may."""
+        if self.pinned_courier_id is not None:
+            return [self.pinned_courier_id]
+        return self.requested if self.waits_for_requested(now) else None
+
     def waits_for_someone(self, now: datetime) -> bool:
         """Whether it wants a certain courier, or anyone who makes its timeframe."""
-        return self.pinned_courier_id is not None or self.deliver_max is not None or self.waits_for_requested(now)
+        return self.deliver_max is not None or self.wants(now) is not None
+
+    def most_hours(self, now: datetime) -> float:
+        """How long a flight that leaves now may take."""
+        return math.inf if self.deliver_max is None else (self.deliver_max - now) / HOUR
 
 
 @dataclass(slots=True)
 class Match:
-    """A message with the courier that will fly it, the distance in km and the time of the hand-over."""
+    """A message with the courier that will fly it, the distance in km and the time of the hand-over.
+
+    ``ready_at``: when the courier has rested, if all goes well.
+    """
 
     message: QueuedMessage
     courier: Candidate
     distance_km: float
     arrives_at: datetime
+    ready_at: datetime
 
     @classmethod
     def of(cls, message: QueuedMessage, courier: Candidate, *, now: datetime) -> Match:
         """The flight that leaves now, and waits at the door until the timeframe opens."""
-        distance_km = message.distance_km(courier)
-        lands_at = now + flight_duration(distance_km=distance_km, speed_kmh=courier.speed_kmh)
-        return cls(message, courier, distance_km, max(lands_at, message.deliver_min or lands_at))
+        return matches_of([message], [courier], now=now)[0]
 
-    @property
-    def ready_at(self) -> datetime:
-        """When the courier has rested, if all goes well."""
-        return self.arrives_at + rest_duration(distance_km=self.distance_km, speed_kmh=self.courier.speed_kmh)
+
+def matches_of(messages: Sequence[QueuedMessage], couriers: Sequence[Candidate], *, now: datetime) -> list[Match]:
+    """Give ``Match.of`` each message and its courier."""
+    start = unit_vectors([courier.latitude for courier in couriers], [courier.longitude for courier in couriers])
+    km = great_circle_km(start, destinations(messages))
+    speed_kmh = np.array([courier.speed_kmh for courier in couriers])
+    flights = durations(flight_hours(distance_km=km, speed_kmh=speed_kmh))
+    rests = durations(rest_hours(distance_km=km, speed_kmh=speed_kmh))
+    matches = []
+    for message, courier, distance_km, flight, rest in zip(
+        messages, couriers, km.tolist(), flights, rests, strict=True
+    ):
+        arrives_at = now + flight
+        if message.deliver_min is not None:
+            arrives_at = max(arrives_at, message.deliver_min)
+        matches.append(Match(message, courier, distance_km, arrives_at, arrives_at + rest))
+    return matches
+
+
+def destinations(messages: Sequence[QueuedMessage]) -> Floats:
+    """Give the points of the unit sphere that messages fly to."""
+    return unit_vectors([message.latitude for message in messages], [message.longitude for message in messages])
 
 
 class Levels:
@@ -118,17 +137,47 @@ class Levels:
         self._first = first
         self._known: dict[int, int] = {}
 
-    def start(self, message: QueuedMessage) -> int:
-        return self._known.get(message.part, self._first)
+    def start(self, parts: Ints) -> Ints:
+        return np.array([self._known.get(part, self._first) for part in parts.tolist()], dtype=np.int64)
 
-    def learn(self, messages: Iterable[QueuedMessage]) -> None:
-        """Begin where one was found, and nearer where many were.
+    def learn(self, parts: Ints, levels: Ints, n_seen: Ints) -> None:
+        """Begin where one was found, and nearer where many were seen.
 
         Never farther than COARSEST_START: a fleet that was all away may be back.
         """
-        for message in messages:
-            steps_nearer = bisect_right(CROWDS, len(message.near))
-            self._known[message.part] = min(max(message.level + steps_nearer, COARSEST_START), grid.FINEST_LEVEL)
+        nearer = np.searchsorted(CROWDS, n_seen, side="right")
+        starts = np.clip(levels + nearer, COARSEST_START, grid.FINEST_LEVEL)
+        self._known.update(zip(parts.tolist(), starts.tolist(), strict=True))
+
+
+class Choices:
+    """Who has whom when messages choose in order, from lists that may come later.
+
+    A message takes the first on its list whom no message before it has; whom it takes from a later one, that one goes
+    on along its own list (D. Gale and L. Shapley, "College Admissions", 1962). In the end everybody has whom it would
+    have chosen in its turn.
+    """
+
+    def __init__(self) -> None:
+        # By courier the place of the message that has it.
+        self.holders: dict[int, int] = {}
+        self._lists: dict[int, Iterator[int]] = {}
+
+    def choose(self, lists: Mapping[int, Iterable[int]]) -> list[int]:
+        """Let messages choose from these lists, by place; return the places of all whose lists are exhausted now."""
+        self._lists.update((place, iter(couriers)) for place, couriers in lists.items())
+        choosing, exhausted = list(lists), []
+        for place in choosing:
+            for courier in self._lists[place]:
+                holder = self.holders.get(courier, NOBODY)
+                if place < holder:
+                    self.holders[courier] = place
+                    if holder != NOBODY:
+                        choosing.append(holder)
+                    break
+            else:
+                exhausted.append(place)
+        return exhausted
 
 
 class Matcher:
@@ -138,94 +187,64 @@ class Matcher:
         self.now = now
         self.levels = levels or Levels()
         self.pool = CourierPool(now=now)
-        # By position in the batch: what messages weighed that nobody then free in the whole world could carry.
-        self._hopeless_g: dict[int, float] = {}
+        # Nobody free in the whole world can carry as much.
+        self._too_heavy_g = math.inf
 
     def match(self, batch: Sequence[QueuedMessage]) -> list[Match]:
-        """Give each message its courier where there is one, in the batch's order.
+        """Give each message its courier where there is one, in the batch's order."""
+        choices = Choices()
+        wishes = {place: wants for place, message in enumerate(batch) if (wants := message.wants(self.now)) is not None}
+        self.pool.fetch_by_id(courier for wants in wishes.values() for courier in wants)
+        choices.choose({place: self._by_name(batch[place], wants) for place, wants in wishes.items()})
+        self._seek(batch, np.array([place not in wishes for place in range(len(batch))]), choices)
+        self.pool.taken.update(choices.holders)
+        pairs = sorted((place, row) for row, place in choices.holders.items())
+        couriers = self.pool.get([row for _, row in pairs])
+        return matches_of([batch[place] for place, _ in pairs], couriers, now=self.now)
 
-        Everybody chooses among those fetched so far; then those who must look farther do, together, and all from the
-        first of them on choose again: what an earlier message wants, a later one cannot have.
-        """
-        self.pool.fetch_by_id(courier for message in batch for courier in self._named(message))
-        for message in batch:
-            message.near = self._by_name(message)
-        anyone = [message for message in batch if not self._wants_someone(message)]
-        for message in anyone:
-            message.locate()
-            message.level = self.levels.start(message)
-        self._look(anyone)
-        self._hopeless_g = {-1: min(self._hopeless_g.values(), default=math.inf)}
-        chosen: list[int | None] = []
-        while unsettled := self._choose(batch, chosen):
-            self.pool.taken.difference_update(chosen[unsettled[0] :])
-            del chosen[unsettled[0] :]
-            self._hopeless_g = {at: weight for at, weight in self._hopeless_g.items() if at < unsettled[0]}
-            self._look_farther([batch[position] for position in unsettled])
-        self.levels.learn(anyone)
-        pairs = zip(batch, chosen, strict=True)
-        return [
-            Match.of(message, self.pool.get(courier), now=self.now) for message, courier in pairs if courier is not None
-        ]
+    def _seek(self, batch: Sequence[QueuedMessage], takes_anyone: NDArray[np.bool], choices: Choices) -> None:
+        """Let messages take the nearest: all look, then those who found nobody look farther, together."""
+        seekers = self._seekers(batch)
+        parts = cells(seekers.point) >> PART_SHIFT
+        seekers.level[:] = self.levels.start(parts)
+        n_seen = np.zeros(len(batch), dtype=np.int64)
+        too_heavy_g = np.full(len(batch), self._too_heavy_g)
+        looking = np.flatnonzero(takes_anyone)
+        while len(looking):
+            lists, n_seen[looking] = self.pool.look(seekers.some(looking), choices.holders)
+            exhausted = np.array(choices.choose(dict(zip(looking.tolist(), lists, strict=True))), dtype=np.int64)
+            looking = _farther(seekers, exhausted[takes_anyone[exhausted]], too_heavy_g)
+        self._too_heavy_g = too_heavy_g.min()
+        self.levels.learn(parts[takes_anyone], seekers.level[takes_anyone], n_seen[takes_anyone])
 
-    def _choose(self, batch: Sequence[QueuedMessage], chosen: list[int | None]) -> list[int]:
-        """Let the messages from ``len(chosen)`` on take their couriers; return the positions that must look farther."""
-        unsettled = []
-        taken = self.pool.taken
-        hopeless_g = min(self._hopeless_g.values())
-        for position in range(len(chosen), len(batch)):
-            message = batch[position]
-            courier = next((near for near in message.near if near not in taken), None)
-            if courier is not None:
-                taken.add(courier)
-            elif message.level > 0 and message.weight_g < hopeless_g and not self._wants_someone(message):
-                unsettled.append(position)
-            elif message.level == 0 and message.deliver_max is None:
-                self._hopeless_g[position] = message.weight_g
-                hopeless_g = min(hopeless_g, message.weight_g)
-            chosen.append(courier)
-        return unsettled
+    def _seekers(self, batch: Sequence[QueuedMessage]) -> Seekers:
+        return Seekers(
+            place=np.arange(len(batch)),
+            point=destinations(batch),
+            weight_g=np.array([message.weight_g for message in batch]),
+            most_hours=np.array([message.most_hours(self.now) for message in batch]),
+            level=np.zeros(len(batch), dtype=np.int64),
+        )
 
-    def _look_farther(self, messages: Sequence[QueuedMessage]) -> None:
-        for message in messages:
-            message.level = max(message.level - 1, 0)
-        self._look(messages)
-
-    def _look(self, messages: Sequence[QueuedMessage]) -> None:
-        """Let the messages see everybody within the distance their levels cover: one query."""
-        ranges = [grid.ranges_around_point(message.vector, message.level) for message in messages]
-        self.pool.fetch(range_ for some in ranges for range_ in some)
-        for message, some in zip(messages, ranges, strict=True):
-            message.near = self.pool.near(
-                message.vector,
-                some,
-                within=grid.covered_chord(message.level),
-                weight_g=message.weight_g,
-                suits=self._in_time(message),
-            )
-
-    def _wants_someone(self, message: QueuedMessage) -> bool:
-        return message.pinned_courier_id is not None or message.waits_for_requested(self.now)
-
-    def _named(self, message: QueuedMessage) -> list[int]:
-        if message.pinned_courier_id is not None:
-            return [message.pinned_courier_id]
-        return message.requested if message.waits_for_requested(self.now) else []
-
-    def _by_name(self, message: QueuedMessage) -> list[int]:
-        named = (self.pool.by_id(courier) for courier in self._named(message))
-        return [courier.id for courier in named if courier is not None and self._suits(message, courier)]
-
-    def _in_time(self, message: QueuedMessage) -> Callable[[Candidate], bool] | None:
-        """The test of a candidate against the message's timeframe, if it has one."""
-        if message.deliver_max is None:
-            return None
-        return lambda courier: self._suits(message, courier)
+    def _by_name(self, message: QueuedMessage, wanted: Sequence[int]) -> list[int]:
+        """The rows of the wanted couriers that are to be had and suit."""
+        rows = [row for courier_id in wanted if (row := self.pool.row_of(courier_id)) is not None]
+        suiting = zip(rows, self.pool.get(rows), strict=True)
+        return [row for row, courier in suiting if self._suits(message, courier)]
 
     def _suits(self, message: QueuedMessage, courier: Candidate) -> bool:
-        if courier.payload_g < message.weight_g:
-            return False
-        if message.deliver_max is None:
-            return True
-        flight = flight_duration(distance_km=message.distance_km(courier), speed_kmh=courier.speed_kmh)
-        return self.now + flight <= message.deliver_max
+        hours = flight_hours(distance_km=message.distance_km(courier), speed_kmh=courier.speed_kmh)
+        return courier.payload_g >= message.weight_g and hours <= message.most_hours(self.now)
+
+
+def _farther(seekers: Seekers, rows: Ints, too_heavy_g: Floats) -> Ints:
+    """Send those of the seekers one level farther who may find somebody there; return their rows.
+
+    Who looked round the whole Earth and had all the time in the world was too heavy for all that those before left.
+    So is everybody after who is as heavy: ``too_heavy_g`` keeps it.
+    """
+    nowhere = rows[(seekers.level[rows] == 0) & np.isinf(seekers.most_hours[rows])]
+    too_heavy_g[nowhere] = seekers.weight_g[nowhere]
+    may = (seekers.level[rows] > 0) & (seekers.weight_g[rows] < np.minimum.accumulate(too_heavy_g)[rows])
+    seekers.level[rows[may]] -= 1
+    return rows[may]
