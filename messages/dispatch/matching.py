@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,6 +29,8 @@ CROWDS = (12, 48, 192)
 # Cells of some 200 km.
 COARSEST_START = 6
 HOUR = timedelta(hours=1)
+# As late as a timeframe may open; nobody has rested after it.
+END_OF_CALENDAR = datetime.max.replace(tzinfo=UTC)
 # The columns dispatch reads, in the order of QueuedMessage's first fields.
 CLAIMED = (
     "id",
@@ -118,7 +120,8 @@ def matches_of(messages: Sequence[QueuedMessage], couriers: Sequence[Candidate],
         arrives_at = now + flight
         if message.deliver_min is not None:
             arrives_at = max(arrives_at, message.deliver_min)
-        matches.append(Match(message, courier, distance_km, arrives_at, arrives_at + rest))
+        ready_at = arrives_at + min(rest, END_OF_CALENDAR - arrives_at)
+        matches.append(Match(message, courier, distance_km, arrives_at, ready_at))
     return matches
 
 

@@ -20,6 +20,9 @@ OFFERED_PER_S, LENGTH_S = 300, 10
 QUIET_PER_S = 20
 # The installation's defaults.
 RATE_PER_S, BURST = 100, 200
+# Calls that come later than this leave the bucket full at times. A machine that others use may be idle the next time.
+SLOW_S = 2 * LENGTH_S
+TRIES = 3
 OK, LIMITED = "ok", "resource_exhausted"
 
 
@@ -74,17 +77,25 @@ def warm_up(processes: Processes) -> None:
             assert [face(key) for face in each] == [OK, OK, OK]
 
 
-def test_300_requests_a_second_for_10_s_pass_as_one_bucket_says_and_slow_nobody_else(processes: Processes) -> None:
+def storm_beside_quiet(processes: Processes) -> tuple[Load, Load]:
     storm = Load(OFFERED_PER_S, 30, key_of_new_organization())
     quiet = Load(QUIET_PER_S, 6, key_of_new_organization())
     start = time.monotonic() + 1
     with ThreadPoolExecutor(2) as pool:
         list(pool.map(lambda load: load.run(processes, start), (storm, quiet)))
-    assert storm.lasted_s < 2 * LENGTH_S, f"This machine is too slow for {OFFERED_PER_S} calls a second: {storm}"
-    assert storm.outcomes.total() == OFFERED_PER_S * LENGTH_S
+    return storm, quiet
+
+
+def test_300_requests_a_second_for_10_s_pass_as_one_bucket_says_and_slow_nobody_else(processes: Processes) -> None:
+    storm, quiet = storm_beside_quiet(processes)
+    for _ in range(TRIES - 1):
+        if storm.lasted_s > SLOW_S:
+            storm, quiet = storm_beside_quiet(processes)
+    assert storm.lasted_s <= SLOW_S, f"This machine is too slow for {OFFERED_PER_S} calls a second: {storm}"
     assert storm.outcomes.keys() == {OK, LIMITED}
-    # 1,200 of 3,000 where the machine keeps up.
+    assert storm.outcomes.total() == OFFERED_PER_S * LENGTH_S
+    # 1,200 of 3,000, where the last is answered as soon as it is asked.
     assert storm.outcomes[OK] == pytest.approx(BURST + RATE_PER_S * storm.lasted_s, rel=0.05), storm
-    # The other organization's calls pass, all of them, and are not kept waiting.
+    # The other organization's calls pass, all of them, and in time.
     assert quiet.outcomes == {OK: QUIET_PER_S * LENGTH_S}
-    assert quiet.lasted_s <= max(storm.lasted_s, LENGTH_S + 1), quiet
+    assert quiet.lasted_s <= LENGTH_S + 2, quiet

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import pytest
@@ -178,6 +178,14 @@ def test_an_early_courier_waits_at_the_door():
     dispatch_queue(now=lambda: sent.wait_until)
     assert flier_of(sent) == nearer
     assert Flight.objects.get().arrives_at == NOW + 100 * HOUR
+
+
+def test_a_timeframe_may_open_at_the_end_of_the_calendar():
+    fleet(courier(1, *TUCSON))
+    end = datetime.max.replace(tzinfo=UTC)
+    sent = message(timeframe=Timeframe(min=end))
+    assert dispatch_batch(now=NOW, ids=[sent.pk]).n_departed == 1
+    assert (Flight.objects.get().arrives_at, Courier.objects.get().ready_at) == (end, end)
 
 
 def test_a_timeframe_nobody_can_make_any_more_is_refunded_with_its_reason():
