@@ -21,8 +21,6 @@ LOOK_S = 10.0
 OPTIONS = [
     # Several processes share the port.
     ("grpc.so_reuseport", 1),
-    # Of a connection; further calls wait with the client. Each may bring a large message before we know who calls.
-    ("grpc.max_concurrent_streams", 100),
     # Answers are compressed for those who take it. (Asked to compress a call, grpcio does so for all.)
     ("grpc.default_compression_level", 1),
     # A connection nobody answers on is closed.
