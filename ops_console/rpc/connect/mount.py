@@ -124,6 +124,7 @@ def _is_native(environ: Environ) -> bool:
 
 
 def _refuse_native(environ: Environ, start_response: Any) -> list[bytes]:
+    current.get().code = Code.UNIMPLEMENTED
     status = [("grpc-status", str(Code.UNIMPLEMENTED.value)), ("grpc-message", quote(ELSEWHERE))]
     start_response("200 OK", [("content-type", environ["CONTENT_TYPE"]), *status])
     return []

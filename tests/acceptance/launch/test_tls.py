@@ -28,6 +28,8 @@ def test_both_ports_speak_tls(prepared_console: NewConsole) -> None:
     certificate = console.var_dir / "tls" / "localhost.pem"
     web, native = f"https://localhost:{console.variables['PORT']}", f"localhost:{console.variables['GRPC_PORT']}"
     assert f"ready at {web}" in console.text
+    assert f"native gRPC on port {console.variables['GRPC_PORT']}" in console.text
+    assert f"clients trust {certificate}" in console.text
 
     trusted = ssl.create_default_context(cafile=str(certificate))
     with httpx.Client(verify=trusted, http2=True) as client:

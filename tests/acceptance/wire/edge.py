@@ -61,6 +61,7 @@ def run_edge(upstreams: dict[str, int], folder: Path) -> Iterator[Edge]:
         "2",
         "--concurrency",
         "1",
+        "--disable-hot-restart",  # its socket has one name on a machine, and tests start several edges at once
     ]
     with ExitStack() as stack:
         log = stack.enter_context((folder / "access.log").open("wb"))
