@@ -233,8 +233,8 @@ class RefreshView(AuthView):
     @extend_schema(
         operation_id="authRefresh",
         summary="Get new tokens",
-        description="Uses the refresh token up and gives the next one. A second use, later than ten seconds after "
-        "the first, ends the session. `organization_id` moves on to another organization of the person.",
+        description="Uses the refresh token up and gives the next one. A second use ends the session. "
+        "`organization_id` moves on to another organization of the person.",
         request=serializers.RefreshSerializer,
         responses=SIGNED_IN,
     )

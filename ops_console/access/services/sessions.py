@@ -1,7 +1,7 @@
 """Sessions: opened by a sign-in, kept alive by refresh tokens, ended by sign-out, deactivation or a reused token.
 
 A refresh token is good once (RFC 9700, 4.14.2): its use gives the next one. A second use means that two parties hold
-it, and ends the session. Two tabs, or a client whose answer was lost, may use one twice within ``GRACE``.
+it, and ends the session. Tabs of one browser take turns (``session.js``).
 """
 
 from __future__ import annotations
@@ -28,7 +28,6 @@ logger = logging.getLogger(__name__)
 
 PREFIX = "pidgr_r_"
 CLIENT_LENGTH = 200
-GRACE = timedelta(seconds=10)
 SIGNED_OUT, REUSED, DEACTIVATED, SWITCHED = "signed_out", "token_reused", "deactivated", "switched"
 PURGE_BATCH = 10_000
 
@@ -77,12 +76,11 @@ def use(*, refresh_token: str, now: datetime) -> OpenSession | Unauthenticated:
     session = token.session
     if reason := why_over(session, now):
         return refused(reason, session=str(session.id))
-    if token.used_at is not None and token.used_at <= now - GRACE:
+    if token.used_at is not None:
         note_reuse(session, now)
         return refused(REUSED, session=str(session.id))
-    if token.used_at is None:
-        token.used_at = now
-        token.save(update_fields=["used_at"])
+    token.used_at = now
+    token.save(update_fields=["used_at"])
     session.expires_at = end_of(now)
     session.save(update_fields=["expires_at"])
     return OpenSession(session, new_token(session, now))

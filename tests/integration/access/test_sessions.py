@@ -108,20 +108,13 @@ def test_a_token_used_again_ends_the_session(member: Member, caplog: pytest.LogC
     first = signed_in(member.person)
     second = refresh(first.refresh_token)
     with pytest.raises(Unauthenticated):
-        refresh(first.refresh_token, at=SOON + timedelta(seconds=10))
+        refresh(first.refresh_token)
     row = Session.objects.get()
-    assert (row.ended_at, row.ended_for) == (SOON + timedelta(seconds=10), "token_reused")
+    assert (row.ended_at, row.ended_for) == (SOON, "token_reused")
     with pytest.raises(Unauthenticated):
-        refresh(second.refresh_token, at=SOON + timedelta(seconds=12))
+        refresh(second.refresh_token)
     entry = AuditEntry.objects.get(action="session.token_reused")
     assert (entry.target_id, entry.chain_id) == (str(row.id), str(member.organization_id))
-
-
-def test_two_tabs_may_refresh_at_once(member: Member) -> None:
-    first = signed_in(member.person)
-    one, other = refresh(first.refresh_token), refresh(first.refresh_token, at=SOON + timedelta(seconds=9))
-    assert refresh(one.refresh_token, at=SOON + timedelta(minutes=15))
-    assert refresh(other.refresh_token, at=SOON + timedelta(minutes=15))
 
 
 @pytest.mark.parametrize("why", ["unknown", "ended", "expired", "inactive", "deactivated"])

@@ -10,6 +10,12 @@ export class Refusal extends Error {
 
 let accessToken = "";
 
+/**
+ * Do it while no other tab does: they share the cookie, and a refresh token sent twice ends the session. Whoever comes
+ * next sends the cookie that this one was given. Without TLS browsers have no locks.
+ */
+const alone = (act) => (navigator.locks ? navigator.locks.request("session", act) : act());
+
 /** Call below /auth; gives the answer's JSON, or null without a body. */
 export async function call(path, { method = "POST", body } = {}) {
   const headers = { Accept: "application/json" };
@@ -25,7 +31,7 @@ export async function call(path, { method = "POST", body } = {}) {
 /** Sign in, or refresh: keeps the token of the answer, if it has one, and gives the answer. */
 export async function enter(path, body) {
   accessToken = "";
-  const entered = await call(path, { body: { ...body, cookie: true } });
+  const entered = await alone(() => call(path, { body: { ...body, cookie: true } }));
   accessToken = entered.access_token ?? "";
   return entered;
 }
@@ -42,6 +48,6 @@ export async function callSignedIn(path, how) {
 }
 
 export async function leave() {
-  await call("signout", { body: { cookie: true } });
+  await alone(() => call("signout", { body: { cookie: true } }));
   accessToken = "";
 }
