@@ -18,15 +18,22 @@ from ops_console.access.services import sessions
 @never_cache
 @require_safe
 def sign_in_page(request: HttpRequest) -> HttpResponse:
-    token = cookies.refresh_token(request)
-    is_signed_in = bool(token) and sessions.find(refresh_token=token, now=timezone.now()) is not None
+    path, console_url = own_path(request.GET.get("next", "")), reverse("admin:index")
+    is_in_console = request.user.is_authenticated and request.user.is_staff
     values = {
-        "is_signed_in": is_signed_in,
-        "next": own_path(request.GET.get("next", "")),
+        # A console session comes from a code or passkey alone, and may end before the session here does.
+        "is_signed_in": is_signed_in(request) and (is_in_console or not path.startswith(console_url)),
+        "is_in_console": is_in_console,
+        "next": path,
         "public_url": settings.PUBLIC_URL,
-        "console_url": reverse("admin:index"),
+        "console_url": console_url,
     }
     return render(request, "signin.html", values)
+
+
+def is_signed_in(request: HttpRequest) -> bool:
+    token = cookies.refresh_token(request)
+    return bool(token) and sessions.find(refresh_token=token, now=timezone.now()) is not None
 
 
 def own_path(path: str) -> str:

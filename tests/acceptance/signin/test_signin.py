@@ -129,6 +129,15 @@ def test_staff_by_code_then_by_passkey(visitor: Visitor, mailbox: MailServer, op
     visitor.go("/signin")
     add_passkey(page, "My key")
     expect(page.get_by_role("link", name="Operations console")).to_be_visible()
+    page.context.clear_cookies(name="sessionid")
+    page.reload()
+    expect(page.get_by_role("heading", name="You are signed in")).to_be_visible()
+    expect(page.get_by_role("link", name="Operations console")).to_be_hidden()
+    visitor.go("/admin/")
+    page.get_by_role("link", name="Sign in with a code or passkey").click()
+    page.get_by_role("button", name="Sign in with a passkey").click()
+    page.wait_for_url("**/admin/")
+    visitor.go("/signin")
     sign_out(page)
     visitor.go("/admin/")
     page.get_by_role("link", name="Sign in with a code or passkey").click()
@@ -139,6 +148,23 @@ def test_staff_by_code_then_by_passkey(visitor: Visitor, mailbox: MailServer, op
     page.get_by_role("button", name="Log out").press("Enter")
     visitor.go("/signin")
     expect(page.get_by_label("E-mail address")).to_be_focused()
+
+
+def test_tabs_take_turns_at_refreshing(visitor: Visitor, mailbox: MailServer, member: Member, work: Work) -> None:
+    visitor.go("/signin")
+    enter_by_code(visitor, mailbox, work, member.person.email)
+    expect(visitor.page.get_by_role("heading", name="You are signed in")).to_be_visible()
+    tabs = [visitor.page, visitor.page.context.new_page()]
+    tabs[1].goto(f"{visitor.address}/signin")
+    # Promises, so that none is waited for before all have begun.
+    for tab in tabs:
+        tab.evaluate("""async () => {
+            const { enter } = await import('/static/access/session.js');
+            window.refreshes = [1, 2, 3].map(() => enter('token/refresh', {}));
+        }""")
+    for tab in tabs:
+        assert tab.evaluate("async () => (await Promise.all(window.refreshes)).every((one) => one.access_token)")
+    assert work(lambda: Session.objects.get().ended_at) is None
 
 
 def test_a_member_of_several_chooses_and_moves(

@@ -52,6 +52,18 @@ def test_the_page_knows_who_comes_back(caller: Caller, member: Member) -> None:
     assert not is_signed_in()
 
 
+@pytest.mark.parametrize(("path", "is_signed_in"), [("/signin", True), ("/signin?next=/admin/", False)])
+def test_staff_whose_console_session_is_over_sign_in_anew_to_come_there(
+    path: str, is_signed_in: bool, caller: Caller
+) -> None:
+    caller.enter(factories.member_of_staff("Operations").email, cookie=True)
+    page = caller.get(path).content.decode()
+    assert 'data-signed-in="yes" data-in-console="yes"' in page
+    del caller.cookies["sessionid"]
+    page = caller.get(path).content.decode()
+    assert f'data-signed-in="{"yes" if is_signed_in else "no"}" data-in-console="no"' in page
+
+
 @pytest.mark.parametrize(
     ("wanted", "told"),
     [

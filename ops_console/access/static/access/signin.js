@@ -3,7 +3,7 @@
 import { call, callSignedIn, enter, leave } from "./session.js";
 import * as webauthn from "./webauthn.js";
 
-const { signedIn, next, publicUrl, console: consoleUrl } = document.body.dataset;
+const { signedIn, inConsole, next, publicUrl, console: consoleUrl } = document.body.dataset;
 const element = (id) => document.getElementById(id);
 const SECTIONS = ["address", "code", "choice", "account"];
 
@@ -123,7 +123,7 @@ async function arrive(answer) {
 async function showAccount({ person, organization, organizations }) {
   element("account-email").textContent = person.email;
   element("account-organization").textContent = organization?.name ?? "None yet";
-  element("console-link").hidden = !person.is_staff;
+  element("console-link").hidden = !person.is_staff || inConsole !== "yes";
   const others = organizations.filter(({ id }) => id !== organization?.id);
   element("others").hidden = others.length === 0;
   fill("other-organizations", others.map(({ id, name }) => [button(name, () => move(id))]));
