@@ -25,6 +25,8 @@ ORGANIZATION = "custom:org_id"
 REQUIRED = ("iss", "sub", "email", "exp", "iat", "jti", "sid")
 # Far beyond any token of ours.
 MAX_LENGTH = 4096
+# What is logged of a stranger's word for one.
+ALGORITHM_LENGTH = 20
 REASONS: tuple[tuple[type[Exception], str], ...] = (
     (jwt.InvalidSignatureError, "wrong_signature"),
     (jwt.InvalidIssuerError, "wrong_issuer"),
@@ -93,14 +95,24 @@ def refused(reason: str, **details: str | None) -> Unauthenticated:
     return Unauthenticated()
 
 
+def refuse_algorithm(header: dict[str, Any]) -> None:
+    """Before any key is looked up: "none", and HMAC with our public key as its secret (RFC 8725, 2.1)."""
+    algorithm = header.get("alg")
+    if algorithm == signing_keys.ALGORITHM:
+        return
+    if not isinstance(algorithm, str):
+        raise refused("malformed")
+    # However it is written: "NonE" has fooled libraries.
+    reason = "unsigned" if algorithm.lower() == "none" else "wrong_algorithm"
+    raise refused(reason, algorithm=algorithm[:ALGORITHM_LENGTH])
+
+
 def verified(text: str) -> dict[str, Any]:
     try:
         header = jwt.get_unverified_header(text) if len(text) <= MAX_LENGTH else {}
     except jwt.InvalidTokenError:
         raise refused("malformed") from None
-    # Before any key is looked up: "none", and HMAC with our public key as its secret (RFC 8725, 2.1).
-    if header.get("alg") != signing_keys.ALGORITHM:
-        raise refused("wrong_algorithm" if header else "malformed")
+    refuse_algorithm(header)
     key = signing_keys.public_key(str(header.get("kid", "")))
     if key is None:
         raise refused("unknown_key")

@@ -88,9 +88,9 @@ def by_another_key(good: str) -> str:
     return jwt.encode(claims_of(good), generate_private_key(65537, 2048), algorithm="RS256", headers={"kid": kid})
 
 
-def unsigned(good: str) -> str:
+def unsigned(good: str, algorithm: str | None = "none") -> str:
     kid, _ = signing_keys.current()
-    return f"{part({'alg': 'none', 'typ': 'JWT', 'kid': kid})}.{part(claims_of(good))}."
+    return f"{part({'alg': algorithm, 'typ': 'JWT', 'kid': kid})}.{part(claims_of(good))}."
 
 
 def by_hmac(good: str, encoding: Encoding) -> str:
@@ -106,7 +106,9 @@ def by_hmac(good: str, encoding: Encoding) -> str:
 BAD = {
     "expired": ("expired", lambda good: signed({**claims_of(good), "exp": int(NOW.timestamp())})),
     "issuer": ("wrong_issuer", lambda good: signed({**claims_of(good), "iss": "https://elsewhere.example"})),
-    "none": ("wrong_algorithm", unsigned),
+    "none": ("unsigned", unsigned),
+    "None": ("unsigned", lambda good: unsigned(good, "None")),
+    "no algorithm": ("malformed", lambda good: unsigned(good, None)),
     "hmac pem": ("wrong_algorithm", lambda good: by_hmac(good, Encoding.PEM)),
     "hmac der": ("wrong_algorithm", lambda good: by_hmac(good, Encoding.DER)),
     "PS256": (
@@ -147,6 +149,16 @@ def test_bad_tokens_differ_in_the_log_and_not_in_the_answer(
     assert refusal.value.message == Unauthenticated().message
     assert [vars(record)["reason"] for record in caplog.records if record.message == "token.refused"] == [reason]
     assert all(text not in str(vars(record)) for record in caplog.records if text)
+
+
+@pytest.mark.parametrize(("name", "algorithm"), [("none", "none"), ("hmac pem", "HS256"), ("PS256", "PS256")])
+def test_the_log_names_the_algorithm_that_was_tried(
+    name: str, algorithm: str, session: Session, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    with pytest.raises(Unauthenticated):
+        tokens.verify(BAD[name][1](tokens.issue(session=session, now=NOW).text), now=NOW)
+    assert vars(caplog.records[-1])["algorithm"] == algorithm
 
 
 def test_a_token_lasts_as_long_as_it_says(session: Session) -> None:
