@@ -1,6 +1,9 @@
-// Run in a browser, on a page of another origin: every transport of connect-web.
+// Run in a browser, on a page of another origin: every transport of connect-web, then the overview's client.
+import { createClient } from "@connectrpc/connect";
 import { createConnectTransport, createGrpcWebTransport } from "@connectrpc/connect-web";
-import { calls, withKey } from "./calls";
+import { calls, fetchWithKey, withKey } from "./calls";
+import { GroupService } from "./gen/pidgr/v1/group_pb";
+import { overview } from "./overview";
 
 const transports = {
   connect: (options: object) => createConnectTransport({ useBinaryFormat: true, ...(options as { baseUrl: string }) }),
@@ -15,6 +18,10 @@ export const run = async (baseUrl: string, key: string) => {
   for (const [name, make] of Object.entries(transports)) {
     outcomes[name] = await calls(make({ baseUrl, interceptors: [withKey(key)] }), make({ baseUrl }));
   }
+  const signedIn = createConnectTransport({ baseUrl, interceptors: [withKey(key)] });
+  await createClient(GroupService, signedIn).createGroup({ name: "Archangels" });
+  fetchWithKey(key);
+  outcomes.overview = await overview(baseUrl);
   return outcomes;
 };
 

@@ -8,6 +8,16 @@ export const withKey = (key: string): Interceptor => (next) => (request) => {
   return next(request);
 };
 
+/** From now on every call bears the key, as it would by an application's own fetch: the overview shows no credentials. */
+export const fetchWithKey = (key: string) => {
+  const plainFetch = globalThis.fetch;
+  globalThis.fetch = (input, init) => {
+    const headers = new Headers(init?.headers);
+    headers.set("Authorization", `Bearer ${key}`);
+    return plainFetch(input, { ...init, headers });
+  };
+};
+
 const refusal = async (attempt: () => Promise<unknown>): Promise<string> => {
   try {
     await attempt();

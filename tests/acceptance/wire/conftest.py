@@ -33,7 +33,12 @@ NODE_MODULES = PROJECT / "node_modules"
 class Servers:
     web_url: str
     grpc_address: str
-    # A folder, and the other origin that it is served at.
+
+
+@dataclass(frozen=True)
+class Pages:
+    """A folder, and the origin, none of the console's, that it is served at."""
+
     folder: Path
     origin: str
 
@@ -44,23 +49,25 @@ class Quiet(SimpleHTTPRequestHandler):
 
 
 @pytest.fixture(scope="session")
-def servers(
-    django_db_setup: None, django_db_blocker: DjangoDbBlocker, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Servers]:
+def pages(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pages]:
     folder = tmp_path_factory.mktemp("pages")
-    pages = ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(folder)))
-    threading.Thread(target=pages.serve_forever, daemon=True).start()
-    origin = f"http://127.0.0.1:{pages.server_address[1]}"
-    with django_db_blocker.unblock(), web_server(CORS_ALLOWED_ORIGINS=origin) as url, native_server() as native:
-        yield Servers(url, native.address, folder, origin)
-    pages.shutdown()
-    pages.server_close()
+    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(folder)))
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield Pages(folder, f"http://127.0.0.1:{server.server_address[1]}")
+    server.shutdown()
+    server.server_close()
 
 
 @pytest.fixture(scope="session")
-def upstreams(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[dict[str, int]]:
+def servers(django_db_setup: None, django_db_blocker: DjangoDbBlocker, pages: Pages) -> Iterator[Servers]:
+    with django_db_blocker.unblock(), web_server(CORS_ALLOWED_ORIGINS=pages.origin) as url, native_server() as native:
+        yield Servers(url, native.address)
+
+
+@pytest.fixture(scope="session")
+def upstreams(django_db_setup: None, django_db_blocker: DjangoDbBlocker, pages: Pages) -> Iterator[dict[str, int]]:
     """Ports of a web and a grpc process that trust Envoy's word on whom a request came from."""
-    trusting = {"TRUSTED_PROXIES": "127.0.0.1"}
+    trusting = {"TRUSTED_PROXIES": "127.0.0.1", "CORS_ALLOWED_ORIGINS": pages.origin}
     with django_db_blocker.unblock(), web_server(trusting) as url, native_server(trusting) as native:
         yield {"web": int(url.rpartition(":")[2]), "grpc": int(native.address.rpartition(":")[2])}
 

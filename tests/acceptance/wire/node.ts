@@ -1,7 +1,7 @@
 // Run by Node: every transport of connect-node, then the overview's client. Prints what came of it.
 import { createClient } from "@connectrpc/connect";
 import { createConnectTransport, createGrpcTransport, createGrpcWebTransport } from "@connectrpc/connect-node";
-import { calls, withKey } from "./calls";
+import { calls, fetchWithKey, withKey } from "./calls";
 import { GroupService } from "./gen/pidgr/v1/group_pb";
 import { overview } from "./overview";
 
@@ -19,15 +19,9 @@ for (const [name, [create, options]] of Object.entries(transports)) {
   const make = create as (options: object) => ReturnType<typeof createGrpcTransport>;
   outcomes[name] = await calls(make({ ...options, interceptors: [withKey(KEY)] }), make(options));
 }
-// The overview shows no credentials: they come as they would from an application's own fetch.
-const plainFetch = globalThis.fetch;
-globalThis.fetch = (input, init) => {
-  const headers = new Headers(init?.headers);
-  headers.set("Authorization", `Bearer ${KEY}`);
-  return plainFetch(input, { ...init, headers });
-};
 const signedIn = createConnectTransport({ baseUrl: WEB_URL, httpVersion: "2", interceptors: [withKey(KEY)] });
 await createClient(GroupService, signedIn).createGroup({ name: "Archangels" });
+fetchWithKey(KEY);
 outcomes.overview = await overview(WEB_URL);
 console.log(JSON.stringify(outcomes));
 process.exit(0);
