@@ -45,7 +45,8 @@ def client(request: pytest.FixtureRequest, edge: Edge) -> Client:
 @pytest.mark.parametrize("http2", [False, True])
 def test_rest_and_the_console_answer(edge: Edge, key: str, http2: bool) -> None:
     with edge.client(http1=not http2, http2=http2, headers={"Authorization": f"Bearer {key}"}) as client:
-        answer = client.get("/api/v1/messages")
+        answer = client.get("/api/v1/messages", headers={"X-Request-Id": "caller-own-id"})
+        assert answer.headers["X-Request-Id"] == "caller-own-id"
         assert (answer.status_code, answer.http_version) == (200, "HTTP/2" if http2 else "HTTP/1.1")
         assert answer.json()["results"] == []
         assert client.get("/admin/login/").status_code == 200
