@@ -51,7 +51,7 @@ class Message(models.Model):
     held_at = models.DateTimeField(null=True, blank=True)
     # Dispatch does not look at it before; empty means now.
     wait_until = models.DateTimeField(null=True, blank=True)
-    # Until then only a requested courier may fly it.
+    # Until then only a requested courier may fly it, and later, too, it is tried first; empty without a request.
     requested_until = models.DateTimeField(null=True, blank=True)
     # Staff chose who flies.
     pinned_courier = models.ForeignKey(Courier, models.PROTECT, null=True, blank=True, db_index=False, related_name="+")

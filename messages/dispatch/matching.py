@@ -1,7 +1,7 @@
 """Who flies what: each message of a batch, in order, takes the first courier of its rules.
 
-A pinned courier first, then the requested ones while their time lasts, then the available courier nearest to the
-destination that can carry the weight and make the timeframe (design section 5).
+A pinned courier and nobody else; or the requested ones first and, once their time is over, the available courier
+nearest to the destination that can carry the weight and make the timeframe (design section 5).
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from itertools import chain
 
 import numpy as np
 from numpy.typing import NDArray
@@ -69,18 +70,20 @@ class QueuedMessage:
     def distance_km(self, courier: Candidate) -> float:
         return grid.great_circle_km(courier.latitude, courier.longitude, self.latitude, self.longitude)
 
+    def wants(self) -> list[int]:
+        """The ids of the couriers that are tried before all others, best liked first."""
+        return self.requested if self.pinned_courier_id is None else [self.pinned_courier_id]
+
+    def takes_anyone(self, now: datetime) -> bool:
+        """Whether another courier than it wants may fly it, too."""
+        return self.pinned_courier_id is None and not self.waits_for_requested(now)
+
     def waits_for_requested(self, now: datetime) -> bool:
         return self.requested_until is not None and self.requested_until > now
 
-    def wants(self, now: datetime) -> list[int] | None:
-        """The ids of the couriers one of which must fly it, best liked first; None if anybody may."""
-        if self.pinned_courier_id is not None:
-            return [self.pinned_courier_id]
-        return self.requested if self.waits_for_requested(now) else None
-
     def waits_for_someone(self, now: datetime) -> bool:
-        """Whether it wants a certain courier, or anyone who makes its timeframe."""
-        return self.deliver_max is not None or self.wants(now) is not None
+        """Whether only certain couriers may fly it, or whoever makes its timeframe."""
+        return self.deliver_max is not None or not self.takes_anyone(now)
 
     def most_hours(self, now: datetime) -> float:
         """How long a flight that leaves now may take."""
@@ -196,26 +199,38 @@ class Matcher:
     def match(self, batch: Sequence[QueuedMessage]) -> list[Match]:
         """Give each message its courier where there is one, in the batch's order."""
         choices = Choices()
-        wishes = {place: wants for place, message in enumerate(batch) if (wants := message.wants(self.now)) is not None}
+        wishes = {place: wants for place, message in enumerate(batch) if (wants := message.wants())}
         self.pool.fetch_by_id(courier for wants in wishes.values() for courier in wants)
-        choices.choose({place: self._by_name(batch[place], wants) for place, wants in wishes.items()})
-        self._seek(batch, np.array([place not in wishes for place in range(len(batch))]), choices)
+        named = {place: self._by_name(batch[place], wants) for place, wants in wishes.items()}
+        takes_anyone = np.array([message.takes_anyone(self.now) for message in batch])
+        choices.choose({place: rows for place, rows in named.items() if not takes_anyone[place]})
+        self._seek(batch, takes_anyone, named, choices)
         self.pool.taken.update(choices.holders)
         pairs = sorted((place, row) for row, place in choices.holders.items())
         couriers = self.pool.get([row for _, row in pairs])
         return matches_of([batch[place] for place, _ in pairs], couriers, now=self.now)
 
-    def _seek(self, batch: Sequence[QueuedMessage], takes_anyone: NDArray[np.bool], choices: Choices) -> None:
-        """Let messages take the nearest: all look, then those who found nobody look farther, together."""
+    def _seek(
+        self,
+        batch: Sequence[QueuedMessage],
+        takes_anyone: NDArray[np.bool],
+        named: Mapping[int, Sequence[int]],
+        choices: Choices,
+    ) -> None:
+        """Let messages take whom they named, else the nearest: all look, then those without look farther, together."""
         seekers = self._seekers(batch)
         parts = cells(seekers.point) >> PART_SHIFT
         seekers.level[:] = self.levels.start(parts)
         n_seen = np.zeros(len(batch), dtype=np.int64)
         too_heavy_g = np.full(len(batch), self._too_heavy_g)
         looking = np.flatnonzero(takes_anyone)
+        first = {place: rows for place, rows in named.items() if takes_anyone[place]}
         while len(looking):
-            lists, n_seen[looking] = self.pool.look(seekers.some(looking), choices.holders)
-            exhausted = np.array(choices.choose(dict(zip(looking.tolist(), lists, strict=True))), dtype=np.int64)
+            found, n_seen[looking] = self.pool.look(seekers.some(looking), choices.holders)
+            lists: dict[int, Iterable[int]] = dict(zip(looking.tolist(), found, strict=True))
+            lists.update((place, chain(rows, lists[place])) for place, rows in first.items())
+            first = {}
+            exhausted = np.array(choices.choose(lists), dtype=np.int64)
             looking = _farther(seekers, exhausted[takes_anyone[exhausted]], too_heavy_g)
         self._too_heavy_g = too_heavy_g.min()
         self.levels.learn(parts[takes_anyone], seekers.level[takes_anyone], n_seen[takes_anyone])

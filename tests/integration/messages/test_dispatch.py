@@ -6,6 +6,7 @@ from decimal import Decimal
 import pytest
 
 from couriers.models import Courier, CourierStatus
+from couriers.nearest import nearest_courier
 from couriers.varieties import Variety
 from messages.dispatch.departures import dispatch_batch, dispatch_queue, end_waits, wake_for_couriers
 from messages.dispatch.landing import land_due
@@ -114,6 +115,40 @@ def test_a_message_waits_for_its_requested_courier_and_then_for_nobody():
     end_waits(now=NOW + 24 * HOUR)
     dispatch_batch(now=NOW + 24 * HOUR)
     assert flier_of(sent) == near
+
+
+def test_a_requested_courier_flies_though_the_timeframe_opens_later_than_a_wait_takes():
+    _, wanted = fleet(courier(1, *PHOENIX), courier(2, *TUCSON))
+    sent = message(requested=(wanted.pgn_id,), timeframe=Timeframe(min=NOW + 100 * HOUR))
+    sent.refresh_from_db()
+    assert sent.requested_until == sent.wait_until + 24 * HOUR
+    dispatch_queue(now=lambda: sent.wait_until)
+    assert flier_of(sent) == wanted
+
+
+def test_a_requested_courier_flies_though_the_timeframe_leaves_no_time_to_wait_for_it():
+    _, wanted = fleet(courier(1, *TUCSON), courier(2, *TUCSON))
+    end = nearest_courier(latitude=PHOENIX[0], longitude=PHOENIX[1], payload_g=1, now=NOW).arrives_at
+    sent = message(requested=(wanted.pgn_id,), timeframe=Timeframe(max=end + timedelta(minutes=1)))
+    sent.refresh_from_db()
+    assert sent.requested_until == NOW
+    dispatch_queue(now=lambda: NOW)
+    assert flier_of(sent) == wanted
+
+
+def test_a_requested_courier_flies_though_the_message_was_held_for_longer_than_it_waits():
+    near, wanted = fleet(courier(1, *PHOENIX), courier(2, *TUCSON))
+    sent, second = message(requested=(wanted.pgn_id,)), message(requested=(wanted.pgn_id,))
+    dispatch_queue(now=lambda: NOW + 30 * HOUR)
+    assert (flier_of(sent), flier_of(second)) == (wanted, near)
+
+
+def test_a_message_for_the_end_of_the_calendar_may_ask_for_couriers():
+    (wanted,) = fleet(courier(1, *TUCSON))
+    end = datetime.max.replace(tzinfo=UTC)
+    sent = message(requested=(wanted.pgn_id,), timeframe=Timeframe(min=end))
+    sent.refresh_from_db()
+    assert sent.wait_until < sent.requested_until == end
 
 
 def test_a_requested_courier_that_comes_free_wakes_the_message():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Sequence
 from datetime import timedelta
+from typing import Any
 
 import numpy as np
 import pytest
@@ -51,6 +52,7 @@ def queued(
     weight_g: float = 3,
     hours: float | None = None,
     requested: Sequence[int] = (),
+    waits_h: float = 1,
     pinned: int | None = None,
 ) -> QueuedMessage:
     return QueuedMessage(
@@ -61,7 +63,7 @@ def queued(
         weight_g=weight_g,
         deliver_min=None,
         deliver_max=NOW + timedelta(hours=hours) if hours else None,
-        requested_until=NOW + timedelta(hours=1) if requested else None,
+        requested_until=NOW + timedelta(hours=waits_h) if requested else None,
         pinned_courier_id=pinned,
         callback_url="",
         requested=list(requested),
@@ -80,10 +82,9 @@ def brute_force(batch: list[QueuedMessage], fleet: list[Courier]) -> dict[int, i
             )
             if bird.payload_g >= message.weight_g and in_time:
                 suitable[bird.pk] = (round(km, 6), bird.pk)
-        wanted = message.wants(NOW)
-        order = (
-            sorted(suitable, key=suitable.__getitem__) if wanted is None else [pk for pk in wanted if pk in suitable]
-        )
+        order = [pk for pk in message.wants() if pk in suitable]
+        if message.takes_anyone(NOW):
+            order += sorted(suitable, key=suitable.__getitem__)
         if order:
             chosen[message.id] = order[0]
             del free[order[0]]
@@ -92,7 +93,11 @@ def brute_force(batch: list[QueuedMessage], fleet: list[Courier]) -> dict[int, i
 
 def some_message(number: int, rng: random.Random, fleet: list[Courier]) -> QueuedMessage:
     birds = [bird.pk for bird in rng.sample(fleet, min(len(fleet), 3))]
-    asks = {"requested": birds} if rng.random() < 0.2 else {"pinned": birds[0]} if birds and rng.random() < 0.1 else {}
+    asks: dict[str, Any] = {}
+    if rng.random() < 0.3:
+        asks = {"requested": birds, "waits_h": rng.choice([-1, 1])}
+    elif birds and rng.random() < 0.1:
+        asks = {"pinned": birds[0]}
     return queued(number, point(rng), rng.choice([3, 3, 3, 44, 70]), rng.choice([None, None, 5, 50, 300]), **asks)
 
 
