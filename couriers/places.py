@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from datetime import datetime
 from functools import lru_cache
 from itertools import chain
 from typing import Any
@@ -16,6 +17,8 @@ from django.db import connection, transaction
 from couriers.grid import cell
 from couriers.models import Place
 from couriers.stations import STATIONS, Station
+from ops_console.access.actors import Actor
+from ops_console.audit.services import record
 from ops_console.errors import InvalidInput
 from ops_console.regions import STATE_REGIONS, UNITED_STATES, Region, is_country, region_of
 
@@ -112,7 +115,7 @@ def count_places() -> int:
     return len(_cities()) + len(STATIONS)
 
 
-def load_places(*, progress: Progress = lambda done: None) -> Loaded:
+def load_places(*, actor: Actor, now: datetime, progress: Progress = lambda done: None) -> Loaded:
     """Make the table hold the known cities and stations and nothing else; a second load changes nothing."""
     rows = _place_rows()
     with transaction.atomic(), connection.cursor() as cursor:
@@ -123,7 +126,18 @@ def load_places(*, progress: Progress = lambda done: None) -> Loaded:
         cursor.execute(WRITE)
         written = cursor.rowcount
         cursor.execute("ANALYZE couriers_place")
-    return Loaded(written=written, removed=removed, total=total)
+        loaded = Loaded(written=written, removed=removed, total=total)
+        if written or removed:
+            record(
+                actor=actor,
+                action="place.load",
+                target_type="places",
+                target_id="all",
+                organization_id=None,
+                after=asdict(loaded),
+                at=now,
+            )
+    return loaded
 
 
 def _copy(cursor: Any, rows: Iterable[tuple[Any, ...]], progress: Progress) -> int:

@@ -98,8 +98,16 @@ class Dispatched:
         )
 
 
+# Called in the transaction of a batch, last, with what became of it and when.
+Note = Callable[[Dispatched, datetime], None]
+
+
 def dispatch_queue(
-    *, now: Callable[[], datetime], until: Callable[[], bool] = lambda: False, dry_run: bool = False
+    *,
+    now: Callable[[], datetime],
+    until: Callable[[], bool] = lambda: False,
+    note: Note | None = None,
+    dry_run: bool = False,
 ) -> Dispatched:
     """Dispatch batch after batch until nothing more can fly, or ``until`` says it is enough.
 
@@ -109,7 +117,7 @@ def dispatch_queue(
     with transaction.atomic() if dry_run else nullcontext():
         end_waits(now=now())
         while True:
-            done = dispatch_batch(now=now())
+            done = dispatch_batch(now=now(), note=note)
             total += done
             if not done.is_progress or until():
                 break
@@ -118,11 +126,14 @@ def dispatch_queue(
     return total
 
 
-def dispatch_batch(*, now: datetime, limit: int = BATCH, ids: Sequence[int] | None = None) -> Dispatched:
+def dispatch_batch(
+    *, now: datetime, limit: int = BATCH, ids: Sequence[int] | None = None, note: Note | None = None
+) -> Dispatched:
     """Let up to ``limit`` due messages fly, express before standard and older before newer.
 
-    With ``ids`` only those messages are looked at, whatever they wait for. Messages that found nobody because nobody
-    is free stay due; those that only wait for somebody are postponed; those nobody can make in time are refunded.
+    Messages that found nobody because nobody is free stay due; those that only wait for somebody are postponed; those
+    nobody can make in time are refunded. With ``ids`` only those messages are looked at, whatever they wait for, and
+    none is refunded: that is left to the queue's turn.
     """
     if ids is None:
         limit = min(limit, SPARE * n_free(ceil(limit / SPARE)))
@@ -136,9 +147,12 @@ def dispatch_batch(*, now: datetime, limit: int = BATCH, ids: Sequence[int] | No
         depart(matches, now=now)
         flown = {match.message.id for match in matches}
         left = [message for message in batch if message.id not in flown]
-        refunded = refund_unmakeable(left, now=now)
+        refunded = refund_unmakeable(left, now=now) if ids is None else set()
         postponed = postpone([m for m in left if m.id not in refunded], matcher=matcher, now=now)
-    return Dispatched(len(batch), len(matches), postponed, len(refunded))
+        done = Dispatched(len(batch), len(matches), postponed, len(refunded))
+        if note:
+            note(done, now)
+    return done
 
 
 def n_free(most: int) -> int:
@@ -156,11 +170,11 @@ def claim(*, now: datetime, limit: int, ids: Sequence[int] | None) -> list[Queue
         else:
             cursor.execute(CLAIM_CHOSEN, {"limit": limit, "ids": list(ids)})
         batch = [QueuedMessage(*row) for row in cursor.fetchall()]
-        waiting = {message.id: message for message in batch if message.waits_for_requested(now)}
-        if waiting:
-            cursor.execute(REQUESTED, [list(waiting)])
+        asking = {message.id: message for message in batch if message.requested_until is not None}
+        if asking:
+            cursor.execute(REQUESTED, [list(asking)])
             for message_id, courier_id in cursor.fetchall():
-                waiting[message_id].requested.append(courier_id)
+                asking[message_id].requested.append(courier_id)
     return batch
 
 

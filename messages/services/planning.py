@@ -12,6 +12,7 @@ from couriers import grid
 from couriers.models import Courier
 from couriers.nearest import Among, fastest_arrival, nearest_courier, nearest_place
 from couriers.places import resolve_address
+from messages.dispatch.matching import END_OF_CALENDAR
 from messages.drafts import Address, Content, Destination, Extras, MessageDraft, Timeframe
 from messages.models import Message, MessageFormat, Priority, Recipient
 from messages.pricing import MAX_WEIGHT_G, price, weight_g
@@ -23,9 +24,9 @@ from ops_console.regions import LOFTS, Region
 # The document's bounds on a timeframe with both ends.
 SHORTEST_TIMEFRAME = timedelta(hours=16)
 LONGEST_TIMEFRAME = timedelta(hours=168)
-# How long a message without a timeframe waits for the couriers it asks for.
+# How long a message without an end of its timeframe waits for the couriers it asks for, once it may fly.
 REQUESTED_WAIT = timedelta(hours=24)
-# How long before the last moment the wait for requested couriers ends when there is a timeframe.
+# How long before the last moment the wait for requested couriers ends when there is such an end.
 MARGIN = timedelta(minutes=5)
 # What an ETA supposes while there is no courier at work in the whole world.
 LONGEST_WAIT = timedelta(hours=48)
@@ -46,7 +47,7 @@ class Located:
 
 @dataclass(frozen=True)
 class Schedule:
-    """When a message is expected, before when it is not looked at, until when only requested couriers fly it."""
+    """When a message is expected, before when it is not looked at, until when it waits for requested couriers."""
 
     eta: datetime
     wait_until: datetime | None
@@ -66,8 +67,8 @@ class Plan:
 def plan_message(*, account: Account, draft: MessageDraft, now: datetime, unchanged: Message | None = None) -> Plan:
     """Look everything up and check every rule but ``check_callback``'s.
 
-    Of an ``unchanged`` message the parts the draft leaves as they are keep what they resolved to, and a timeframe that
-    was right when it was given is not judged again.
+    Of an ``unchanged`` message the parts the draft leaves as they are keep what they resolved to, and what was in time
+    when it was given is not judged again.
 
     Raises:
         InvalidInput: naming each member at fault.
@@ -81,7 +82,9 @@ def plan_message(*, account: Account, draft: MessageDraft, now: datetime, unchan
     weight = weigh(draft.content)
     requested = find_requested(draft.requested)
     if before is None or before.timeframe != draft.timeframe:
-        check_timeframe(draft.timeframe, now=now)
+        check_timeframe(draft.timeframe, before=before.timeframe if before else Timeframe(), now=now)
+    if unchanged is None or _is_harder(unchanged, located, weight, draft.timeframe.max):
+        check_makeable(located, weight, draft.timeframe, now=now)
     return Plan(
         located=located,
         weight_g=weight,
@@ -158,16 +161,17 @@ def weigh(content: Content) -> float:
     return weight
 
 
-def check_timeframe(timeframe: Timeframe, *, now: datetime) -> None:
-    """Hold the document's rules on timeframes.
+def check_timeframe(timeframe: Timeframe, *, before: Timeframe, now: datetime) -> None:
+    """Hold the document's rules on timeframes; an end that was there ``before`` may have passed since.
 
     Raises:
         InvalidInput: an end is in the past, or the ends are less than 16 or more than 168 hours apart.
     """
+    ends = (("min", before.min, timeframe.min), ("max", before.max, timeframe.max))
     errors = [
         FieldError(("timeframe", name), "This is in the past: give a time to come.", "in_the_past")
-        for name, at in (("min", timeframe.min), ("max", timeframe.max))
-        if at is not None and at <= now
+        for name, old, at in ends
+        if at is not None and at != old and at <= now
     ]
     if timeframe.min and timeframe.max:
         length = timeframe.max - timeframe.min
@@ -176,6 +180,21 @@ def check_timeframe(timeframe: Timeframe, *, now: datetime) -> None:
             errors.append(FieldError(("timeframe", "max"), text, "timeframe_length"))
     if errors:
         raise InvalidInput(errors)
+
+
+def check_makeable(located: Located, weight: float, timeframe: Timeframe, *, now: datetime) -> None:
+    """Raise InvalidInput when no courier, free or not, can be there by ``timeframe.max``."""
+    if timeframe.max is None:
+        return
+    where = {"latitude": located.latitude, "longitude": located.longitude}
+    if fastest_arrival(**where, payload_g=weight, now=now, not_after=timeframe.max) is None:
+        text = "No courier can be there by then: give a later time."
+        raise InvalidInput.field("timeframe", "max", message=text, code="unmakeable")
+
+
+def _is_harder(unchanged: Message, located: Located, weight: float, end: datetime | None) -> bool:
+    """Whether an edit may have made a message's timeframe one that nobody can make."""
+    return (located, weight, end) != (located_of(unchanged), unchanged.weight_g, unchanged.deliver_max)
 
 
 def check_callback(draft: MessageDraft, *, before: MessageDraft | None = None) -> None:
@@ -219,33 +238,25 @@ def quote_price(account: Account, located: Located, weight: float, extras: Extra
 
 
 def schedule(located: Located, weight: float, timeframe: Timeframe, *, is_requested: bool, now: datetime) -> Schedule:
-    """When it will fly and arrive if the courier that is nearest now takes it.
-
-    Raises:
-        InvalidInput: no courier can make ``timeframe.max``.
-    """
+    """When it will fly and arrive if the courier that is nearest now takes it."""
     nearest_here = partial(
         nearest_courier, latitude=located.latitude, longitude=located.longitude, payload_g=weight, now=now
     )
-    if timeframe.max is not None and _is_unmakeable(located, weight, timeframe.max, now):
-        text = "No courier can be there by then: give a later time."
-        raise InvalidInput.field("timeframe", "max", message=text, code="unmakeable")
     nearest = nearest_here() or nearest_here(among=Among.WORKING)
     flight = nearest.arrives_at - now if nearest else LONGEST_WAIT
     departs_at = max(now, timeframe.min - flight) if timeframe.min else now
-    requested_until = None
-    if is_requested:
-        requested_until = max(now, timeframe.max - flight - MARGIN if timeframe.max else now + REQUESTED_WAIT)
     return Schedule(
         eta=departs_at + flight,
         wait_until=departs_at if departs_at > now else None,
-        requested_until=requested_until,
+        requested_until=_others_from(departs_at, timeframe, flight) if is_requested else None,
     )
 
 
-def _is_unmakeable(located: Located, weight: float, not_after: datetime, now: datetime) -> bool:
-    where = {"latitude": located.latitude, "longitude": located.longitude}
-    return fastest_arrival(**where, payload_g=weight, now=now, not_after=not_after) is None
+def _others_from(departs_at: datetime, timeframe: Timeframe, flight: timedelta) -> datetime:
+    """From when on other couriers than the requested ones may fly it, too."""
+    if timeframe.max is None:
+        return departs_at + min(REQUESTED_WAIT, END_OF_CALENDAR - departs_at)
+    return max(departs_at, timeframe.max - flight - MARGIN)
 
 
 def located_of(message: Message) -> Located:

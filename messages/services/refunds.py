@@ -13,6 +13,7 @@ from messages.dispatch.landing import recall
 from messages.models import Flight, Message, MessageStatus
 from messages.refunding import refund_messages
 from ops_console.access.actors import Actor
+from ops_console.audit.services import record
 from ops_console.errors import NotFound
 from ops_console.ledger import services as ledger
 from ops_console.ledger.models import Refund
@@ -69,3 +70,14 @@ def _end_if_whole(message: Message, refund: Refund, *, actor: Actor, now: dateti
     if flight is not None:
         recall(flight, actor=actor.label, reason=WHOLLY_REFUNDED, now=now)
     refund_messages([message], actor=actor.label, reason=WHOLLY_REFUNDED, now=now)
+    record(
+        actor=actor,
+        action="message.refund",
+        target_type="message",
+        target_id=message.msg_id,
+        organization_id=message.organization_id,
+        before={"status": message.status, "courier": flight.courier.pgn_id if flight else ""},
+        after={"status": MessageStatus.REFUNDED, "courier": ""},
+        reason=refund.reason,
+        at=now,
+    )

@@ -11,7 +11,7 @@ from django.db import transaction
 from django.db.models import F
 
 from couriers.models import Courier
-from messages.dispatch.departures import dispatch_batch, take_off
+from messages.dispatch.departures import Dispatched, dispatch_batch, dispatch_queue, take_off
 from messages.dispatch.landing import land_now, lose, recall
 from messages.dispatch.matching import Match, QueuedMessage
 from messages.dispatch.pool import CourierPool
@@ -21,7 +21,7 @@ from messages.refunding import refund_messages
 from messages.services.clients import ring_dispatch
 from ops_console.access.actors import Actor
 from ops_console.access.policy import require
-from ops_console.audit.services import Change, record_many
+from ops_console.audit.services import Change, record, record_many
 from ops_console.errors import Conflict, DomainError, InvalidInput, InvalidTransition, NotFound
 from ops_console.ledger.services import pay_insurance
 
@@ -61,12 +61,15 @@ def release_messages(*, msg_ids: Sequence[str], reason: str, actor: Actor, now: 
 
 
 def dispatch_messages(*, msg_ids: Sequence[str], reason: str, actor: Actor, now: datetime) -> Outcome:
-    """Let queued messages fly at once, with the courier staff chose or else the nearest, whatever they wait for."""
+    """Let queued messages fly at once, whatever they wait for, with the courier of their rules who is free.
+
+    One that nobody can carry now is refused and stays as it is.
+    """
     require(actor, "messages", "dispatch")
     with transaction.atomic():
         outcome, messages = _lock(msg_ids, _not_queued, _held)
         ids = [message.pk for message in messages]
-        Message.objects.filter(pk__in=ids).update(requested_until=None)
+        Message.objects.filter(pk__in=ids, requested_until__gt=now).update(requested_until=now)
         dispatch_batch(now=now, limit=len(ids), ids=ids)
         after = dict(Message.objects.filter(pk__in=ids).values_list("pk", "status"))
         flown = [message for message in messages if after[message.pk] == MessageStatus.ENROUTE]
@@ -75,12 +78,33 @@ def dispatch_messages(*, msg_ids: Sequence[str], reason: str, actor: Actor, now:
         Message.objects.bulk_update(stayed, ["requested_until", "wait_until"])
         outcome.done = [message.msg_id for message in flown]
         outcome.refused |= {
-            message.msg_id: "No available courier can carry it within its timeframe."
-            for message in messages
-            if after[message.pk] != MessageStatus.ENROUTE
+            message.msg_id: "No available courier can carry it within its timeframe." for message in stayed
         }
         _audit(flown, "message.dispatch", {"status": MessageStatus.ENROUTE}, actor=actor, reason=reason, now=now)
     return outcome
+
+
+def dispatch_due(*, actor: Actor, now: Callable[[], datetime], dry_run: bool = False) -> Dispatched:
+    """Let all due messages fly, as the workers do; each batch is audited in its transaction. A dry run writes nothing.
+
+    Raises:
+        Forbidden: the actor may not.
+    """
+    require(actor, "messages", "dispatch")
+
+    def note(done: Dispatched, at: datetime) -> None:
+        if done.n_departed or done.n_refunded:
+            record(
+                actor=actor,
+                action="queue.dispatch",
+                target_type="queue",
+                target_id="due messages",
+                organization_id=None,
+                after={"departed": done.n_departed, "refunded": done.n_refunded},
+                at=at,
+            )
+
+    return dispatch_queue(now=now, note=None if dry_run else note, dry_run=dry_run)
 
 
 def deliver_messages(*, msg_ids: Sequence[str], reason: str, actor: Actor, now: datetime) -> Outcome:
@@ -103,13 +127,32 @@ def lose_couriers(*, msg_ids: Sequence[str], reason: str, actor: Actor, now: dat
     require(actor, "messages", "lost")
     with transaction.atomic():
         outcome, messages = _lock(msg_ids, _not_enroute)
-        for flight in _flights(messages):
+        flights = _flights(messages)
+        for flight in flights:
             lose(flight, actor=actor.label, reason=reason, now=now)
         refund_messages(messages, actor=actor.label, reason=LOST, now=now)
         _pay_insured(messages, actor=actor, now=now)
         outcome.done = [message.msg_id for message in messages]
-        _audit(messages, "message.lost", {"status": MessageStatus.REFUNDED}, actor=actor, reason=reason, now=now)
+        record_many(
+            actor=actor, action="message.lost", items=[_lost(flight) for flight in flights], reason=reason, at=now
+        )
     return outcome
+
+
+def _lost(flight: Flight) -> Change:
+    """What came of a lost courier, as the audit trail holds it."""
+    message = flight.message
+    return Change(
+        "message",
+        message.msg_id,
+        message.organization_id,
+        before={"status": MessageStatus.ENROUTE},
+        after={
+            "status": MessageStatus.REFUNDED,
+            "courier": flight.courier.pgn_id,
+            "insurance_paid": message.insured_value,
+        },
+    )
 
 
 def _pay_insured(messages: Sequence[Message], *, actor: Actor, now: datetime) -> None:
@@ -142,7 +185,7 @@ def reassign_message(*, msg_id: str, pgn_id: str, reason: str, actor: Actor, now
         courier = _carrier(message, pgn_id)
         before = {"courier": _present_carrier(message)}
         if message.status == MessageStatus.QUEUED:
-            _pin(message, courier)
+            _pin(message, courier, now=now)
         else:
             _fly_instead(message, courier, actor=actor, reason=reason, now=now)
         _audit([message], "message.reassign", {"courier": pgn_id}, before=before, actor=actor, reason=reason, now=now)
@@ -151,8 +194,13 @@ def reassign_message(*, msg_id: str, pgn_id: str, reason: str, actor: Actor, now
     return message
 
 
-def _pin(message: Message, courier: Courier) -> None:
-    Message.objects.filter(pk=message.pk).update(pinned_courier=courier, wait_until=None, version=F("version") + 1)
+def _pin(message: Message, courier: Courier, *, now: datetime) -> None:
+    is_open = message.deliver_min is None or message.deliver_min <= now
+    # Whom it waited for does not matter any more; when it is wanted does.
+    wait_until = None if is_open else message.wait_until
+    Message.objects.filter(pk=message.pk).update(
+        pinned_courier=courier, wait_until=wait_until, version=F("version") + 1
+    )
 
 
 def _fly_instead(message: Message, courier: Courier, *, actor: Actor, reason: str, now: datetime) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 
 from django.utils import timezone
 
-from messages.dispatch.departures import dispatch_queue
+from messages.services.steering import dispatch_due
 from ops_console.access.commands import DomainCommand
 
 
@@ -16,7 +16,7 @@ class Command(DomainCommand):
         parser.add_argument("--dry-run", action="store_true", help="say what would happen and change nothing")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        done = dispatch_queue(now=timezone.now, dry_run=options["dry_run"])
+        done = dispatch_due(actor=self.actor, now=timezone.now, dry_run=options["dry_run"])
         title = "Dry run, nothing is written" if options["dry_run"] else "Dispatched"
         self.stdout.write(
             f"{title}: {done.n_claimed} due messages looked at, {done.n_departed} departed, {done.n_refunded} refunded "

@@ -9,7 +9,9 @@ from couriers.grid import cell
 from couriers.models import Place
 from couriers.places import load_places
 from couriers.stations import STATIONS
+from ops_console.audit.models import AuditEntry
 from ops_console.regions import Region
+from tests.factories import COMMAND, NOW
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("places")]
 
@@ -31,6 +33,7 @@ def test_loading_again_changes_nothing() -> None:
     out = StringIO()
     call_command("loadplaces", stdout=out)
     assert out.getvalue() == f"{34_006 + len(STATIONS)} places: 0 written, 0 removed.\n"
+    assert not AuditEntry.objects.exists()
 
 
 def test_loading_mends_what_differs() -> None:
@@ -40,8 +43,11 @@ def test_loading_mends_what_differs() -> None:
         id=1, name="Gone", names=["gone"], country="US", region="US_SW", latitude=0, longitude=0, cell=0, population=1
     )
     seen: list[int] = []
-    loaded = load_places(progress=seen.append)
+    loaded = load_places(actor=COMMAND, now=NOW, progress=seen.append)
     assert (loaded.written, loaded.removed) == (2, 1)
     assert seen[-1] == loaded.total
     assert Place.objects.get(pk=5490263).name == "Santa Fe"
     assert not Place.objects.filter(pk=1).exists()
+    entry = AuditEntry.objects.get()
+    assert (entry.chain_id, entry.actor, entry.action) == ("platform", "command:tests", "place.load")
+    assert entry.after == {"written": 2, "removed": 1, "total": loaded.total}

@@ -75,12 +75,25 @@ def test_dispatch_lets_fly_what_is_due(clock):
     assert [Message.objects.get(pk=one.pk).status for one in sent] == ["enroute", "queued"]
 
 
+def test_a_dispatch_by_command_is_audited_with_what_it_did(clock):
+    bird()
+    message()
+    message(timeframe=factories.Timeframe(max=NOW + 10 * HOUR))
+    clock.move_to(NOW + 9 * HOUR)
+    for _ in range(2):
+        run("dispatch")
+    entry = AuditEntry.objects.get(action="queue.dispatch")
+    assert (entry.chain_id, entry.actor) == ("platform", "command:dispatch")
+    assert entry.after == {"departed": 1, "refunded": 1}
+
+
 def test_a_dry_run_says_so_and_changes_nothing():
     bird()
     message()
     before = footprint()
     assert run("dispatch", "--dry-run").startswith("Dry run, nothing is written: 1 due messages looked at, 1 departed")
     assert footprint() == before
+    assert not AuditEntry.objects.filter(action="queue.dispatch").exists()
 
 
 # --- refund --------------------------------------------------------------------------------------------------------
@@ -121,6 +134,13 @@ def test_a_whole_refund_ends_the_message(clerk):
     refund(sent, "0.16", clerk.email)
     sent.refresh_from_db()
     assert sent.status == "refunded"
+    entry = AuditEntry.objects.get(action="message.refund")
+    assert (entry.chain_id, entry.actor, entry.target_id, entry.reason) == (
+        str(sent.organization_id),
+        clerk.email,
+        sent.msg_id,
+        "Late.",
+    )
 
 
 @pytest.mark.parametrize(

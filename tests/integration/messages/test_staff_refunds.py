@@ -15,6 +15,7 @@ from messages.models import Flight, Message, MessageEvent
 from messages.services import clients
 from messages.services.refunds import approve_refund, request_refund
 from ops_console.access.actors import Actor
+from ops_console.audit.models import AuditEntry
 from ops_console.errors import Forbidden, InvalidInput, InvalidTransition, NotFound
 from ops_console.ledger.models import Account, Charge, Refund
 from ops_console.ledger.services import reconcile
@@ -57,6 +58,12 @@ class TestWhole:
         refund(sent, "0.16")
         sent.refresh_from_db()
         assert (sent.status, Flight.objects.get().outcome) == ("refunded", "recalled")
+        entry = AuditEntry.objects.get(action="message.refund")
+        assert (entry.target_id, entry.reason) == (sent.msg_id, "Late.")
+        assert (entry.before, entry.after) == (
+            {"status": "enroute", "courier": "AAA000B"},
+            {"status": "refunded", "courier": ""},
+        )
         assert Courier.objects.get().status == "resting"
         assert land_due(now=NOW + timedelta(days=3)) == 0
 
@@ -69,6 +76,7 @@ class TestWhole:
         refund(sent, "0.16")
         assert Message.objects.values().get() == before
         assert balance(sent) == 0
+        assert not AuditEntry.objects.filter(action="message.refund").exists()
 
     def test_in_parts_the_last_one_ends_it(self) -> None:
         sent = message()

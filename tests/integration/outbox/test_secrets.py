@@ -9,6 +9,7 @@ from django.core.management import CommandError, call_command
 from pytest_django import Settings
 
 from ops_console.access.actors import SYSTEM, Actor
+from ops_console.access.models import SigningKey
 from ops_console.audit.models import AuditEntry
 from ops_console.errors import Conflict, Forbidden, NotFound
 from ops_console.organizations.models import Organization, Person
@@ -79,6 +80,23 @@ def test_reencryptsecrets_lets_the_old_key_go(
     counts = ["1 webhook secrets", "2 signing keys", "0 identity providers' secrets", "0 waiting e-mails"]
     assert out.getvalue().splitlines() == [f"Encrypted {count} under the current SECRET_KEY." for count in counts]
     assert live_secrets([organization.id], clock()) == {organization.id: [secret]}
+    entry = AuditEntry.objects.get(action="secrets.reencrypt")
+    assert (entry.chain_id, entry.actor) == ("platform", "command:reencryptsecrets")
+    assert {f"{n} {kind}" for kind, n in entry.after.items()} == set(counts)
     settings.SECRET_KEY = "a-third-key"
     with pytest.raises(CommandError, match="SECRET_KEY_FALLBACKS"):
         call_command("reencryptsecrets")
+    assert AuditEntry.objects.get(action="secrets.reencrypt") == entry
+
+
+def test_reencryptsecrets_leaves_all_as_it_is_when_one_cannot_be_read(
+    organization: Organization, secret: str, clock: Clock, settings: Settings
+) -> None:
+    settings.SECRET_KEY_FALLBACKS = [settings.SECRET_KEY]
+    settings.SECRET_KEY = "another-key"
+    before = bytes(WebhookSecret.objects.get().ciphertext)
+    SigningKey.objects.update(private_key=b"who knows")
+    with pytest.raises(CommandError, match="SECRET_KEY_FALLBACKS"):
+        call_command("reencryptsecrets")
+    assert bytes(WebhookSecret.objects.get().ciphertext) == before
+    assert not AuditEntry.objects.filter(action="secrets.reencrypt").exists()

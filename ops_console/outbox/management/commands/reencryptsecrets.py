@@ -4,28 +4,21 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
+from django.utils import timezone
 
-from ops_console.access.services import signing_keys, sso_providers
-from ops_console.letters import services as letters
-from ops_console.outbox import services as outbox
+from ops_console.access.commands import DomainCommand
+from ops_console.outbox.services.reencryption import reencrypt_all
 from ops_console.secrets_at_rest import Undecipherable
 
-# Every table that holds something encrypted.
-KINDS = (
-    ("webhook secrets", outbox.reencrypt_secrets),
-    ("signing keys", signing_keys.reencrypt_keys),
-    ("identity providers' secrets", sso_providers.reencrypt_client_secrets),
-    ("waiting e-mails", letters.reencrypt_letters),
-)
 
-
-class Command(BaseCommand):
+class Command(DomainCommand):
     help = "Encrypt stored secrets under the current SECRET_KEY. Repeating it does no harm."
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:
-            for name, reencrypt in KINDS:
-                self.stdout.write(f"Encrypted {reencrypt()} {name} under the current SECRET_KEY.")
+            counts = reencrypt_all(actor=self.actor, now=timezone.now())
         except Undecipherable as error:
             raise CommandError(str(error)) from error
+        for kind, n in counts.items():
+            self.stdout.write(f"Encrypted {n} {kind} under the current SECRET_KEY.")

@@ -1,0 +1,41 @@
+"""All that is stored encrypted, under the current SECRET_KEY."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from django.db import transaction
+
+from ops_console.access.actors import Actor
+from ops_console.access.services import signing_keys, sso_providers
+from ops_console.audit.services import record
+from ops_console.letters import services as letters
+from ops_console.outbox.services.signing_secrets import reencrypt_secrets
+
+# Every table that holds something encrypted.
+KINDS = {
+    "webhook secrets": reencrypt_secrets,
+    "signing keys": signing_keys.reencrypt_keys,
+    "identity providers' secrets": sso_providers.reencrypt_client_secrets,
+    "waiting e-mails": letters.reencrypt_letters,
+}
+
+
+def reencrypt_all(*, actor: Actor, now: datetime) -> dict[str, int]:
+    """Encrypt everything anew, so that an old key can leave SECRET_KEY_FALLBACKS; return how many there are of each.
+
+    Raises:
+        Undecipherable: something was encrypted under a key we do not hold; nothing was changed.
+    """
+    with transaction.atomic():
+        counts = {kind: reencrypt() for kind, reencrypt in KINDS.items()}
+        record(
+            actor=actor,
+            action="secrets.reencrypt",
+            target_type="secrets",
+            target_id="all",
+            organization_id=None,
+            after=counts,
+            at=now,
+        )
+    return counts
