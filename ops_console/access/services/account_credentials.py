@@ -20,6 +20,7 @@ from ops_console.audit import services as audit
 from ops_console.errors import Conflict, InvalidInput, NotFound, Unauthenticated
 from ops_console.ledger.models import Account, AccountKind
 from ops_console.organizations.models import Organization
+from ops_console.organizations.services.checks import line_faults
 from ops_console.readers import RowReader, one_row
 
 AUTH_ID_LENGTH = 64
@@ -50,8 +51,8 @@ def create_account_credential(*, account_id: UUID, actor: Actor, now: datetime, 
         NotFound: there is no such customer's account.
     """
     policy.require(actor, "credentials", "create")
-    if len(label) > LABEL_LENGTH or not label.isprintable():
-        raise InvalidInput.field("label", message=f"A label has at most {LABEL_LENGTH} printable characters.")
+    if faults := line_faults(label, "label", length=LABEL_LENGTH):
+        raise InvalidInput(faults)
     account = Account.objects.filter(pk=account_id, kind=AccountKind.CUSTOMER).first()
     if account is None:
         raise NotFound("There is no such account.")

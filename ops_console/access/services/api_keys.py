@@ -17,8 +17,8 @@ from ops_console.audit import services as audit
 from ops_console.errors import Conflict, FieldError, Forbidden, InvalidInput, InvalidTransition, NotFound
 from ops_console.organizations.models import Member, MemberStatus
 from ops_console.organizations.rights import Right
+from ops_console.organizations.services.checks import name_faults
 
-NAME_LENGTH = 200
 # Unrevoked ones of an organization, which one answer lists.
 MOST_KEYS = 1_000
 NOBODYS = "Only an active member of an organization can have keys."
@@ -62,7 +62,7 @@ def create_api_key(
         if owner is None:
             raise Forbidden(NOBODYS)
         held = rights_of(owner) if actor.kind is ActorKind.COMMAND else rights_of(owner) & actor.rights
-        faults = [*name_faults(name), *_permission_faults(permissions, held), *_expiry_faults(expires_at, now)]
+        faults = [*name_faults(name.strip()), *_permission_faults(permissions, held), *_expiry_faults(expires_at, now)]
         if faults:
             raise InvalidInput(faults)
         if owner.organization.api_keys.filter(revoked_at=None).count() >= MOST_KEYS:
@@ -119,12 +119,6 @@ def revoke_keys_of(*, member_id: UUID, actor: Actor, now: datetime, reason: str 
         ApiKey.objects.filter(pk__in=[api_key.pk for api_key in api_keys]).update(revoked_at=now)
         _record("api_key.revoke", [(api_key, {"revoked_at": now}) for api_key in api_keys], actor, now, reason)
     return len(api_keys)
-
-
-def name_faults(name: str) -> list[FieldError]:
-    if name.strip() and len(name.strip()) <= NAME_LENGTH and name.isprintable():
-        return []
-    return [FieldError(("name",), f"A name is 1 to {NAME_LENGTH} printable characters.")]
 
 
 def _permission_faults(permissions: Sequence[str], held: frozenset[Right]) -> list[FieldError]:

@@ -39,6 +39,7 @@ from ops_console.access.services.tokens import refused
 from ops_console.audit import services as audit
 from ops_console.errors import AlreadyExists, Conflict, Forbidden, InvalidInput, NotFound, Unauthenticated
 from ops_console.organizations.models import Person
+from ops_console.organizations.services.checks import line_faults
 
 logger = logging.getLogger(__name__)
 
@@ -208,8 +209,8 @@ def refuse_too_many(n_passkeys: int) -> None:
 
 def checked_name(name: str) -> str:
     name = name.strip()
-    if len(name) > NAME_LENGTH or not name.isprintable():
-        raise InvalidInput.field("name", message=f"A name has at most {NAME_LENGTH} printable characters.")
+    if faults := line_faults(name, "name", length=NAME_LENGTH):
+        raise InvalidInput(faults)
     return name or DEFAULT_NAME
 
 

@@ -13,9 +13,9 @@ from ops_console.access import policy
 from ops_console.access.actors import Actor
 from ops_console.access.key_texts import SHOWN_LENGTH, KeyKind, digest_of, new_text
 from ops_console.access.models import ServiceKey, ServiceScope
-from ops_console.access.services.api_keys import name_faults
 from ops_console.audit import services as audit
 from ops_console.errors import FieldError, InvalidInput, InvalidTransition, NotFound
+from ops_console.organizations.services.checks import name_faults
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ def create_service_key(*, name: str, scope: str, actor: Actor, now: datetime) ->
         InvalidInput: at ``name`` or ``scope``.
     """
     policy.require(actor, "service-keys", "create")
-    faults = name_faults(name)
+    faults = name_faults(name.strip())
     if scope not in ServiceScope.values:
         faults.append(FieldError(("scope",), f"A scope is one of {', '.join(ServiceScope.values)}."))
     if faults:

@@ -17,15 +17,16 @@ PROFILE_TEXT_LENGTH = 200
 MOST_ATTRIBUTES = 50
 ATTRIBUTE_NAME_LENGTH = 100
 ATTRIBUTE_LENGTH = 1000
-# Control characters and halves of surrogate pairs; PostgreSQL takes neither NUL nor the latter.
-UNFIT_FOR_A_LINE = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
+# Control characters and halves of surrogate pairs; PostgreSQL takes neither NUL nor the latter. In a line also line
+# separators, and what turns the text beside it round.
+UNFIT_FOR_A_LINE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028-\u202e\ud800-\udfff]")
 UNFIT_FOR_TEXT = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
 
 
 def name_faults(name: str, field: str = "name") -> list[FieldError]:
-    if name and len(name) <= NAME_LENGTH and name.isprintable():
+    if name and len(name) <= NAME_LENGTH and not UNFIT_FOR_A_LINE.search(name):
         return []
-    return [FieldError((field,), f"A name is 1 to {NAME_LENGTH} printable characters.")]
+    return [FieldError((field,), f"A name is one line of 1 to {NAME_LENGTH} characters.")]
 
 
 def email_faults(email: str, field: str = "email") -> list[FieldError]:

@@ -75,11 +75,12 @@ def test_every_fault_is_named(member: Member) -> None:
     assert not ApiKey.objects.exists()
 
 
-@pytest.mark.parametrize("name", ["", "x" * 201, "two\nlines", "\0", "\udcff"])
-def test_a_name_is_one_to_200_printable_characters(member: Member, name: str) -> None:
+@pytest.mark.parametrize("name", ["", "\u3000", "x" * 201, "two\nlines", "\0", "\udcff"])
+def test_a_name_is_a_line_of_1_to_200_characters(member: Member, name: str) -> None:
     with pytest.raises(InvalidInput):
         create(member, "ORG_READ", name=name)
     assert create(member, "ORG_READ", name="x" * 200).api_key.name == "x" * 200
+    assert create(member, "ORG_READ", name=" 東京\u3000支店 ").api_key.name == "東京\u3000支店"
 
 
 def test_a_key_needs_a_permission(member: Member) -> None:
