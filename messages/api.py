@@ -36,6 +36,7 @@ from messages.serializers import (
     revised,
 )
 from messages.services import clients, recipients
+from messages.services.planning import check_callback
 from ops_console.errors import FieldError, InvalidInput, NotFound
 from ops_console.rest.etags import etag, if_match, require_version
 from ops_console.rest.filters import StrictFilterBackend
@@ -55,7 +56,17 @@ STATUSES = PolymorphicProxySerializer(
 )
 
 
-class MessagesView(AccountAPIView):
+class DraftView(AccountAPIView):
+    """A view that a whole message is posted to."""
+
+    draft: MessageDraft
+
+    def prepare(self) -> None:
+        self.draft = MessageSerializer(data=self.request.data).draft()
+        check_callback(self.draft)
+
+
+class MessagesView(DraftView):
     """The account's messages."""
 
     filterset_class = AccountMessageFilter
@@ -88,9 +99,7 @@ class MessagesView(AccountAPIView):
         examples=[examples.CREATE_SHORT, examples.CREATE, examples.QUEUED],
     )
     def post(self, request: Request, account: str) -> HttpResponse:
-        message = clients.create_message(
-            account=self.account, draft=draft_from(request), actor=self.actor, now=self.now
-        )
+        message = clients.create_message(account=self.account, draft=self.draft, actor=self.actor, now=self.now)
         location = f"/pigeon/v1/{account}/messages/{message.msg_id}"
         headers = {"Location": location, "ETag": etag(message.version)}
         return answer(summary(message, now=self.now), status=201, headers=headers)
@@ -171,7 +180,7 @@ class MessageView(AccountAPIView):
         return answer(body, headers={"ETag": etag(message.version)})
 
 
-class QuotesView(AccountAPIView):
+class QuotesView(DraftView):
     """Prices before committing."""
 
     @extend_schema(
@@ -183,7 +192,7 @@ class QuotesView(AccountAPIView):
         examples=[examples.CREATE_SHORT],
     )
     def post(self, request: Request, account: str) -> HttpResponse:
-        quote = clients.quote_message(account=self.account, draft=draft_from(request), actor=self.actor, now=self.now)
+        quote = clients.quote_message(account=self.account, draft=self.draft, actor=self.actor, now=self.now)
         return answer({"cost": quote.cost, "eta": quote.eta})
 
 
@@ -256,10 +265,6 @@ class RecipientView(AccountAPIView):
     def delete(self, request: Request, account: str, recipient_id: str) -> HttpResponse:
         recipients.delete_recipient(account=self.account, recipient_id=recipient_id, actor=self.actor, now=self.now)
         return answer(status=204)
-
-
-def draft_from(request: Request) -> MessageDraft:
-    return MessageSerializer(data=request.data).draft()
 
 
 def revised_draft(draft: MessageDraft, patch: Mapping[str, Any]) -> MessageDraft:

@@ -57,13 +57,12 @@ def require_own(actor: Actor, account: Account) -> None:
 
 
 def quote_message(*, account: Account, draft: MessageDraft, actor: Actor, now: datetime) -> Quote:
-    """Say what a message would cost and when it would arrive; changes nothing.
+    """Say what a message would cost and when it would arrive; changes nothing and looks up no callback.
 
     Raises:
         InvalidInput: as when creating it.
     """
     require_own(actor, account)
-    check_callback(draft)
     plan = plan_message(account=account, draft=draft, now=now)
     return Quote(plan.cost, plan.schedule.eta)
 
@@ -71,17 +70,13 @@ def quote_message(*, account: Account, draft: MessageDraft, actor: Actor, now: d
 def create_message(*, account: Account, draft: MessageDraft, actor: Actor, now: datetime) -> Message:
     """Queue a message and charge the account for it.
 
+    ``planning.check_callback`` was asked before: here nothing is looked up outside the database.
+
     Raises:
         InvalidInput: naming each member at fault.
         CreditExceeded: it would pass the account's credit limit.
     """
     require_own(actor, account)
-    check_callback(draft)
-    return queue_message(account=account, draft=draft, actor=actor, now=now)
-
-
-def queue_message(*, account: Account, draft: MessageDraft, actor: Actor, now: datetime) -> Message:
-    """``create_message`` for a draft whose callback was checked: nothing is looked up outside the database."""
     plan = plan_message(account=account, draft=draft, now=now)
     msg_id = new_msg_id()
     with transaction.atomic():

@@ -10,9 +10,10 @@ from django.db import connection, transaction
 
 from messages.drafts import MessageDraft
 from messages.models import Message
-from messages.services.clients import queue_message, require_own
+from messages.services.clients import create_message, require_own
 from messages.services.planning import check_callback
-from ops_console.access.actors import Actor
+from ops_console.access.actors import Actor, ActorKind
+from ops_console.audit.services import record
 from ops_console.errors import DomainError, sentence
 from ops_console.ledger.models import Account
 
@@ -51,14 +52,30 @@ def import_messages(
                 continue
             try:
                 with transaction.atomic():
-                    queue_message(account=account, draft=draft, actor=actor, now=now)
+                    create_message(account=account, draft=draft, actor=actor, now=now)
             except DomainError as error:
                 result.refused[reference] = sentence(error)
             else:
                 seen.add(reference)
                 result.queued.append(reference)
+        if result.queued:
+            _audit(account, result, actor=actor, now=now)
         transaction.set_rollback(dry_run)
     return result
+
+
+def _audit(account: Account, done: Imported, *, actor: Actor, now: datetime) -> None:
+    """A command's import is audited; what an account does itself is in the events of its messages."""
+    if actor.kind == ActorKind.COMMAND:
+        record(
+            actor=actor,
+            action="message.import",
+            target_type="account",
+            target_id=account.username,
+            organization_id=account.organization_id,
+            after={"references": done.queued},
+            at=now,
+        )
 
 
 def _refused_callback(draft: MessageDraft, result: Imported) -> bool:

@@ -43,20 +43,31 @@ def scope_of(*, organization_id: UUID | None, caller: str, endpoint: str, key: s
 
 
 def answer_once(
-    *, scope: bytes, request_digest: bytes, now: datetime, work: Callable[[], Answer]
+    *,
+    scope: bytes,
+    request_digest: bytes,
+    now: datetime,
+    work: Callable[[], Answer],
+    prepare: Callable[[], None] | None = None,
 ) -> tuple[Answer, bool]:
     """The answer of ``work``, or the one kept from an earlier call, and whether it was kept.
 
-    ``work`` runs in the transaction that stores its answer; when it raises, nothing is stored.
+    ``work`` runs in the transaction that stores its answer; when it raises, nothing is stored. ``prepare`` runs before
+    that transaction, unless an answer is kept: what calls over the network belongs there.
 
     Raises:
         Conflict: a request with the same key is being carried out right now.
         IdempotencyKeyReused: the key was used for another request.
     """
+    if prepare is not None:
+        kept = _find(scope)
+        if kept and _is_good(kept, now):
+            return _replay(kept, request_digest), True
+        prepare()
     with transaction.atomic():
         _lock(scope)
-        kept = IdempotencyRecord.objects.filter(scope=scope).first()
-        if kept and kept.created_at > now - KEPT_FOR:
+        kept = _find(scope)
+        if kept and _is_good(kept, now):
             return _replay(kept, request_digest), True
         if kept:
             kept.delete()
@@ -85,6 +96,14 @@ def _lock(scope: bytes) -> None:
         row = cursor.fetchone()
     if not row or not row[0]:
         raise Conflict("A request with this Idempotency-Key is being carried out: repeat it in a moment.")
+
+
+def _find(scope: bytes) -> IdempotencyRecord | None:
+    return IdempotencyRecord.objects.filter(scope=scope).first()
+
+
+def _is_good(kept: IdempotencyRecord, now: datetime) -> bool:
+    return kept.created_at > now - KEPT_FOR
 
 
 def _replay(kept: IdempotencyRecord, request_digest: bytes) -> Answer:

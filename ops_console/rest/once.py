@@ -38,9 +38,10 @@ def respond(
     key: str,
     takes_body: bool,
     now: datetime,
+    prepare: Callable[[], None],
     work: Callable[[], HttpResponseBase],
 ) -> HttpResponseBase:
-    """The response of ``work``, carried out once for this key, caller, method and path."""
+    """The response of ``work``, carried out once for this key, caller, method and path; ``prepare`` comes before it."""
     done: list[HttpResponseBase] = []
 
     def carry_out() -> Answer:
@@ -53,7 +54,8 @@ def respond(
         endpoint=f"{request.method} {request.path}",
         key=key,
     )
-    kept, is_kept = answer_once(scope=scope, request_digest=_digest(request, takes_body), now=now, work=carry_out)
+    digest = _digest(request, takes_body)
+    kept, is_kept = answer_once(scope=scope, request_digest=digest, now=now, work=carry_out, prepare=prepare)
     return _replay(kept) if is_kept else done[0]
 
 

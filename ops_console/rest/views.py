@@ -99,16 +99,30 @@ class ProblemView(APIView):
         def handle() -> HttpResponseBase:
             return cast(HttpResponseBase, handler(self.request, *self.args, **self.kwargs))
 
-        key = once.key_of(self.request) if method == "post" else None
-        return handle() if key is None else self._respond_once(key, handle)
+        if method != "post":
+            return handle()
+        key = once.key_of(self.request)
+        if key is not None:
+            return self._respond_once(key, handle)
+        self.prepare()
+        return handle()
 
     def _respond_once(self, key: str, handle: Callable[[], HttpResponseBase]) -> HttpResponseBase:
         def work() -> HttpResponseBase:
             return _finished(handle())
 
         return once.respond(
-            self.request, caller=self.caller, key=key, takes_body=self.takes_body, now=self.now, work=work
+            self.request,
+            caller=self.caller,
+            key=key,
+            takes_body=self.takes_body,
+            now=self.now,
+            prepare=self.prepare,
+            work=work,
         )
+
+    def prepare(self) -> None:
+        """Do what a POST does before its handler and outside of any transaction: calls over the network."""
 
     def http_method_not_allowed(self, request: Request, *args: Any, **kwargs: Any) -> HttpResponse:  # type: ignore[override]
         raise MethodNotAllowed(request.method or "")

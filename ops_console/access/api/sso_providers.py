@@ -19,7 +19,8 @@ from ops_console.access.serializers.sso_providers import (
     SsoProviderSerializer,
 )
 from ops_console.access.services import sso_proofs, sso_providers
-from ops_console.access.services.sso_providers import AttributeMapping, NewProvider
+from ops_console.access.services.sso_proofs import Asked
+from ops_console.access.services.sso_providers import AttributeMapping, NewProvider, ReadProvider
 from ops_console.rest.pagination import Orderings
 from ops_console.rest.views import ResourceViewSet, answer
 
@@ -62,6 +63,22 @@ class SsoProviderViewSet(ListModelMixin, RetrieveModelMixin, ResourceViewSet):
     search_fields = ("domain__startswith",)
     serializer_class = SsoProviderSerializer
     queryset = SsoProvider.objects.for_list()
+    # What others' servers said, and what was given for it to be written down.
+    read: ReadProvider
+    asked: Asked
+    given: Mapping[str, Any]
+
+    def prepare(self) -> None:
+        if self.action == "create":
+            given = NewSsoProviderSerializer(data=self.request.data).parsed()
+            organization_id = given.pop("organization", None)
+            self.read = sso_providers.read_provider(
+                organization_id=organization_id, wanted=_wanted(given), actor=self.actor, now=self.now
+            )
+        elif self.action == "prove":
+            provider = self.get_object()
+            self.given = ProvingSerializer(data=self.request.data).parsed()
+            self.asked = sso_proofs.ask_now(provider_id=provider.pk, actor=self.actor, now=self.now)
 
     @extend_schema(
         operation_id="opsCreateSsoProvider",
@@ -73,10 +90,7 @@ class SsoProviderViewSet(ListModelMixin, RetrieveModelMixin, ResourceViewSet):
         examples=[SAML, OIDC],
     )
     def create(self, request: Request) -> HttpResponse:
-        parsed = NewSsoProviderSerializer(data=request.data).parsed()
-        made = sso_providers.create_provider(
-            organization_id=parsed.pop("organization", None), wanted=_wanted(parsed), actor=self.actor, now=self.now
-        )
+        made = sso_providers.save_provider(read=self.read, actor=self.actor, now=self.now)
         location = f"/api/v1/sso-providers/{made.pk}"
         return answer(self.get_serializer(made).data, status=201, headers={"Location": location})
 
@@ -89,13 +103,8 @@ class SsoProviderViewSet(ListModelMixin, RetrieveModelMixin, ResourceViewSet):
     )
     @action(detail=True, methods=["post"])
     def prove(self, request: Request, pk: str) -> HttpResponse:
-        asked = sso_proofs.prove(
-            provider_id=self.get_object().pk,
-            actor=self.actor,
-            now=self.now,
-            **ProvingSerializer(data=request.data).parsed(),
-        )
-        return answer(self.get_serializer(asked).data)
+        proved = sso_proofs.write_down(asked=self.asked, actor=self.actor, now=self.now, **self.given)
+        return answer(self.get_serializer(proved).data)
 
     @extend_schema(
         operation_id="opsDeleteSsoProvider",

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -25,6 +26,15 @@ logger = logging.getLogger(__name__)
 # (domain, proof) -> what the DNS says.
 Ask = Callable[[str, str], ProofAnswer]
 
+
+@dataclass(frozen=True)
+class Asked:
+    """A provider with what the DNS said of its domain."""
+
+    provider: SsoProvider
+    answer: ProofAnswer
+
+
 # A domain waits a tenth of its claim's age, within these bounds; after ``ASK_FOR`` nobody asks unless told to.
 SHORTEST_WAIT = timedelta(minutes=1)
 LONGEST_WAIT = timedelta(hours=6)
@@ -39,7 +49,13 @@ BATCH = 100
 
 
 def prove(*, provider_id: UUID, actor: Actor, now: datetime, reason: str = "", ask: Ask = dns_proof.ask) -> SsoProvider:
-    """Ask the DNS now; return the provider with what came of it. Six seconds at most: call it outside transactions.
+    """``ask_now`` and ``write_down``: call it outside transactions."""
+    asked = ask_now(provider_id=provider_id, actor=actor, now=now, ask=ask)
+    return write_down(asked=asked, actor=actor, now=now, reason=reason)
+
+
+def ask_now(*, provider_id: UUID, actor: Actor, now: datetime, ask: Ask = dns_proof.ask) -> Asked:
+    """Ask the DNS about a provider's domain. Six seconds at most: call it outside transactions.
 
     Raises:
         Forbidden: the actor may not.
@@ -56,7 +72,18 @@ def prove(*, provider_id: UUID, actor: Actor, now: datetime, reason: str = "", a
             left = provider.asked_at + PAUSE - now
             raise RateLimited(retry_after_s=max(1, round(left.total_seconds())))
         _claim(provider, now)
-    return _finish(provider, ask(provider.domain, provider.proof), actor, now, reason)
+    return Asked(provider, ask(provider.domain, provider.proof))
+
+
+def write_down(*, asked: Asked, actor: Actor, now: datetime, reason: str = "") -> SsoProvider:
+    """Write down what the DNS said; return the provider with what came of it.
+
+    Raises:
+        Forbidden: the actor may not.
+        NotFound: it was deleted meanwhile.
+    """
+    policy.require(actor, "sso-providers", "prove")
+    return _finish(asked.provider, asked.answer, actor, now, reason)
 
 
 def ask_due(*, clock: Callable[[], datetime], stop_at: datetime, ask: Ask = dns_proof.ask) -> int:

@@ -68,6 +68,16 @@ class Check:
     provider_name: str = ""
 
 
+@dataclass(frozen=True)
+class ReadProvider:
+    """A provider that may be set up: its domain in the normal form, and what its metadata says."""
+
+    owner: Organization
+    wanted: NewProvider
+    domain: str
+    metadata: dict[str, Any]
+
+
 def create_provider(
     *,
     wanted: NewProvider,
@@ -76,7 +86,20 @@ def create_provider(
     organization_id: UUID | None = None,
     reader: Reader | None = None,
 ) -> SsoProvider:
-    """Set up the provider of the caller's organization, or for staff of the one named, its domain yet to be proved.
+    """``read_provider`` and ``save_provider``: call it outside transactions."""
+    read = read_provider(wanted=wanted, actor=actor, now=now, organization_id=organization_id, reader=reader)
+    return save_provider(read=read, actor=actor, now=now)
+
+
+def read_provider(
+    *,
+    wanted: NewProvider,
+    actor: Actor,
+    now: datetime,
+    organization_id: UUID | None = None,
+    reader: Reader | None = None,
+) -> ReadProvider:
+    """Check the provider of the caller's organization, or for staff of the one named, before it is set up.
 
     Reads the metadata, which takes up to ten seconds: call it outside transactions.
 
@@ -101,10 +124,21 @@ def create_provider(
         found = metadata.read(wanted.type, wanted.metadata_url, reader=reader or metadata.usual_reader(), now=now)
     except Unfit as error:
         raise InvalidInput.field("metadata_url", message=str(error), code="metadata") from error
+    return ReadProvider(owner, wanted, domain, found)
+
+
+def save_provider(*, read: ReadProvider, actor: Actor, now: datetime) -> SsoProvider:
+    """Set up a provider that was read, its domain yet to be proved.
+
+    Raises:
+        AlreadyExists: the organization has one.
+        Forbidden: the actor may not.
+    """
+    policy.require(actor, "sso-providers", "create")
     with transaction.atomic():
         # Two at once follow each other.
-        _refuse_second(Organization.objects.select_for_update(no_key=True).get(pk=owner.pk))
-        return _create(owner, domain, wanted, found, actor, now)
+        _refuse_second(Organization.objects.select_for_update(no_key=True).get(pk=read.owner.pk))
+        return _create(read, actor, now)
 
 
 def get_provider(*, actor: Actor) -> SsoProvider:
@@ -187,20 +221,14 @@ def _refuse_second(owner: Organization) -> None:
         raise AlreadyExists("This organization has a provider already: delete it first.")
 
 
-def _create(
-    owner: Organization,
-    domain: str,
-    wanted: NewProvider,
-    found: dict[str, Any],
-    actor: Actor,
-    now: datetime,
-) -> SsoProvider:
+def _create(read: ReadProvider, actor: Actor, now: datetime) -> SsoProvider:
+    wanted = read.wanted
     provider = SsoProvider.objects.create(
-        organization=owner,
-        domain=domain,
+        organization=read.owner,
+        domain=read.domain,
         type=wanted.type,
         metadata_url=wanted.metadata_url,
-        metadata=found,
+        metadata=read.metadata,
         attribute_mapping=wanted.attribute_mapping.given(),
         client_id=wanted.client_id,
         client_secret=secrets_at_rest.encrypt(wanted.client_secret) if wanted.client_secret else None,

@@ -3,16 +3,41 @@
 from __future__ import annotations
 
 import json
+from ipaddress import ip_address
 
 import pytest
+from django.db import connection
 
 from messages.dispatch.landing import land_due
 from messages.dispatch.timeframes import refund_missed
-from messages.models import Flight
+from messages.models import Flight, Message
 from messages.services import steering
+from ops_console.outbound import addresses
 from ops_console.outbox.models import Webhook
+from tests import factories
 from tests.factories import COMMAND, NOW, PHOENIX
-from tests.integration.messages.conftest import HOUR, bird, fly, in_hours
+from tests.integration.messages.conftest import HOUR, PigeonClient, bird, fly, in_hours, note
+
+
+@pytest.mark.usefixtures("places", "committed_db")
+def test_its_name_is_looked_up_outside_transactions_and_not_again_for_a_repetition(monkeypatch):
+    in_transaction = []
+
+    def resolve(name, timeout_s):
+        in_transaction.append(connection.in_atomic_block)
+        return [ip_address("93.184.216.34")]
+
+    monkeypatch.setattr(addresses, "resolve_name", resolve)
+    client = PigeonClient(factories.credential())
+    body = note(extras={"callbackUrl": "https://hooks.example.com/"})
+    for path in ("/messages", "/quotes"):
+        for _ in range(2):
+            assert client.call("POST", path, body, **{"Idempotency-Key": "k1"}).status_code in {200, 201}
+    assert in_transaction == [False, False]
+    assert client.create(body).status_code == 201
+    other = {"extras": {"callbackUrl": "https://others.example.com/"}}
+    assert client.edit(Message.objects.latest("pk").msg_id, other).status_code == 200
+    assert in_transaction == [False] * 4
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from messages.models import Message
+from ops_console.audit.models import AuditEntry
 from ops_console.ledger.models import Account, Charge
 from tests import factories
 from tests.factories import NOW
@@ -53,6 +54,21 @@ def test_messages_are_queued_and_charged(file, account):
     assert {sent.created_at for sent in (first, second)} == {NOW}
     account.refresh_from_db()
     assert account.balance == -(first.cost + second.cost)
+
+
+def test_what_was_queued_is_in_the_organizations_audit_trail(file, account):
+    imports = AuditEntry.objects.filter(action="message.import")
+    load(file, account, "--dry-run")
+    assert not imports.exists()
+    for _ in range(2):
+        load(file, account)
+    entry = imports.get()
+    assert (entry.chain_id, entry.actor, entry.target_id, entry.after) == (
+        str(account.organization_id),
+        "command:importmessages",
+        account.username,
+        {"references": ["r1", "r2"]},
+    )
 
 
 def test_every_column(file, account):
