@@ -102,7 +102,10 @@ class MessageViewSet(ListModelMixin, RetrieveModelMixin, ResourceViewSet):
         return MessageRowSerializer if self.action == "list" else MessageDetailSerializer
 
     @steered(
-        "opsDispatchMessage", "Dispatch a message now", "Lets a queued message fly at once with whoever is nearest."
+        "opsDispatchMessage",
+        "Dispatch a message now",
+        "Lets a queued message fly at once, with a courier it asks for that is free, else the nearest. 409 when nobody "
+        "can carry it now; the message then stays as it is.",
     )
     @action(detail=True, methods=["post"], url_path="dispatch")
     # ``dispatch`` is Django's name for answering a request.

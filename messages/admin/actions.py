@@ -125,7 +125,10 @@ DISPATCH = ServiceAction(
     resource="messages",
     right="dispatch",
     run=steered(steering.dispatch_messages),
-    preview=told("They fly at once with the nearest courier, whatever they wait for.", MessageStatus.QUEUED),
+    preview=told(
+        "They fly at once, with a courier they ask for or else the nearest, whatever they wait for.",
+        MessageStatus.QUEUED,
+    ),
     applies=lambda message: is_queued(message) and message.held_at is None,
     done="dispatched",
     icon="flight_takeoff",

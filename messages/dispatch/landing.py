@@ -19,6 +19,7 @@ from messages.models import Flight, FlightOutcome, MessageStatus
 from messages.notices import notify
 from messages.representation import position, progress
 from messages.transitions import move_messages
+from ops_console.errors import InvalidTransition
 
 ACTOR = "flight"
 BATCH = 1000
@@ -34,7 +35,9 @@ ORDER BY f.arrives_at LIMIT %(limit)s FOR UPDATE OF m, f SKIP LOCKED
 """
 CLAIM_DUE = CLAIM.format(condition="f.arrives_at <= %(now)s")
 CLAIM_CHOSEN = CLAIM.format(condition="f.message_id = ANY(%(ids)s)")
-END_FLIGHTS = "UPDATE pigeon_messages_flight SET outcome = %s, ended_at = %s WHERE id = ANY(%s)"
+END_FLIGHTS = """
+UPDATE pigeon_messages_flight SET outcome = %s, ended_at = %s WHERE id = ANY(%s) AND outcome = 'flying'
+"""
 
 
 @dataclass(slots=True)
@@ -108,9 +111,15 @@ def _deliver(
 
 
 def end_flights(flight_ids: Sequence[int], outcome: FlightOutcome, *, now: datetime) -> None:
-    """Write how flights ended. Their rows are locked and flying."""
+    """Write how flights ended, all of them or none.
+
+    Raises:
+        InvalidTransition: one had ended already.
+    """
     with connection.cursor() as cursor:
         cursor.execute(END_FLIGHTS, [outcome, now, list(flight_ids)])
+        if cursor.rowcount != len(flight_ids):
+            raise InvalidTransition(current="ended", wanted=outcome)
 
 
 def recall(flight: Flight, *, actor: str, reason: str, now: datetime) -> None:

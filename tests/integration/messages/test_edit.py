@@ -156,6 +156,32 @@ def test_an_edit_that_breaks_a_rule_changes_nothing(client, info, place):
     assert footprint() == before
 
 
+# --- What has passed since --------------------------------------------------------------------------------------------
+
+
+def test_an_end_that_has_passed_may_stay_while_another_is_changed(client, clock):
+    bird()
+    msg_id = client.queued(timeframe={"min": in_hours(1), "max": in_hours(50)})
+    clock.move_to(NOW + 2 * HOUR)
+    assert client.edit(msg_id, {"timeframe": {"max": in_hours(60)}}).status_code == 200
+    assert (sent().deliver_min, sent().deliver_max) == (NOW + HOUR, NOW + 60 * HOUR)
+    assert refused(client.edit(msg_id, {"timeframe": {"min": in_hours(1.5)}}), 400, "/msgInfo/timeframe/min")
+    assert refused(client.edit(msg_id, {"timeframe": {"max": in_hours(1.9)}}), 400, *["/msgInfo/timeframe/max"] * 2)
+
+
+def test_who_edits_something_else_is_not_told_that_nobody_can_be_there_in_time(client, clock):
+    bird()
+    msg_id = client.queued(timeframe={"max": in_hours(10)})
+    clock.move_to(NOW + 9 * HOUR)
+    assert client.edit(msg_id, {"extras": {"reference": "r"}, "message": {"subject": ""}}).status_code == 200
+    for harder in (
+        {"destination": {"address": LONDON}},
+        {"message": {"body": "a" * 6_000}},
+        {"timeframe": {"max": in_hours(9.5)}},
+    ):
+        assert refused(client.edit(msg_id, harder), 400, "/msgInfo/timeframe/max")
+
+
 # --- The destination -----------------------------------------------------------------------------------------------
 
 

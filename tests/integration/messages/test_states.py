@@ -5,11 +5,14 @@ from __future__ import annotations
 import itertools
 
 import pytest
+from django.db import transaction
 
-from messages.models import Message, MessageEvent, MessageStatus
+from messages.dispatch.landing import end_flights
+from messages.models import Flight, FlightOutcome, Message, MessageEvent, MessageStatus
 from messages.transitions import MACHINE, move_message
 from ops_console.errors import InvalidTransition, NotFound
 from tests.factories import NOW, message
+from tests.integration.messages.conftest import bird, fly
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("places")]
 
@@ -39,6 +42,20 @@ def test_every_pair(old, new):
         assert (refused.value.current, refused.value.wanted) == (old, new)
         assert Message.objects.get(pk=sent.pk).status == old
         assert MessageEvent.objects.filter(subject=sent).count() == 1
+
+
+@pytest.mark.parametrize("old", [FlightOutcome.LANDED, FlightOutcome.RECALLED, FlightOutcome.LOST])
+def test_a_flight_ends_once_and_of_several_all_or_none(old):
+    for number in (1, 2):
+        bird(number)
+        message()
+    assert fly() == 2
+    first, second = Flight.objects.order_by("pk")
+    end_flights([first.pk], old, now=NOW)
+    for new in (FlightOutcome.LANDED, FlightOutcome.RECALLED, FlightOutcome.LOST):
+        with pytest.raises(InvalidTransition), transaction.atomic():
+            end_flights([second.pk, first.pk], new, now=NOW)
+    assert [flight.outcome for flight in Flight.objects.order_by("pk")] == [old, "flying"]
 
 
 def test_a_message_that_does_not_exist():
