@@ -72,7 +72,7 @@ def verify(*, email: str, code: str, organization_id: UUID | None, client: Clien
     row = take_try(email, now)
     is_right = hmac.compare_digest(bytes(row.code_digest) if row else NO_DIGEST, digest(email, code))
     if row is None or not is_right:
-        sign_in_limits.count_wrong_code(email=email, client_address=client.address)
+        sign_in_limits.count_wrong_code(email=email if row else None, client_address=client.address)
         raise wrong("wrong_code" if row else "no_code")
     with transaction.atomic():
         entered = enter(

@@ -42,7 +42,11 @@ def refuse_guesses(*, email: str, client_address: str | None) -> None:
             raise RateLimited(retry_after_s=max(1, math.ceil(state.reset_after)))
 
 
-def count_wrong_code(*, email: str, client_address: str | None) -> None:
+def count_wrong_code(*, email: str | None, client_address: str | None) -> None:
+    """Count a wrong code, whose ``email`` is None where none was live.
+
+    Nothing was guessed at then: strangers who know an address shut nobody out.
+    """
     for quota, key in guesses(email, client_address):
         limits().count(WINDOW, quota, key)
 
@@ -52,8 +56,9 @@ def count_challenge(client_address: str | None) -> None:
     count(CHALLENGES, f"challenges:client:{neighbourhood(client_address)}")
 
 
-def guesses(email: str, client_address: str | None) -> Iterator[tuple[str, str]]:
-    yield f"{settings.WRONG_CODES_PER_EMAIL_PER_DAY}/d", f"wrong_codes:email:{email}"
+def guesses(email: str | None, client_address: str | None) -> Iterator[tuple[str, str]]:
+    if email is not None:
+        yield f"{settings.WRONG_CODES_PER_EMAIL_PER_DAY}/d", f"wrong_codes:email:{email}"
     yield (
         f"{settings.WRONG_CODES_PER_CLIENT_PER_HOUR}/h",
         f"wrong_codes:client:{neighbourhood(client_address)}",

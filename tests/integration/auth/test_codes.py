@@ -258,6 +258,17 @@ def test_guesses_are_limited_by_address_however_many_codes_are_asked_for(setting
     assert int(answer["Retry-After"]) > 0
 
 
+def test_nobody_is_shut_out_by_guesses_at_no_code(settings: Any) -> None:
+    settings.WRONG_CODES_PER_EMAIL_PER_DAY = 6
+    email = f"victim{next(factories.numbers)}@example.com"
+    assert [attempt(Caller(), "000000", email) for _ in range(7)] == [401] * 7
+    code = Caller().code_for(email)
+    assert [attempt(Caller(), other_than(code), email) for _ in range(5)] == [401] * 5
+    # Its tries are taken: nothing is left to guess.
+    assert [attempt(Caller(), other_than(code), email) for _ in range(2)] == [401] * 2
+    assert attempt(Caller(), Caller().code_for(email), email) == 200
+
+
 def test_guesses_are_limited_by_client(settings: Any, caller: Caller) -> None:
     settings.WRONG_CODES_PER_CLIENT_PER_HOUR = 3
     for _ in range(3):
