@@ -204,7 +204,7 @@ REST_FRAMEWORK = {
 }
 SPECTACULAR_SETTINGS = {
     "TITLE": "Pigeon operations console",
-    "DESCRIPTION": "Pigeon Protocol for account holders, and the operations API for staff.",
+    "DESCRIPTION": "Pigeon Protocol for account holders; operations API for staff, members and keys of organizations.",
     "VERSION": "v1",
     "SERVE_INCLUDE_SCHEMA": False,
     "SERVE_AUTHENTICATION": [],
