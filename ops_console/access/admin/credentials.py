@@ -13,9 +13,8 @@ from ops_console.console import display, forms
 from ops_console.console.actions import Call, Report, Scope, ServiceAction, each
 from ops_console.console.base import ConsoleAdmin
 from ops_console.console.registry import Part, extend
-from ops_console.errors import Conflict, InvalidInput, NotFound
 from ops_console.ledger.models import Account, AccountKind
-from ops_console.organizations.models import Organization
+from ops_console.organizations.admin.references import named_organization
 from ops_console.regions import Region
 
 RECENT = 20
@@ -31,16 +30,8 @@ class CredentialForm(forms.ConsoleForm):
     label = forms.line("Label", required=False, max_length=100, help_text="What uses it, such as 'billing server'.")
 
 
-def named_organization(text: str) -> Organization:
-    """The organization of that id or name; a fault of the form's field when there is none."""
-    try:
-        return Organization.objects.named(text)
-    except (Conflict, NotFound) as error:
-        raise InvalidInput.field("organization", message=error.message) from error
-
-
 def open_account(call: Call) -> Report:
-    organization = named_organization(call.given["organization"].strip())
+    organization = named_organization(call.given["organization"])
     new = onboarding.add_account(
         organization_id=organization.pk,
         username=call.given["account"],

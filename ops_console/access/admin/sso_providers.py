@@ -11,7 +11,6 @@ from django.contrib import admin
 from django.utils import timezone
 from django.utils.safestring import SafeString
 
-from ops_console.access.admin.credentials import named_organization
 from ops_console.access.models import ProofAnswer, SsoProvider, SsoProviderType
 from ops_console.access.services import sso_proofs, sso_providers
 from ops_console.access.services.sso_providers import AttributeMapping, NewProvider
@@ -20,6 +19,7 @@ from ops_console.console import display, forms
 from ops_console.console.actions import Call, Report, Scope, ServiceAction, each
 from ops_console.console.base import ConsoleAdmin
 from ops_console.console.registry import Part, extend
+from ops_console.organizations.admin.references import named_organization
 from ops_console.organizations.models import Organization
 
 RESOURCE = "sso-providers"
@@ -43,7 +43,7 @@ class ProviderForm(forms.ConsoleForm):
 
 def create(call: Call) -> Report:
     given = dict(call.given)
-    organization = named_organization(given.pop("organization").strip())
+    organization = named_organization(given.pop("organization"))
     mapping = AttributeMapping(*(given.pop(name) for name in ("email", "given_name", "family_name")))
     made = sso_providers.create_provider(
         wanted=NewProvider(**given, attribute_mapping=mapping),

@@ -148,7 +148,7 @@ SERVICE_KEYS = RowReader(ServiceKey, "id", "key_prefix", "scope", "last_used_at"
 PEOPLE = RowReader(Person, "id", "email", "is_active", "is_staff", "is_superuser")
 MEMBERS = RowReader(Member, "id", "organization", "person", "role", "name", "status", "theme", "created_at")
 ROLES = RowReader(Role)
-ORGANIZATIONS = RowReader(Organization, "id", "name", "rate_per_s", "rate_burst", "created_at")
+ORGANIZATIONS = RowReader(Organization, "id", "name", "member_count", "rate_per_s", "rate_burst", "created_at")
 WHO = ", ".join((PEOPLE.columns("p"), MEMBERS.columns("m"), ROLES.columns("r"), ORGANIZATIONS.columns("o")))
 SESSION = """
 SELECT {}, {} FROM access_session s

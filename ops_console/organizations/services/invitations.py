@@ -93,14 +93,7 @@ def accept(*, member: Member, now: datetime) -> Member:
     Raises:
         InvalidTransition: the member is deactivated.
     """
-    person = member.person
-    actor = Actor(
-        ActorKind.MEMBER,
-        person.email[:LABEL_LENGTH],
-        person=person,
-        organization_id=member.organization_id,
-        member=member,
-    )
+    actor = _himself(member)
     with transaction.atomic():
         moved = MEMBERS.move([member.pk], ACTIVE, actor=actor.label, at=now)
         member.refresh_from_db(fields=["status"])

@@ -101,7 +101,7 @@ def test_one_query_tells_all_a_request_asks(
         assert actor.member
         names = (actor.member.name, actor.member.role.name, actor.organization.name, actor.member.person.email)
         assert names[3] == member.person.email
-        assert actor.organization.rate_per_s is None
+        assert (actor.organization.rate_per_s, actor.organization.member_count) == (None, 2)
 
 
 def test_a_malformed_key_costs_no_query(
