@@ -85,6 +85,7 @@ POLICY: dict[tuple[str, str], Rule] = {
     ("people", "list"): Rule("organizations.view_person"),
     ("people", "retrieve"): Rule("organizations.view_person"),
     ("people", "set_staff"): Rule("organizations.manage_staff"),
+    ("people", "end_sessions"): Rule("access.change_session"),
     ("members", "list"): Rule("organizations.view_member", (Right.MEMBERS_READ,)),
     # Oneself needs no right.
     ("members", "retrieve"): Rule("organizations.view_member", (Right.MEMBERS_READ,), member=True),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any, ClassVar
 
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
@@ -40,6 +41,8 @@ class Person(AbstractBaseUser, PermissionsMixin):
     is_staff = models.BooleanField("may use the console", default=False)
     is_active = models.BooleanField(default=True)
     created_at = models.DateTimeField(auto_now_add=True)
+    # Console sessions that began before are over.
+    sessions_ended_at = models.DateTimeField(null=True, blank=True, editable=False)
 
     objects: ClassVar[PersonManager] = PersonManager()
 
@@ -58,6 +61,16 @@ class Person(AbstractBaseUser, PermissionsMixin):
 
     def __str__(self) -> str:
         return self.email
+
+    def get_session_auth_hash(self) -> str:
+        return self._since_ended(super().get_session_auth_hash())
+
+    def get_session_auth_fallback_hash(self) -> Iterator[str]:
+        yield from map(self._since_ended, super().get_session_auth_fallback_hash())
+
+    def _since_ended(self, auth_hash: str) -> str:
+        """What a console session holds and is over without: another once sessions were ended."""
+        return f"{auth_hash} {self.sessions_ended_at.isoformat()}" if self.sessions_ended_at else auth_hash
 
 
 class Industry(models.TextChoices):

@@ -8,7 +8,9 @@ from django.utils import timezone
 from django.utils.safestring import SafeString
 
 from ops_console.access.models import Passkey, Session
+from ops_console.access.services import sessions as services
 from ops_console.console import display
+from ops_console.console.actions import Call, Report, ServiceAction, each
 from ops_console.console.registry import Part, extend
 from ops_console.organizations.models import Person
 
@@ -51,4 +53,29 @@ def state(session: Session) -> SafeString | str:
     return display.badge("active" if session.expires_at > timezone.now() else "expired")
 
 
-extend("organizations.person", parts=[Part("people", passkeys), Part("people", sessions)])
+def end_sessions(call: Call) -> Report:
+    return each(
+        call,
+        lambda person: services.end_sessions_of_person(
+            person_id=person.pk, actor=call.actor, now=call.now, **call.given
+        ),
+    )
+
+
+END_SESSIONS = ServiceAction(
+    name="end-sessions",
+    label="End all sessions",
+    resource="people",
+    right="end_sessions",
+    run=end_sessions,
+    preview=lambda call: (
+        "Who is signed in anywhere has to sign in again: in every organization, and in the console.",
+        "API keys and passkeys stay.",
+    ),
+    done="signed out everywhere",
+    icon="logout",
+    is_dangerous=True,
+)
+
+
+extend("organizations.person", actions=[END_SESSIONS], parts=[Part("people", passkeys), Part("people", sessions)])

@@ -17,11 +17,12 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models import QuerySet
 
-from ops_console.access.actors import SYSTEM
+from ops_console.access import policy
+from ops_console.access.actors import SYSTEM, Actor
 from ops_console.access.models import RefreshToken, Session, SignInMethod
 from ops_console.access.services.tokens import refused
 from ops_console.audit import services as audit
-from ops_console.errors import Unauthenticated
+from ops_console.errors import NotFound, Unauthenticated
 from ops_console.organizations.models import Member, MemberStatus, Person
 
 logger = logging.getLogger(__name__)
@@ -29,6 +30,7 @@ logger = logging.getLogger(__name__)
 PREFIX = "pidgr_r_"
 CLIENT_LENGTH = 200
 SIGNED_OUT, REUSED, DEACTIVATED, SWITCHED = "signed_out", "token_reused", "deactivated", "switched"
+BY_STAFF = "ended_by_staff"
 PURGE_BATCH = 10_000
 
 
@@ -106,6 +108,36 @@ def sign_out(*, refresh_token: str, now: datetime) -> bool:
 def end_sessions_of_member(*, member_id: UUID, reason: str, now: datetime) -> int:
     """End every session in which the member is signed in to the organization; return how many."""
     return Session.objects.filter(member_id=member_id, ended_at=None).update(ended_at=now, ended_for=reason)
+
+
+def end_sessions_of_person(*, person_id: UUID, actor: Actor, now: datetime, reason: str = "") -> int:
+    """End every session of a person, in all organizations and in the console; return how many had tokens.
+
+    API keys and passkeys stay.
+
+    Raises:
+        Forbidden: the actor may not.
+        NotFound: there is no such person.
+    """
+    policy.require(actor, "people", "end_sessions")
+    with transaction.atomic():
+        person = Person.objects.select_for_update(no_key=True).filter(pk=person_id).first()
+        if person is None:
+            raise NotFound("There is no such person.")
+        n_ended = Session.objects.filter(person=person, ended_at=None).update(ended_at=now, ended_for=BY_STAFF)
+        person.sessions_ended_at = now
+        person.save(update_fields=["sessions_ended_at"])
+        audit.record(
+            actor=actor,
+            action="person.end_sessions",
+            target_type="person",
+            target_id=str(person.id),
+            organization_id=None,
+            after={"ended": n_ended},
+            reason=reason,
+            at=now,
+        )
+    return n_ended
 
 
 def purge(*, now: datetime) -> int:

@@ -11,11 +11,13 @@ from rest_framework.decorators import action
 from rest_framework.mixins import ListModelMixin, RetrieveModelMixin
 from rest_framework.request import Request
 
+from ops_console.access.services.sessions import end_sessions_of_person
 from ops_console.access.staff import set_staff
 from ops_console.organizations.filters import PersonFilter
 from ops_console.organizations.models import Person
 from ops_console.organizations.serializers.people import PersonSerializer, StaffSerializer
 from ops_console.rest.pagination import Orderings
+from ops_console.rest.serializers import ReasonSerializer
 from ops_console.rest.views import ResourceViewSet, answer
 
 
@@ -38,6 +40,20 @@ class PersonViewSet(ListModelMixin, RetrieveModelMixin, ResourceViewSet):
     search_fields = ("email__startswith",)
     serializer_class = PersonSerializer
     queryset = Person.objects.prefetch_related("groups")
+
+    @extend_schema(
+        operation_id="opsEndSessions",
+        summary="End all sessions of a person",
+        description="Signs the person out of every organization and of the console. API keys and passkeys stay.",
+        request=ReasonSerializer,
+        responses=PersonSerializer,
+    )
+    @action(detail=True, methods=["post"], url_path="end-sessions")
+    def end_sessions(self, request: Request, pk: str) -> HttpResponse:
+        person = self.get_object()
+        given = ReasonSerializer(data=request.data).parsed()
+        end_sessions_of_person(person_id=person.pk, actor=self.actor, now=self.now, **given)
+        return answer(PersonSerializer(person).data)
 
     @extend_schema(
         operation_id="opsSetStaff",

@@ -28,6 +28,11 @@ Pair = tuple[str, str]
 PAIRS = sorted(POLICY)
 FOR_STAFF = [pair for pair in PAIRS if POLICY[pair].staff]
 ANYBODY = {("sso-providers", "check")}
+# What Operations does for customers who ask; members may do it themselves.
+FOR_CUSTOMERS = {
+    *((name, change) for name in ("teams", "groups") for change in ("create", "update", "delete")),
+    *(("sso-providers", change) for change in ("create", "prove", "delete")),
+}
 # --- What each shipped group may do beyond reading ----------------------------------------------------------------
 ACTS: dict[str, set[Pair]] = {
     "Operations": {
@@ -48,6 +53,8 @@ ACTS: dict[str, set[Pair]] = {
         ("webhooks", "replay"),
         ("members", "invite"),
         ("api-keys", "revoke"),
+        ("people", "end_sessions"),
+        *FOR_CUSTOMERS,
     },
     "Finance": {
         ("accounts", "set_limit"),
@@ -215,6 +222,7 @@ def test_all_rights_together_move_no_money_and_no_message_and_open_no_organizati
         ("webhooks", "replay"),
         ("members", "invite"),
         ("api-keys", "revoke"),
+        *FOR_CUSTOMERS,
     }
     assert not {resource for resource, _ in everything} & {"audit", "people", "service-keys"}
     assert ("organizations", "create") not in everything

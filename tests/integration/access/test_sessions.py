@@ -2,20 +2,21 @@ from __future__ import annotations
 
 import logging
 from datetime import timedelta
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import pytest
 
+from ops_console.access.actors import Actor
 from ops_console.access.models import RefreshToken, Session, SignInMethod
 from ops_console.access.services import sessions, sign_in
 from ops_console.access.services.sessions import Client
 from ops_console.access.services.sign_in import Choice, SignedIn
 from ops_console.audit.models import AuditEntry
-from ops_console.errors import Forbidden, Unauthenticated
+from ops_console.errors import Forbidden, NotFound, Unauthenticated
 from ops_console.organizations.models import Member, MemberStatus, Person
 from ops_console.organizations.services.joining import join
 from tests import factories, tenants
-from tests.factories import NOW
+from tests.factories import COMMAND, NOW
 
 pytestmark = pytest.mark.django_db
 SOON = NOW + timedelta(minutes=15)
@@ -177,6 +178,41 @@ def test_ending_the_sessions_of_a_member_leaves_those_elsewhere(member: Member, 
         with pytest.raises(Unauthenticated):
             refresh(entered.refresh_token)
     assert refresh(there.refresh_token)
+
+
+def end_all(person_id: UUID, actor: Actor = COMMAND) -> int:
+    return sessions.end_sessions_of_person(person_id=person_id, actor=actor, now=SOON, reason="A stolen phone")
+
+
+def test_all_sessions_of_a_person_end_everywhere(member: Member, elsewhere: Member) -> None:
+    everywhere = [signed_in(member.person, one.organization_id) for one in (member, elsewhere)]
+    another = signed_in(tenants.member(member.organization).person)
+    sessions.end_session(session_id=signed_in(member.person, member.organization_id).session.id, reason="x", now=NOW)
+    assert end_all(member.person_id) == 2
+    for entered in everywhere:
+        with pytest.raises(Unauthenticated):
+            refresh(entered.refresh_token)
+    assert refresh(another.refresh_token)
+    assert sorted(Session.objects.values_list("ended_for", flat=True)) == ["", "ended_by_staff", "ended_by_staff", "x"]
+    entry = AuditEntry.objects.latest("id")
+    assert (entry.chain_id, entry.action, entry.target_id) == (
+        "platform",
+        "person.end_sessions",
+        str(member.person_id),
+    )
+    assert (entry.after, entry.reason) == ({"ended": 2}, "A stolen phone")
+    # A new sign-in is good.
+    assert refresh(signed_in(member.person, member.organization_id).refresh_token)
+
+
+def test_who_may_end_them(member: Member) -> None:
+    for person in (factories.member_of_staff("Auditor"), factories.outsider()):
+        with pytest.raises(Forbidden):
+            end_all(member.person_id, Actor.staff(person))
+    with pytest.raises(Forbidden):
+        end_all(member.person_id, tenants.signed_in(member))
+    with pytest.raises(NotFound):
+        end_all(uuid4(), Actor.staff(factories.member_of_staff("Operations")))
 
 
 def test_what_is_long_over_is_deleted(member: Member) -> None:

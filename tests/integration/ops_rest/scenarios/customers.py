@@ -73,3 +73,8 @@ def revoke(of: Organization) -> Request:
 @scenario("people", "set_staff")
 def set_staff(of: Organization) -> Request:
     return Request("POST", f"people/{factories.outsider().pk}/staff", {**REASON, "isStaff": True, "groups": []})
+
+
+@scenario("people", "end_sessions")
+def end_sessions(of: Organization) -> Request:
+    return Request("POST", f"people/{factories.outsider().pk}/end-sessions", REASON)
