@@ -61,10 +61,10 @@ def web(application: str, *, workers: int = 2, threads: int = 4) -> Iterator[int
 
 
 @contextmanager
-def native(*, threads: int = 8) -> Iterator[str]:
+def native(*, processes: int = 2, threads: int = 4) -> Iterator[str]:
     """Serve native gRPC as the Procfile does; give the address."""
     port = free_port()
-    command = [sys.executable, "manage.py", "rungrpc", "--grace", "1"]
+    command = [sys.executable, "manage.py", "rungrpc", "--processes", str(processes), "--grace", "1"]
     environment = {**os.environ, "GRPC_PORT": str(port), "GRPC_THREADS": str(threads)}
     server = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:

@@ -8,6 +8,8 @@ from typing import Any, TypeVar
 from django.core import signing
 from django.db.models import Model, Q, QuerySet
 
+from ops_console.readers import Listing
+
 M = TypeVar("M", bound=Model)
 DEFAULT_SIZE = 50
 MAX_SIZE = 200
@@ -18,25 +20,28 @@ class ForeignToken(Exception):
 
 
 def rows_after(
-    rows: QuerySet[M], *, columns: Sequence[str], size: int, token: str, salt: str
+    rows: QuerySet[M] | Listing[M], *, columns: Sequence[str], size: int, token: str, salt: str
 ) -> tuple[list[M], str | None]:
     """Up to ``size`` rows behind the token's place, and the token of those that follow, if any do. One query.
 
-    ``columns`` as in ``order_by``; they hold no NULL, the last is unique. ``token`` is empty for the first page; one
-    is good only for the salt it was made with.
+    ``columns`` as in ``order_by``; they hold no NULL, the last is unique; a listing has its ids. ``token`` is empty for
+    the first page; one is good only for the salt it was made with.
 
     Raises:
         ForeignToken: it is none of ours.
     """
-    if token:
-        rows = rows.filter(_after(columns, _place(token, salt, len(columns))))
-    found = list(rows.order_by(*columns)[: size + 1])
+    place = _place(token, salt, len(columns)) if token else None
+    if isinstance(rows, Listing):
+        found = rows.after(place[0] if place else None, size + 1)
+    else:
+        behind = rows.filter(_after(columns, place)) if place else rows
+        found = list(behind.order_by(*columns)[: size + 1])
     if len(found) <= size:
         return found, None
     return found[:size], signing.dumps([str(_value(found[size - 1], column)) for column in columns], salt=salt)
 
 
-def _place(token: str, salt: str, n_columns: int) -> list[str]:
+def _place(token: str, salt: str, n_columns: int) -> Sequence[str]:
     try:
         place = signing.loads(token, salt=salt)
     except (signing.BadSignature, ValueError):

@@ -5,7 +5,8 @@ Compiling a queryset takes longer than the database takes to answer it (docs/dec
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, Generic, TypeVar
 
 import psycopg
@@ -35,12 +36,54 @@ class RowReader(Generic[M]):
         return self.model.from_db(DEFAULT_DB_ALIAS, self.names, row[start : start + len(self.names)])
 
 
+class Listing(Generic[M]):
+    """Rows of one table in the order of their ids, which pages (``ops_console/keyset.py``) read without a queryset.
+
+    ``condition`` is SQL over the table as ``t``, ``parameters`` its values.
+    """
+
+    def __init__(self, reader: RowReader[M], condition: str, parameters: Sequence[Any]) -> None:
+        self.reader = reader
+        self.condition = condition
+        self.parameters = parameters
+
+    def after(self, place: str | None, limit: int) -> list[M]:
+        """Up to ``limit`` rows, those behind an id if one is given. One query."""
+        beyond, parameters = ("", []) if place is None else (" AND t.id > %s", [place])
+        statement = f"SELECT {self.reader.columns('t')} {self._rows}{beyond} ORDER BY t.id LIMIT %s"
+        return [self.reader.read(row) for row in all_rows(statement, [*self.parameters, *parameters, limit])]
+
+    def count(self) -> int:
+        row = one_row(f"SELECT count(*) {self._rows}", self.parameters)
+        assert row is not None
+        return int(row[0])
+
+    @property
+    def _rows(self) -> str:
+        return f"FROM {self.reader.model._meta.db_table} t WHERE {self.condition}"
+
+
 def one_row(statement: str, parameters: Sequence[Any]) -> Sequence[Any] | None:
     """The first row of a statement that the server keeps prepared, so that it plans the joins once a connection."""
-    connection.ensure_connection()
-    # Django's own cursors put values into the text, which is then planned each time.
-    made: Any = psycopg.Cursor(connection.connection)
-    with connection.make_debug_cursor(made) if connection.queries_logged else connection.make_cursor(made) as cursor:
-        cursor.execute(statement, parameters)
+    with _prepared(statement, parameters) as cursor:
         row: Sequence[Any] | None = cursor.fetchone()
     return row
+
+
+def all_rows(statement: str, parameters: Sequence[Any]) -> list[Sequence[Any]]:
+    """All rows of a statement that the server keeps prepared."""
+    with _prepared(statement, parameters) as cursor:
+        rows: list[Sequence[Any]] = cursor.fetchall()
+    return rows
+
+
+@contextmanager
+def _prepared(statement: str, parameters: Sequence[Any]) -> Iterator[Any]:
+    connection.ensure_connection()
+    # Django's own cursors put values into the text, which is then planned each time; and they take texts for answers,
+    # which are slower to read than PostgreSQL's binary forms.
+    made: Any = psycopg.Cursor(connection.connection)
+    made.format = psycopg.pq.Format.BINARY
+    with connection.make_debug_cursor(made) if connection.queries_logged else connection.make_cursor(made) as cursor:
+        cursor.execute(statement, parameters)
+        yield cursor

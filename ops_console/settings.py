@@ -15,6 +15,7 @@ import dj_email_url
 from django.core.exceptions import ImproperlyConfigured
 from environs import Env
 
+from ops_console.connection_pool import PooledConnection
 from ops_console.cors import is_origin
 from ops_console.observability.logs import logging_config
 
@@ -228,7 +229,7 @@ RPC_MODULES: list[str] = [
 ]
 GRPC_PORT = env.int("GRPC_PORT", 8001)
 # Calls that a grpc process carries out at once.
-GRPC_THREADS = env.int("GRPC_THREADS", 8)
+GRPC_THREADS = env.int("GRPC_THREADS", 4)
 # Files in PEM: with both, the web server and the grpc process speak TLS themselves.
 TLS_CERTIFICATE, TLS_KEY = env.str("TLS_CERTIFICATE", ""), env.str("TLS_KEY", "")
 
@@ -291,6 +292,7 @@ OPTIONS["pool"] = {
     "min_size": 1,
     "max_size": env.int("DATABASE_POOL_SIZE", 10),
     "timeout": 10,
+    "connection_class": PooledConnection,
 }
 
 REDIS_URL = required("REDIS_URL", "the URL of a Valkey or Redis server")

@@ -54,11 +54,17 @@ def web_server(
 
 @contextmanager
 def native_server(
-    environ: Mapping[str, str] = NOTHING, *, grace_s: float = 30, log: Path | None = None, **more: str
+    environ: Mapping[str, str] = NOTHING,
+    *,
+    grace_s: float = 30,
+    n_processes: int = 1,
+    log: Path | None = None,
+    **more: str,
 ) -> Iterator[NativeProcess]:
     """Run ``manage.py rungrpc`` on loopback, on what the test has committed."""
     port = int(environ.get("GRPC_PORT") or free_port())
     command = [sys.executable, str(PROJECT / "manage.py"), "rungrpc", "--grace", str(grace_s)]
+    command += ["--processes", str(n_processes)]
     with _running(command, {**environ, **more, "GRPC_PORT": str(port)}, log) as process:
         with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
             grpc.channel_ready_future(channel).result(START_S)

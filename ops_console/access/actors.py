@@ -12,6 +12,7 @@ from ops_console.organizations.rights import Right
 
 # What the ``actor`` columns hold; an e-mail address may be longer.
 LABEL_LENGTH = 200
+RIGHTS: dict[str, Right] = {right.value: right for right in Right}
 
 
 class ActorKind(StrEnum):
@@ -109,7 +110,7 @@ class Actor:
             credential_id=key_id,
             address=address,
             member=creator,
-            rights=rights_of(creator) & {Right(right) for right in rights},
+            rights=rights_of(creator) & named(rights),
         )
 
     @classmethod
@@ -127,7 +128,12 @@ class Actor:
 
 
 def rights_of(member: Member) -> frozenset[Right]:
-    return frozenset(Right(right) for right in member.role.rights)
+    return named(member.role.rights)
+
+
+def named(rights: Iterable[str]) -> frozenset[Right]:
+    # Looked up, not made: every call comes by here.
+    return frozenset(map(RIGHTS.__getitem__, rights))
 
 
 SYSTEM = Actor(ActorKind.SYSTEM, "system")

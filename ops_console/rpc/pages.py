@@ -12,6 +12,7 @@ from django.db.models import Model, QuerySet
 from ops_console.errors import InvalidInput
 from ops_console.gen.pidgr.v1.common_pb import Pagination, PaginationMeta
 from ops_console.keyset import DEFAULT_SIZE, MAX_SIZE, ForeignToken, rows_after
+from ops_console.readers import Listing
 from ops_console.rpc.call import Call
 
 M = TypeVar("M", bound=Model)
@@ -26,7 +27,7 @@ class Page(Generic[M]):
 
 
 def page(
-    rows: QuerySet[M],
+    rows: QuerySet[M] | Listing[M],
     pagination: Pagination | None,
     call: Call,
     *,

@@ -57,7 +57,7 @@ class Handlers(Generic[R]):
         return self._response_with(found, call)
 
     def list_all(self, request: Any, call: Call) -> Message:
-        rows = rosters.list_rosters(kind=self.kind, actor=call.actor)
+        rows = rosters.read_rosters(kind=self.kind, actor=call.actor)
         found = page(rows, request.pagination, call, total=rows.count)
         listed = [self.message(roster) for roster in found.rows]
         return self._response(call, **{f"{self.word}s": listed, "pagination": found.meta})
