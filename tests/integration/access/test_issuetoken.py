@@ -38,6 +38,14 @@ def test_the_last_line_is_a_token_of_a_session(member: Member) -> None:
     assert (entry.actor, entry.chain_id) == ("command:issuetoken", str(member.organization_id))
 
 
+def test_an_invited_member_becomes_active(member: Member) -> None:
+    Member.objects.filter(pk=member.pk).update(status=MemberStatus.INVITED)
+    claims = tokens.verify(issue(member.person.email), now=timezone.now())
+    assert claims.organization_id == member.organization_id
+    member.refresh_from_db()
+    assert member.status == MemberStatus.ACTIVE
+
+
 def test_a_member_of_several_names_one(member: Member) -> None:
     other = factories.organization("Wings Ltd")
     join(organization=other, person=member.person, role=tenants.role(other), now=NOW)

@@ -61,7 +61,9 @@ def test_all_rights_are_those_the_member_holds(member: Member) -> None:
 def test_the_last_line_is_a_services_key(scope: str) -> None:
     actor = recognized(run("createapikey", "--service", "biller", "--scope", scope).splitlines()[-1])
     assert (actor.scope, actor.organization_id) == (scope, None)
-    entry = AuditEntry.objects.get()
+    told = json.loads(run("createapikey", "--service", "biller", "--scope", scope, "--json").splitlines()[-1])
+    assert (recognized(told["key"]).scope, told["scope"], told["key"][:16]) == (scope, scope, told["prefix"])
+    entry = AuditEntry.objects.earliest("id")
     assert (entry.actor, entry.action, entry.chain_id) == ("command:createapikey", "service_key.create", "platform")
 
 

@@ -176,6 +176,7 @@ def test_the_command() -> None:
     assert f"{later.id} signs from {later.created_at + signing_keys.CACHE_PERIOD:%Y-%m-%d %H:%M}" in command()
     assert states()["current"] == following
     assert "signs from now on" in command("--at-once")
+    assert AuditEntry.objects.get(action="signing_keys.replace").actor == "command:rotatekeys"
     assert set(states()) == {"current", "next"}
     assert following not in published()
 
