@@ -55,10 +55,10 @@ def house(own_postgres: Postgres, django_db_blocker: DjangoDbBlocker) -> Iterato
             shutil.rmtree(folder, ignore_errors=True)
 
 
-@pytest.fixture(params=[1_000, pytest.param(20_000, marks=pytest.mark.faults)])
+@pytest.fixture(params=[2_000, pytest.param(20_000, marks=pytest.mark.faults)])
 def queue(house: House, request: pytest.FixtureRequest) -> Queue:
     """Messages that wait, with a fleet that must fly many times to carry them; more of both in the long tests."""
-    return Queue.fill(n_messages=request.param, n_couriers=request.param // 10)
+    return Queue.fill(n_messages=request.param, n_couriers=request.param // 5)
 
 
 def new_folder() -> Path:

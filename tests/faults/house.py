@@ -29,6 +29,7 @@ SPEEDUP = 36_000
 POLL_S = 0.05
 PATIENCE_S = 90.0
 STOP_S = 15.0
+HOLD_S = 5.0
 WAITING = """
 SELECT count(*) FROM pg_stat_activity
 WHERE datname = current_database() AND wait_event_type = 'Lock' AND query LIKE %s
@@ -123,10 +124,18 @@ class House:
 
     @contextmanager
     def standstill(self, hold: LiteralString, waiting: str) -> Iterator[None]:
-        """Take locks, again and again, and go on when a worker's statement waits for them amid its transaction."""
+        """Take locks, again and again, and go on when a worker's statement waits for them amid its transaction.
+
+        They are let go now and then: what they hold up may have to happen before somebody comes to that statement.
+        """
         with psycopg.connect(self.url) as holder, psycopg.connect(self.url, autocommit=True) as watch:
+            let_go_at = time.monotonic() + HOLD_S
 
             def is_waiting() -> bool:
+                nonlocal let_go_at
+                if time.monotonic() > let_go_at:
+                    holder.rollback()
+                    let_go_at = time.monotonic() + HOLD_S
                 holder.execute(hold)
                 return watch.execute(WAITING, [f"%{waiting}%"]).fetchone() != (0,)
 
