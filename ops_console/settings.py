@@ -302,7 +302,6 @@ REDIS_URL = required("REDIS_URL", "the URL of a Valkey or Redis server")
 CELERY_BROKER_URL = REDIS_URL
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
-CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 # Valkey may be away for hours; the default gives up, and ends the worker, after one.
 CELERY_BROKER_CONNECTION_MAX_RETRIES = None

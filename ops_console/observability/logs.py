@@ -54,5 +54,7 @@ def logging_config(level: str) -> dict[str, Any]:
             "django.request": {"level": "ERROR", "filters": ["raised"]},
             "django.server": {"handlers": [], "level": "ERROR", "propagate": True},
             "httpx": {"level": "WARNING"},
+            # A line for every ring of beat, and for every task it leads to.
+            "celery": {"level": "WARNING"},
         },
     }

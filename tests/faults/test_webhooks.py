@@ -35,6 +35,7 @@ def test_every_webhook_arrives_whatever_fails(house: House, queue: Queue) -> Non
         house.wait_until(lambda: n_delivered() == 2 * N_CALLBACKS)
         assert_all_delivered_once(queue.n_messages)
         assert_each_arrived(receiver)
+        assert '"level": "info", "logger": "ops_console.outbox.recording", "event": "webhook.attempt"' in worker.text
 
 
 def hold_calls(house: House, receiver: WebhookReceiver, behaviour: Behaviour) -> None:
