@@ -242,10 +242,7 @@ class RefreshView(AuthView):
         members = self.parsed(serializers.RefreshSerializer)
         try:
             refreshed = sign_in.refresh(
-                refresh_token=self._token(members),
-                organization_id=members["organization_id"],
-                client=self.client,
-                now=self.now,
+                refresh_token=self._token(members), organization_id=members["organization_id"], now=self.now
             )
         except Unauthenticated:
             rate_limits.count_failed_authentication(self.client.address)

@@ -29,8 +29,7 @@ logger = logging.getLogger(__name__)
 
 PREFIX = "pidgr_r_"
 CLIENT_LENGTH = 200
-SIGNED_OUT, REUSED, DEACTIVATED, SWITCHED = "signed_out", "token_reused", "deactivated", "switched"
-BY_STAFF = "ended_by_staff"
+SIGNED_OUT, REUSED, DEACTIVATED, BY_STAFF = "signed_out", "token_reused", "deactivated", "ended_by_staff"
 PURGE_BATCH = 10_000
 
 

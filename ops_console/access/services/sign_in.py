@@ -57,7 +57,7 @@ def enter(
     return entered if isinstance(entered, Choice) else with_access(entered, now)
 
 
-def refresh(*, refresh_token: str, organization_id: UUID | None, client: Client, now: datetime) -> SignedIn:
+def refresh(*, refresh_token: str, organization_id: UUID | None, now: datetime) -> SignedIn:
     """Give new tokens for a refresh token; ``organization_id`` moves on to another organization of the person.
 
     Raises:
@@ -69,7 +69,7 @@ def refresh(*, refresh_token: str, organization_id: UUID | None, client: Client,
             hold_memberships(refresh_token)
         opened = sessions.use(refresh_token=refresh_token, now=now)
         if isinstance(opened, OpenSession) and organization_id not in (None, organization_of(opened.session)):
-            opened = switch(opened.session, organization_id, client, now)
+            move(opened.session, organization_id, now)
     if isinstance(opened, Unauthenticated):
         raise opened
     return with_access(opened, now)
@@ -85,12 +85,10 @@ def begin(
 ) -> OpenSession | Choice:
     if not person.is_active:
         raise tokens.refused("person_inactive", person=str(person.id))
-    members = list(usable(person).select_for_update(of=("self",), no_key=True))
+    members = held(person)
     if organization_id is None and len(members) > 1:
         return Choice(tuple(member.organization for member in members))
-    member = chosen(members, organization_id)
-    if member is not None and member.status == MemberStatus.INVITED:
-        member = invitations.accept(member=member, now=now)
+    member = chosen(members, organization_id, now)
     opened = sessions.open_session(person=person, member=member, method=method, client=client, now=now)
     logger.info("signed_in", extra={"person": str(person.id), "method": method, "session": str(opened.session.id)})
     return opened
@@ -101,26 +99,35 @@ def usable(person: Person) -> QuerySet[Member]:
     return rows.select_related("organization", "role", "person").order_by("id")
 
 
+def held(person: Person) -> Sequence[Member]:
+    return list(usable(person).select_for_update(of=("self",), no_key=True))
+
+
 def hold_memberships(refresh_token: str) -> None:
     """Lock them before the session, in the order a deactivation does."""
     whose = {"person__token_sessions__refresh_tokens__token_digest": sessions.digest(refresh_token)}
     list(Member.objects.filter(**whose).order_by("id").select_for_update(of=("self",), no_key=True))
 
 
-def chosen(members: Sequence[Member], organization_id: UUID | None) -> Member | None:
-    if organization_id is None:
-        return members[0] if members else None
-    for member in members:
-        if member.organization_id == organization_id:
-            return member
-    raise Forbidden("You are no member of this organization.")
+def chosen(members: Sequence[Member], organization_id: UUID | None, now: datetime) -> Member | None:
+    """The member of that organization, or the only one there is, active from now on."""
+    wanted = [member for member in members if organization_id in (None, member.organization_id)]
+    if organization_id is not None and not wanted:
+        raise Forbidden("You are no member of this organization.")
+    if wanted and wanted[0].status == MemberStatus.INVITED:
+        return invitations.accept(member=wanted[0], now=now)
+    return wanted[0] if wanted else None
 
 
-def switch(session: Session, organization_id: UUID | None, client: Client, now: datetime) -> OpenSession:
-    opened = begin(session.person, organization_id, SignInMethod(session.method), client, now)
-    assert isinstance(opened, OpenSession)
-    sessions.end_session(session_id=session.id, reason=sessions.SWITCHED, now=now)
-    return opened
+def move(session: Session, organization_id: UUID | None, now: datetime) -> None:
+    """Go on in another organization.
+
+    The session stays, so that a second use of an earlier refresh token ends it. Access tokens name the organization:
+    earlier ones end.
+    """
+    session.member = chosen(held(session.person), organization_id, now)
+    session.save(update_fields=["member"])
+    logger.info("session.moved", extra={"session": str(session.id), "organization": str(organization_id)})
 
 
 def organization_of(session: Session) -> UUID | None:

@@ -50,7 +50,7 @@ def test_of_many_uses_of_a_refresh_token_at_once_one_wins_and_the_session_ends()
     def refresh(number: int) -> str | None:
         soon = NOW + timedelta(minutes=1)
         try:
-            used = sign_in.refresh(refresh_token=entered.refresh_token, organization_id=None, client=Client(), now=soon)
+            used = sign_in.refresh(refresh_token=entered.refresh_token, organization_id=None, now=soon)
         except Unauthenticated:
             return None
         return used.refresh_token

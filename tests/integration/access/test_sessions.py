@@ -34,7 +34,7 @@ def signed_in(person: Person, organization_id: UUID | None = None) -> SignedIn:
 
 
 def refresh(token: str, *, at=SOON, organization_id: UUID | None = None) -> SignedIn:
-    return sign_in.refresh(refresh_token=token, organization_id=organization_id, client=HERE, now=at)
+    return sign_in.refresh(refresh_token=token, organization_id=organization_id, now=at)
 
 
 @pytest.fixture
@@ -153,10 +153,28 @@ def test_refusals_differ_in_the_log_and_not_in_the_answer(
 def test_a_refresh_may_move_to_another_organization(member: Member, elsewhere: Member) -> None:
     first = signed_in(member.person, member.organization_id)
     moved = refresh(first.refresh_token, organization_id=elsewhere.organization_id)
-    assert moved.session.member == elsewhere
-    assert Session.objects.get(pk=first.session.pk).ended_for == "switched"
+    assert (moved.session, moved.session.member) == (first.session, elsewhere)
+    assert Session.objects.get().member == elsewhere
     again = refresh(moved.refresh_token, organization_id=elsewhere.organization_id)
     assert again.session == moved.session
+
+
+def test_a_token_that_moved_its_session_betrays_whoever_uses_it_again(member: Member, elsewhere: Member) -> None:
+    first = signed_in(member.person, member.organization_id)
+    moved = refresh(first.refresh_token, organization_id=elsewhere.organization_id)
+    with pytest.raises(Unauthenticated):
+        refresh(first.refresh_token)
+    assert Session.objects.get().ended_for == "token_reused"
+    with pytest.raises(Unauthenticated):
+        refresh(moved.refresh_token)
+
+
+def test_an_invited_member_who_moves_becomes_active(member: Member, elsewhere: Member) -> None:
+    Member.objects.filter(pk=elsewhere.pk).update(status=MemberStatus.INVITED)
+    first = signed_in(member.person, member.organization_id)
+    refresh(first.refresh_token, organization_id=elsewhere.organization_id)
+    elsewhere.refresh_from_db()
+    assert elsewhere.status == MemberStatus.ACTIVE
 
 
 def test_a_move_that_is_refused_uses_nothing_up(member: Member) -> None:
