@@ -79,7 +79,8 @@ class MessagesView(DraftView):
         responses={200: page_of("MessagePage", STATUSES)},
     )
     def get(self, request: Request, account: str) -> HttpResponse:
-        rows = StrictFilterBackend().filter_queryset(request, Message.objects.of_account(self.account.pk), self)
+        rows = Message.objects.of_account(self.account.pk).for_status()
+        rows = StrictFilterBackend().filter_queryset(request, rows, self)
         page = paginate(rows, params=request.query_params, path=request.path, orderings=NEWEST)
         flights = Flight.objects.latest_of([message.pk for message in page.rows])
         documents = [

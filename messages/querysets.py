@@ -32,6 +32,10 @@ class MessageQuerySet(TenantQuerySet["Message"]):
         """With the account, and without what is long."""
         return self.select_related("account").defer("body", "address")
 
+    def for_status(self) -> MessageQuerySet:
+        """With what its client sees of it."""
+        return self.defer("body", "address")
+
     def for_detail(self) -> MessageQuerySet:
         """With the account, the couriers asked for, the flights and the events: four queries."""
         return self.select_related("account", "pinned_courier").prefetch_related(

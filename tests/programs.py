@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections import Counter
+from typing import NoReturn
 
 import pytest
 
@@ -16,12 +17,17 @@ MISSING = "program is missing: "
 
 def program(name: str, *others: str) -> str:
     """The path of the program, under the first of its names that is there; skips or fails the test without one."""
-    for candidate in (name, *others):
-        if path := shutil.which(candidate):
-            return path
+    path = next(filter(None, map(shutil.which, (name, *others))), None)
+    if path is None:
+        cannot_run(f"{MISSING}{name}")
+    return path
+
+
+def cannot_run(why: str) -> NoReturn:
+    """Skip the test that this machine cannot run, or fail it where all are required."""
     if os.environ.get("REQUIRE_ALL") == "1":
-        pytest.fail(f"{MISSING}{name}, and REQUIRE_ALL is set", pytrace=False)
-    pytest.skip(f"{MISSING}{name}")
+        pytest.fail(f"{why}, and REQUIRE_ALL is set", pytrace=False)
+    pytest.skip(why)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

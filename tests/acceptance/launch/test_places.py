@@ -18,6 +18,7 @@ import pytest
 from ops_console.embedded.place import FALLBACK, fallback_folder
 from ops_console.var_dir import PROJECT
 from tests.acceptance.launch.consoles import Console, descendants, wait_until_gone
+from tests.programs import cannot_run
 
 NewConsole = Callable[..., Console]
 ORDINARY = "nobody"
@@ -86,5 +87,5 @@ def python_for(user: str, folder: Path) -> tuple[str, dict[str, str]]:
     environment = {"LD_LIBRARY_PATH": str(python.parent)}
     command = [str(python), "-c", "import django"]
     if subprocess.run(command, user=user, extra_groups=[], env=environment, capture_output=True).returncode != 0:
-        pytest.skip(f"user {user} may not run Python here")
+        cannot_run(f"user {user} may not run Python here")
     return str(python), environment

@@ -228,6 +228,7 @@ def test_the_size_of_the_list_does_not_change_the_number_of_queries(client):
         assert {row["status"] for row in rows} == {"enroute"}
         counts.append(len(queries))
     assert counts[0] == counts[1] <= 4
+    assert '"pigeon_messages_message"."body"' not in str(queries.captured_queries)
 
 
 def test_cost_has_two_decimals_always(client):
