@@ -79,8 +79,8 @@ class MessagesView(DraftView):
         responses={200: page_of("MessagePage", STATUSES)},
     )
     def get(self, request: Request, account: str) -> HttpResponse:
-        rows = Message.objects.of_account(self.account.pk).for_status()
-        rows = StrictFilterBackend().filter_queryset(request, rows, self)
+        theirs = Message.objects.of_account(self.account.pk).for_status()
+        rows = StrictFilterBackend().filter_queryset(request, theirs, self)
         page = paginate(rows, params=request.query_params, path=request.path, orderings=NEWEST)
         flights = Flight.objects.latest_of([message.pk for message in page.rows])
         documents = [
