@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 import time
+from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -71,6 +72,10 @@ def documented_variables() -> dict[str, str]:
     return {name.strip("`"): default for name, default, _ in rows(OPERATIONS, "## Environment variables")}
 
 
+def doubles(cells: list[list[str]]) -> list[str]:
+    return [name for name, count in Counter(name for name, *_ in cells).items() if count > 1]
+
+
 def plain(default: ast.expr | None) -> str | None:
     """A default as the page writes it, if it is a plain value."""
     if isinstance(default, ast.Call) and isinstance(default.args[0], ast.Constant):
@@ -82,6 +87,16 @@ def plain(default: ast.expr | None) -> str | None:
 
 def test_the_table_of_variables_names_those_that_are_read():
     assert set(documented_variables()) == variables_read()
+
+
+@pytest.mark.parametrize("heading", ["## Environment variables", "## Commands"])
+def test_nothing_is_told_twice(heading):
+    assert doubles(rows(OPERATIONS, heading)) == []
+
+
+def test_every_page_is_named_where_things_live():
+    named = set(re.findall(r"\]\(docs/([\w-]+\.md)\)", (PROJECT / "README.md").read_text()))
+    assert {path.name for path in DOCS.glob("*.md")} == named
 
 
 def test_the_reader_of_variables_finds_every_kind():
