@@ -34,7 +34,7 @@ CHECKS = [
 QUICK = settings(max_examples=10, derandomize=True, deadline=None, suppress_health_check=list(HealthCheck))
 # /api/v1 has more operations than all else together.
 FEW = settings(QUICK, max_examples=5)
-LONG = settings(QUICK, max_examples=30)
+LONG = settings(QUICK, max_examples=15)
 CSRF = "c" * 32
 
 

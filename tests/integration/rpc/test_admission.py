@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 import pytest
 from django.conf import settings
@@ -13,9 +12,9 @@ from ops_console.gen.pidgr.v1.group_pb import CreateGroupRequest, ListGroupsRequ
 from ops_console.gen.pidgr.v1.render_pb import RenderBatchRequest
 from ops_console.gen.pidgr.v1.sso_pb import CheckSSOByDomainRequest
 from ops_console.gen.pidgr.v1.team_pb import ListTeamsRequest
-from ops_console.organizations.models import Organization
 from ops_console.organizations.rights import Right
 from tests import callers, factories
+from tests.buckets import kept_empty
 from tests.rpc_clients import Client, methods
 
 INVALID = CreateGroupRequest(name="x" * 300)
@@ -80,10 +79,12 @@ def test_rendering_is_for_services_only(client: Client, key: str, render_key: st
 
 def test_an_organization_is_limited_to_its_rate(client: Client, committed_db: None) -> None:
     slow = factories.organization()
-    Organization.objects.filter(pk=slow.pk).update(rate_per_s=1, rate_burst=2)
+    slow.rate_per_s, slow.rate_burst = 1, 2
+    slow.save()
     key, others = callers.organization_key(slow), callers.organization_key()
-    outcomes: list[Any] = [client.call("GroupService/ListGroups", ListGroupsRequest(), key=key) for _ in range(8)]
-    assert outcomes[0].code == "ok"
-    assert outcomes[-1].code == "resource_exhausted"
-    assert int(outcomes[-1].headers["retry-after"]) >= 1
+    assert client.call("GroupService/ListGroups", ListGroupsRequest(), key=key).code == "ok"
+    with kept_empty(slow):
+        outcome = client.call("GroupService/ListGroups", ListGroupsRequest(), key=key)
+    assert outcome.code == "resource_exhausted"
+    assert int(outcome.headers["retry-after"]) >= 1
     assert client.call("GroupService/ListGroups", ListGroupsRequest(), key=others).code == "ok"
