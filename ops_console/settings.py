@@ -142,6 +142,7 @@ INSTALLED_APPS = [
     "ops_console.letters",
     "couriers",
     "messages",
+    "campaigns",
 ]
 
 MIDDLEWARE = [
