@@ -109,14 +109,18 @@ def close_members(recipients: Iterable[int], closing: Closing, *, at: datetime) 
     return len(campaigns)
 
 
+Move = tuple[UUID, int | None, str, str]
 COUNT = """
 INSERT INTO campaigns_campaignflow (campaign_id, step_id, from_status, to_status, n)
 SELECT * FROM unnest(%s::uuid[], %s::bigint[], %s::text[], %s::text[], %s::bigint[])
 """
 
 
-def count(moves: Iterable[tuple[UUID, int | None, str, str]]) -> None:
-    """Append how many rows moved: of which campaign and step (None: its members), from which status to which."""
+def count(moves: Iterable[Move] | Mapping[Move, int]) -> None:
+    """Append how many rows moved: of which campaign and step (None: its members), from which status to which.
+
+    ``moves`` holds one for each row, or how many there were of each.
+    """
     counts = Counter(moves)
     if counts:
         columns = [list(column) for column in zip(*counts, strict=True)]

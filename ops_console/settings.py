@@ -72,6 +72,16 @@ WEBHOOK_ALLOW_LOOPBACK = env.bool("WEBHOOK_ALLOW_LOOPBACK", DEMO)
 # Days after which webhooks that were delivered or given up are deleted.
 WEBHOOK_KEEP_DAYS = env.int("WEBHOOK_KEEP_DAYS", 30)
 
+# --- Campaigns -----------------------------------------------------------------------------------------------------
+
+# What carries messages, by the name workflows give it; PUSH_CHANNEL=campaigns.channels.null.Null carries nothing.
+CAMPAIGN_CHANNELS = {
+    "push": env.str("PUSH_CHANNEL", "campaigns.channels.push.Push"),
+    "pigeon": "campaigns.channels.pigeon.Pigeon",
+}
+# Seconds after which the deliveries of a worker that died are given to another; well past the longest batch.
+CAMPAIGN_LEASE_S = env.float("CAMPAIGN_LEASE_S", 60.0)
+
 # --- Identity ------------------------------------------------------------------------------------------------------
 
 # Minutes an access token is good for; a session that ended is refused at once all the same.
@@ -320,6 +330,10 @@ CELERY_BEAT_SCHEDULE = {
     "wake-couriers": every(1, "messages.tasks.wake_couriers"),
     "refund-missed": every(5, "messages.tasks.refund_missed"),
     "fold-flow": every(10, "messages.tasks.fold_flow"),
+    "advance-campaigns": every(1, "campaigns.tasks.advance"),
+    "send-campaigns": every(1, "campaigns.tasks.send"),
+    "start-scheduled-campaigns": every(5, "campaigns.tasks.start_scheduled"),
+    "fold-campaign-flow": every(10, "campaigns.tasks.fold_flow"),
     "deliver-webhooks": every(1, "ops_console.outbox.tasks.deliver_webhooks"),
     "send-letters": every(2, "ops_console.letters.tasks.send_letters"),
     "purge-letters": every(3600, "ops_console.letters.tasks.purge_letters"),
