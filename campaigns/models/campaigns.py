@@ -53,8 +53,9 @@ class Campaign(models.Model):
 
     scheduled_for = models.DateTimeField(null=True, blank=True)
     lateness = models.CharField(max_length=8, choices=Lateness.choices, default=Lateness.HOLD)
-    # Its time had passed: somebody must say what is to be done.
+    # Its time had come and it was not started: somebody must say what is to be done.
     held_at = models.DateTimeField(null=True, blank=True)
+    held_because = models.CharField(max_length=500, blank=True)
     paused_at = models.DateTimeField(null=True, blank=True)
     # Of a campaign that needs a second person; whoever approves did not create it.
     approved_by = models.ForeignKey(
@@ -71,6 +72,10 @@ class Campaign(models.Model):
     rests_until = models.DateTimeField(null=True, blank=True)
     created_by = models.ForeignKey(
         "organizations.Member", models.SET_NULL, null=True, blank=True, db_index=False, related_name="+"
+    )
+    # The one who made it, on staff or in the organization, also by a key; null when a command did.
+    created_by_person = models.ForeignKey(
+        "organizations.Person", models.PROTECT, null=True, blank=True, db_index=False, related_name="+"
     )
     created_at = models.DateTimeField()
     started_at = models.DateTimeField(null=True, blank=True)

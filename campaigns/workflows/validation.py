@@ -69,13 +69,13 @@ def pinned(data: Any, *, organization_id: UUID) -> dict[str, Any]:
     One query if some step left the version open, which means the newest.
     """
     workflow = message_of(data)
-    stored: dict[str, Any] = message_to_json_value(workflow)
+    stored: Any = message_to_json_value(workflow)
     versions = _versions(_templates(workflow.steps, open_only=True), organization_id)
     for step in stored["steps"]:
         config = step.get("sendNotification", {})
         if config.get("templateId") and not config.get("templateVersion"):
             config["templateVersion"] = versions[UUID(config["templateId"])]
-    return stored
+    return dict(stored)
 
 
 def _at(path: Path, index: int) -> Path:
@@ -95,7 +95,10 @@ def _of_fields(workflow: WorkflowDefinition, path: Path) -> Iterator[FieldError]
             inner.append(element.field_name)
             if element.subscript is not None:
                 inner.append(element.subscript.value)
-        message = f"{_called(workflow.steps[inner[1]])}: {violation.message}." if len(inner) > 2 else violation.message
+        is_of_a_step = len(inner) > 2 and isinstance(inner[1], int)
+        message = (
+            f"{_called(workflow.steps[int(inner[1])])}: {violation.message}." if is_of_a_step else violation.message
+        )
         yield FieldError((*path, *inner), message, violation.rule_id)
 
 
