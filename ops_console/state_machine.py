@@ -134,7 +134,10 @@ class StateMachine(Generic[M]):
 
 
 def array_text(values: Sequence[Any]) -> str:
-    """Write numbers, times, UUIDs or missing values as PostgreSQL reads an array: far quicker than adapting each."""
+    """Write numbers, times, UUIDs, texts or missing values as PostgreSQL reads an array.
+
+    Far quicker than adapting each.
+    """
     if all(map(_is_plain, map(type, values))):
         return "{" + ",".join(map(str, values)) + "}"
     return "{" + ",".join(map(_element, values)) + "}"
@@ -146,6 +149,8 @@ _is_plain = frozenset({int, float, UUID}).__contains__
 def _element(value: Any) -> str:
     if value is None:
         return "NULL"
+    if isinstance(value, str):
+        return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
     return value.isoformat() if isinstance(value, datetime) else str(value)
 
 
