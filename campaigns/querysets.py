@@ -3,22 +3,48 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from django.db import models
-from django.db.models import F, Sum
+from django.db.models import F, Func, Sum
+from django.db.models.functions import Cast
 
 from ops_console.organizations.querysets import TenantQuerySet
 
 if TYPE_CHECKING:
-    from campaigns.models import Campaign, CampaignFlow, Delivery, Device  # noqa: F401 - named in the bases
+    from campaigns.models import Campaign, CampaignFlow, Delivery, Device, TemplateVersion  # noqa: F401 - named in the bases
+
+BIGINT: models.BigIntegerField[int, int] = models.BigIntegerField()
+
+
+class TemplateVersionQuerySet(TenantQuerySet["TemplateVersion"]):
+    tenant_field = "template__organization"
+
+    def newest(self) -> TemplateVersionQuerySet:
+        """The newest version of each template, with its template."""
+        return self.select_related("template").filter(version=F("template__version"))
 
 
 class CampaignQuerySet(TenantQuerySet["Campaign"]):
     def for_list(self) -> CampaignQuerySet:
         """Without workflows, which may be large."""
         return self.defer("workflow")
+
+    def weighed(self) -> CampaignQuerySet:
+        """Without workflows, but with the bytes of each as ``workflow_bytes``."""
+        text = Cast("workflow", models.TextField())
+        return self.for_list().annotate(workflow_bytes=Func(text, function="octet_length", output_field=BIGINT))
+
+    def workflows(self, campaigns: Iterable[UUID]) -> dict[UUID, Any]:
+        """The workflows of some campaigns. One query."""
+        return dict(self.filter(pk__in=list(campaigns)).values_list("pk", "workflow"))
+
+    def due(self, now: datetime) -> CampaignQuerySet:
+        """Scheduled ones whose time has come, the longest due first."""
+        rows = self.filter(status="created", held_at=None, scheduled_for__lte=now)
+        return rows.order_by("scheduled_for", "id")
 
 
 class CampaignFlowQuerySet(models.QuerySet["CampaignFlow"]):
@@ -40,6 +66,21 @@ class CampaignFlowQuerySet(models.QuerySet["CampaignFlow"]):
 
 class DeliveryQuerySet(TenantQuerySet["Delivery"]):
     tenant_field = "campaign__organization"
+
+    def of_campaign(self, campaign_id: UUID) -> DeliveryQuerySet:
+        """A campaign's, each with its member's person."""
+        rows = self.filter(campaign=campaign_id).select_related("member__person")
+        return rows.defer("member__profile", "member__person__password")
+
+    def in_inbox_of(self, member_id: UUID) -> DeliveryQuerySet:
+        """Those the member can see: they have a place in his inbox."""
+        return self.filter(member=member_id).exclude(received_at=None)
+
+    def for_acting(self, delivery_id: UUID, *, member_id: UUID) -> Delivery | None:
+        """The member's delivery, locked, with all that says what may be done with it. One query."""
+        rows = self.filter(pk=delivery_id, member=member_id).select_related("campaign", "recipient", "content")
+        rows = rows.defer("campaign__workflow", "recipient__variables", "content__body")
+        return rows.select_for_update(of=("self",), no_key=True).first()
 
 
 class DeviceQuerySet(TenantQuerySet["Device"]):

@@ -82,6 +82,11 @@ CAMPAIGN_CHANNELS = {
 # Seconds after which the deliveries of a worker that died are given to another; well past the longest batch.
 CAMPAIGN_LEASE_S = env.float("CAMPAIGN_LEASE_S", 60.0)
 
+# Recipients of a campaign above which a second person approves it before it starts; unset: none does.
+CAMPAIGN_FOUR_EYES_RECIPIENTS: int | None = env.int("CAMPAIGN_FOUR_EYES_RECIPIENTS", None)
+# Seconds after its time from which on a scheduled campaign counts as late.
+CAMPAIGN_LATE_AFTER_S = env.float("CAMPAIGN_LATE_AFTER_S", 900.0)
+
 # --- Identity ------------------------------------------------------------------------------------------------------
 
 # Minutes an access token is good for; a session that ended is refused at once all the same.
@@ -236,6 +241,11 @@ RPC_MODULES: list[str] = [
     "ops_console.organizations.rpc.roles",
     "ops_console.organizations.rpc.rosters",
     "ops_console.access.rpc",
+    "campaigns.rpc.templates",
+    "campaigns.rpc.render",
+    "campaigns.rpc.campaigns",
+    "campaigns.rpc.inbox",
+    "campaigns.rpc.actions",
 ]
 GRPC_PORT = env.int("GRPC_PORT", 8001)
 # Calls that a grpc process carries out at once.

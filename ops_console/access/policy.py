@@ -36,6 +36,8 @@ GROUPS_WRITE = (Right.GROUPS_WRITE, Right.GROUPS_ALL_WRITE)
 TEAMS_READ = (Right.TEAMS_ALL_READ, Right.TEAMS_ALL_WRITE)
 TEAMS_WRITE = (Right.TEAMS_WRITE, Right.TEAMS_ALL_WRITE)
 CAMPAIGNS_READ = (Right.CAMPAIGNS_READ,)
+CAMPAIGNS_WRITE = (Right.CAMPAIGNS_WRITE,)
+CAMPAIGNS_START = (Right.CAMPAIGNS_START,)
 
 POLICY: dict[tuple[str, str], Rule] = {
     ("messages", "list"): Rule("pigeon_messages.view_message", READ),
@@ -127,17 +129,26 @@ POLICY: dict[tuple[str, str], Rule] = {
     ("sso-providers", "delete"): Rule("access.delete_ssoprovider", WRITE),
     ("sso-providers", "prove"): Rule("access.change_ssoprovider", WRITE),
     ("sso-providers", "check"): Rule(anyone=True),
-    ("templates", "list"): Rule(rights=(Right.TEMPLATES_READ,)),
-    ("templates", "retrieve"): Rule(rights=(Right.TEMPLATES_READ,)),
-    ("templates", "create"): Rule(rights=(Right.TEMPLATES_WRITE,)),
-    ("templates", "update"): Rule(rights=(Right.TEMPLATES_WRITE,)),
+    ("templates", "list"): Rule("campaigns.view_template", (Right.TEMPLATES_READ,)),
+    ("templates", "retrieve"): Rule("campaigns.view_template", (Right.TEMPLATES_READ,)),
+    ("templates", "create"): Rule("campaigns.add_template", (Right.TEMPLATES_WRITE,)),
+    ("templates", "update"): Rule("campaigns.change_template", (Right.TEMPLATES_WRITE,)),
     ("templates", "render"): Rule(scope="render"),
-    ("campaigns", "list"): Rule(rights=CAMPAIGNS_READ),
-    ("campaigns", "retrieve"): Rule(rights=CAMPAIGNS_READ),
-    ("campaigns", "create"): Rule(rights=(Right.CAMPAIGNS_WRITE,)),
-    ("campaigns", "update"): Rule(rights=(Right.CAMPAIGNS_WRITE,)),
-    ("campaigns", "start"): Rule(rights=(Right.CAMPAIGNS_START,)),
-    ("campaigns", "cancel"): Rule(rights=(Right.CAMPAIGNS_START,)),
+    ("campaigns", "list"): Rule("campaigns.view_campaign", CAMPAIGNS_READ),
+    ("campaigns", "retrieve"): Rule("campaigns.view_campaign", CAMPAIGNS_READ),
+    ("campaigns", "create"): Rule("campaigns.add_campaign", CAMPAIGNS_WRITE),
+    ("campaigns", "update"): Rule("campaigns.change_campaign", CAMPAIGNS_WRITE),
+    ("campaigns", "start"): Rule("campaigns.start_campaign", CAMPAIGNS_START),
+    ("campaigns", "cancel"): Rule("campaigns.start_campaign", CAMPAIGNS_START),
+    ("campaigns", "schedule"): Rule("campaigns.start_campaign", CAMPAIGNS_START),
+    ("campaigns", "pause"): Rule("campaigns.start_campaign", CAMPAIGNS_START),
+    ("campaigns", "resume"): Rule("campaigns.start_campaign", CAMPAIGNS_START),
+    ("campaigns", "retry"): Rule("campaigns.start_campaign", CAMPAIGNS_START),
+    ("campaigns", "remind"): Rule("campaigns.start_campaign", CAMPAIGNS_START),
+    # Two people, so no key.
+    ("campaigns", "approve"): Rule("campaigns.approve_campaign", CAMPAIGNS_START, person=True),
+    ("deliveries", "list"): Rule("campaigns.view_delivery", CAMPAIGNS_READ),
+    ("deliveries", "retrieve"): Rule("campaigns.view_delivery", CAMPAIGNS_READ),
     ("inbox", "read"): Rule(rights=(Right.INBOX_READ,), person=True),
     ("inbox", "act"): Rule(rights=(Right.INBOX_ACT,), person=True),
     ("devices", "own"): Rule(person=True),
