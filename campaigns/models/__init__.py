@@ -22,6 +22,7 @@ from campaigns.models.deliveries import (
     DeliveryEvent,
     DeliveryStatus,
     Inbox,
+    RecipientAction,
 )
 from campaigns.models.devices import Device, Platform, PushCredential, PushProvider
 from campaigns.models.templates import Template, TemplateType, TemplateVersion
@@ -47,6 +48,7 @@ __all__ = [
     "Platform",
     "PushCredential",
     "PushProvider",
+    "RecipientAction",
     "StepStatus",
     "StepType",
     "Template",

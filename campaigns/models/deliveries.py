@@ -113,6 +113,19 @@ class DeliveryEvent(TransitionEvent):
     subject = models.ForeignKey(Delivery, models.CASCADE, related_name="events")
 
 
+class RecipientAction(models.Model):
+    """What a recipient did with his delivery, and what his client sent along."""
+
+    delivery = models.OneToOneField(Delivery, models.CASCADE, primary_key=True, related_name="action")
+    # Of the content's actions.
+    action_id = models.CharField(max_length=100)
+    payload = models.BinaryField(max_length=10_000, blank=True)
+    at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return self.action_id
+
+
 class AttemptOutcome(models.TextChoices):
     ACCEPTED = "accepted", "Taken by the provider"
     REFUSED = "refused", "Refused for good"
