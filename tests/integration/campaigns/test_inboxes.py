@@ -9,13 +9,11 @@ from uuid import UUID, uuid4
 import pytest
 from django.db import transaction
 
-from campaigns.inboxes import give_places
+from campaigns.inboxes import APART, give_places
 from campaigns.models import Inbox
 from tests import factories, tenants
 from tests.factories import NOW
 from tests.threads import in_threads
-
-A_TICK = timedelta(microseconds=1)
 
 
 def members(n: int) -> list[UUID]:
@@ -30,18 +28,19 @@ def test_a_place_is_the_time_and_is_kept() -> None:
 
 
 @pytest.mark.django_db
-@pytest.mark.parametrize("step", [timedelta(0), timedelta(days=-400), A_TICK])
+@pytest.mark.parametrize("step", [timedelta(0), timedelta(days=-400), APART])
 def test_the_next_place_is_behind_the_last_whatever_the_clock_does(step: timedelta) -> None:
     [one] = members(1)
     give_places([one], NOW)
-    assert give_places([one], NOW + step)[one] == NOW + A_TICK
-    assert give_places([one], NOW - step)[one] == max(NOW + 2 * A_TICK, NOW - step)
+    assert give_places([one], NOW + step)[one] == NOW + APART
+    assert give_places([one], NOW - step)[one] == max(NOW + 2 * APART, NOW - step)
 
 
 @pytest.mark.django_db
-def test_a_member_named_twice_gets_one_place() -> None:
+def test_a_member_named_thrice_gets_three_places() -> None:
     one, two = members(2)
-    assert give_places([one, two, one], NOW) == {one: NOW, two: NOW}
+    assert give_places([one, two, one, one], NOW) == {one: NOW + 2 * APART, two: NOW}
+    assert give_places([one, two, one], NOW) == {one: NOW + 4 * APART, two: NOW + APART}
 
 
 @pytest.mark.django_db
