@@ -7,6 +7,7 @@ from typing import ClassVar
 from django.db import models
 from uuid6 import uuid7
 
+from campaigns.querysets import TemplateVersionQuerySet
 from ops_console.organizations.querysets import TenantQuerySet
 
 
@@ -60,6 +61,8 @@ class TemplateVersion(models.Model):
         "organizations.Member", models.SET_NULL, null=True, blank=True, db_index=False, related_name="+"
     )
     created_at = models.DateTimeField()
+
+    objects = TemplateVersionQuerySet.as_manager()
 
     class Meta:
         constraints: ClassVar = [models.UniqueConstraint(fields=["template", "version"], name="template_version_once")]
