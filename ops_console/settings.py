@@ -246,6 +246,7 @@ RPC_MODULES: list[str] = [
     "campaigns.rpc.campaigns",
     "campaigns.rpc.inbox",
     "campaigns.rpc.actions",
+    "campaigns.rpc.devices",
 ]
 GRPC_PORT = env.int("GRPC_PORT", 8001)
 # Calls that a grpc process carries out at once.
