@@ -17,7 +17,7 @@ from django.db import connection, transaction
 
 from campaigns.engine.outlines import outline
 from campaigns.engine.quiet_hours import QuietHours
-from messages.dispatch.plans import plan_by_index
+from campaigns.engine.plans import plan_by_key
 
 BATCH = 1000
 
@@ -117,7 +117,7 @@ def _choose(now: datetime) -> Lane | None:
 def _lease(lane: Lane, lease: UUID, limit: int, now: datetime) -> list[Claimed]:
     until = now + timedelta(seconds=settings.CAMPAIGN_LEASE_S)
     values: dict[str, Any] = {"campaign": lane.campaign_id, "now": now, "limit": limit, "lease": lease, "until": until}
-    plan_by_index()
+    plan_by_key()
     with connection.cursor() as cursor:
         cursor.execute(LEASE, values)
         return [Claimed(*row) for row in cursor.fetchall()]

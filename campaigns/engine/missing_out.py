@@ -11,7 +11,7 @@ from django.db import connection
 
 from campaigns.models import Campaign, Closing, DeliveryStatus, StepType
 from campaigns.transitions import Place, close_members, move_deliveries
-from messages.dispatch.plans import plan_by_index
+from campaigns.engine.plans import plan_by_key
 
 ACTOR = "engine"
 BATCH = 1000
@@ -26,7 +26,7 @@ SELECT DISTINCT recipient_id FROM (
 LOCK_DELIVERIES = """
 SELECT id, step_id, recipient_id, work <> '' AND leased_by IS NULL FROM campaigns_delivery
 WHERE campaign_id = %(campaign)s AND step_id = ANY(%(steps)s) AND recipient_id = ANY(%(recipients)s)
-    AND status IN ('sent', 'delivered')
+    AND status || '' IN ('sent', 'delivered')
 ORDER BY id FOR NO KEY UPDATE
 """
 LOCK_RECIPIENTS = """
@@ -63,7 +63,7 @@ def _lock(campaign: Campaign, recipients: Sequence[int]) -> tuple[list[Reached],
     """Their deliveries that may be missed, and who of them is still open."""
     steps = list(campaign.steps.filter(type=StepType.SEND_NOTIFICATION).values_list("pk", flat=True))
     values: dict[str, Any] = {"campaign": campaign.pk, "steps": steps, "recipients": recipients}
-    plan_by_index()
+    plan_by_key()
     with connection.cursor() as cursor:
         cursor.execute(LOCK_DELIVERIES, values)
         reached = [Reached(*row) for row in cursor.fetchall()]

@@ -20,7 +20,7 @@ from campaigns.inboxes import give_places
 from campaigns.models import AttemptKind, DeliveryStatus
 from campaigns.rendering.contents import NewContent, store
 from campaigns.transitions import Place, move_deliveries
-from messages.dispatch.plans import plan_by_index
+from campaigns.engine.plans import plan_by_key
 from ops_console.state_machine import array_text
 
 ACTOR = "engine"
@@ -57,7 +57,7 @@ class Result:
 def record(batch: Batch, result: Result, *, organization_id: UUID, now: datetime) -> int:
     """Write down what came of the deliveries that the batch's lease still holds, and return how many they are."""
     with transaction.atomic():
-        plan_by_index()
+        plan_by_key()
         statuses = _lock(batch)
         ours = [delivery for delivery in batch.deliveries if delivery.id in statuses]
         moving: dict[DeliveryStatus, list[Claimed]] = {}
