@@ -14,6 +14,7 @@ from django.db import connection
 
 from campaigns.models import Content
 from campaigns.rendering.compiled import Rendered
+from ops_console.state_machine import array_text
 
 STORE = (Path(__file__).parent.parent / "queries" / "store_contents.sql").read_text()
 
@@ -53,11 +54,11 @@ def store(organization_id: UUID, contents: Sequence[NewContent], now: datetime) 
     # In one order, so that two batches wait for each other in one direction only.
     distinct = sorted({content.digest: content for content in contents}.values(), key=lambda content: content.digest)
     columns = [
-        [getattr(content, field) for content in distinct]
-        for field in ("digest", "title", "summary", "preview", "body", "actions")
+        [getattr(content, field) for content in distinct] for field in ("title", "summary", "preview", "body", "actions")
     ]
+    digests = ["\\x" + content.digest.hex() for content in distinct]
     with connection.cursor() as cursor:
-        cursor.execute(STORE, [organization_id, now, *columns])
+        cursor.execute(STORE, [organization_id, now, *map(array_text, [digests, *columns])])
         ids = {bytes(digest): pk for digest, pk in cursor.fetchall()}
     missing = [content.digest for content in distinct if content.digest not in ids]
     if missing:

@@ -62,20 +62,28 @@ def render_batch(*, template_id: UUID, version: int = 0, users: Sequence[Wanted]
 
 
 def preview(
-    *, template_id: UUID, version: int = 0, users: Sequence[Wanted], actor: Actor
+    *,
+    template_id: UUID,
+    version: int = 0,
+    user_ids: Sequence[UUID],
+    variables: Mapping[str, str],
+    actor: Actor,
 ) -> tuple[TemplateVersion, list[Rendering]]:
-    """Show what up to 20 members would be sent, with their profiles and the values given. Sends and keeps nothing.
+    """Show what up to 20 members would be sent, in their order, with their profiles and the values given for all.
+
+    Sends and keeps nothing.
 
     Raises:
         Forbidden: the actor may not see templates, or members.
-        InvalidInput: at ``version`` or ``users``.
+        InvalidInput: at ``version`` or ``user_ids``.
         NotFound: the actor's organization has no such template, or that no such version.
     """
     shown = get_template(template_id=template_id, version=version, actor=actor)
     policy.require(actor, "members", "list")
-    if len(users) > MOST_PREVIEWED:
-        raise InvalidInput.field("users", message=f"At most {MOST_PREVIEWED} at once.", code="too_many")
+    if len(user_ids) > MOST_PREVIEWED:
+        raise InvalidInput.field("user_ids", message=f"At most {MOST_PREVIEWED} at once.", code="too_many")
     ready = compiled(template_id=template_id, version=shown.version)
+    users = [Wanted(user_id, variables) for user_id in user_ids]
     return shown, list(_render_all(ready, shown.template.organization_id, users))
 
 

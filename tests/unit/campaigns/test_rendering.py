@@ -41,7 +41,9 @@ def test_values_stand_where_their_placeholders_stood():
 
 def test_a_value_is_escaped_for_markdown_as_the_design_says():
     rendered = compiled("{{v}}", "v", title="{{v}}").render({"v": """& < > " ' *a*_b_ [c](d) 1. # `e` \\ |"""})
-    assert rendered.body == ("&amp; &lt; &gt; &quot; &#39; \\*a\\*\\_b\\_ \\[c\\]\\(d\\) 1\\. \\# &#96;e&#96; \\\\ \\|")
+    assert rendered.body == (
+        "&amp; &lt; &gt; &quot; &#39; \\*a\\*\\_b\\_ \\[c\\]\\(d\\) 1\\. \\# &#96;e&#96; \\\\ &#124;"
+    )
     assert rendered.title == rendered.summary == rendered.preview == """& < > " ' *a*_b_ [c](d) 1. # `e` \\ |"""
 
 

@@ -130,6 +130,7 @@ def check_markdown(body: str, values: dict[str, str]) -> bool:
 @example("one\n{{a}}\ntwo", {"a": "", "b": "", "c": ""})
 @example("one\n{{a}}", {"a": "===", "b": "", "c": ""})
 @example("|{{a}}|{{b}}|\n|---|---|\n|{{c}}|x|", {"a": "|", "b": "\\", "c": "\\|"})
+@example("{{a}}\n---", {"a": "|", "b": "", "c": ""})
 @example("\\{{a}}", {"a": "*x*", "b": "", "c": ""})
 def test_no_value_changes_what_markdown_means(body: str, values: dict[str, str]):
     check_markdown(body, values)
@@ -178,7 +179,8 @@ def events(markup: str, values: dict[str, str]) -> list[Any]:
     for event in reader.found:
         match event:
             case ("", data):
-                found.append(("", filled(data, values, is_escaped=False)))
+                # The first line break within <pre> is nothing.
+                found.append(("", filled(data, values, is_escaped=False).lstrip("\n")))
             case (tag, attributes):
                 found.append(
                     (tag, [(name, filled(value or "", values, is_escaped=False)) for name, value in attributes])
