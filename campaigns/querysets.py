@@ -32,6 +32,23 @@ class CampaignQuerySet(TenantQuerySet["Campaign"]):
         """Without workflows, which may be large."""
         return self.defer("workflow")
 
+    def in_state(self, state: str) -> CampaignQuerySet:
+        """Those whose ``state`` this is: the status, told apart by its columns."""
+        unstarted, running = self.filter(status="created"), self.filter(status="running")
+        match state:
+            case "created":
+                return unstarted.filter(held_at=None, scheduled_for=None)
+            case "scheduled":
+                return unstarted.filter(held_at=None).exclude(scheduled_for=None)
+            case "held":
+                return unstarted.exclude(held_at=None)
+            case "running":
+                return running.filter(paused_at=None)
+            case "paused":
+                return running.exclude(paused_at=None)
+            case _:
+                return self.filter(status=state)
+
     def weighed(self) -> CampaignQuerySet:
         """Without workflows, but with the bytes of each as ``workflow_bytes``."""
         text = Cast("workflow", models.TextField())
@@ -72,6 +89,10 @@ class DeliveryQuerySet(TenantQuerySet["Delivery"]):
         rows = self.filter(campaign=campaign_id).select_related("member__person")
         return rows.defer("member__profile", "member__person__password")
 
+    def for_list(self) -> DeliveryQuerySet:
+        """Each with its step and its member's person."""
+        return self.select_related("step", "member__person").defer("member__profile", "member__person__password")
+
     def in_inbox_of(self, member_id: UUID) -> DeliveryQuerySet:
         """Those the member can see: they have a place in his inbox."""
         return self.filter(member=member_id).exclude(received_at=None)
@@ -89,3 +110,8 @@ class DeviceQuerySet(TenantQuerySet["Device"]):
     def of_member(self, member_id: UUID) -> DeviceQuerySet:
         """The member's, in the order they were registered."""
         return self.filter(member=member_id).order_by("created_at", "id")
+
+    def reached(self, members: Iterable[UUID]) -> DeviceQuerySet:
+        """Those of the members that something can be pushed to, by the index of active devices."""
+        rows = self.filter(member__in=list(members), is_active=True).exclude(push_token="")
+        return rows.only("member_id", "platform", "push_token").order_by("member_id", "id")

@@ -123,6 +123,10 @@ class Campaign(models.Model):
             return "scheduled"
         return self.status
 
+    def ordered_steps(self) -> models.QuerySet[CampaignStep]:
+        """The steps of a started campaign, as its workflow has them. One query."""
+        return self.steps.order_by("position")
+
 
 class CampaignEvent(TransitionEvent):
     """A move of a campaign from status to status."""

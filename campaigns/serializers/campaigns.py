@@ -98,7 +98,8 @@ class AudienceField(serializers.Field[Any, Any, Any, Any]):
 def refuse(faults: Mapping[int, list[str]]) -> None:
     """Name the first of the places at fault."""
     if faults:
-        raise serializers.ValidationError({place: faults[place] for place in list(faults)[:MOST_NAMED]})
+        named: Any = {place: faults[place] for place in list(faults)[:MOST_NAMED]}
+        raise serializers.ValidationError(named)
 
 
 def canonical(text: Any) -> str:
@@ -160,7 +161,7 @@ class CampaignSerializer(StrictSerializer):
     held_at = InstantField(allow_null=True)
     held_because = serializers.CharField()
     paused_at = InstantField(allow_null=True)
-    needs_approval = serializers.SerializerMethodField()
+    needs_approval = serializers.SerializerMethodField("get_needs_approval")
     approved_at = InstantField(allow_null=True)
     recipients = serializers.IntegerField(source="n_recipients")
     counts = serializers.SerializerMethodField()
