@@ -78,7 +78,7 @@ def campaign(
 def many_members(of: Organization, n: int) -> list[UUID]:
     """The ids of so many members, written at once."""
     shared = tenants.role(of)
-    ids = [uuid7() for _ in range(n)]
+    ids: list[UUID] = [uuid7() for _ in range(n)]
     with connection.cursor() as cursor:
         cursor.execute(
             """

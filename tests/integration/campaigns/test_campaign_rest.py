@@ -113,7 +113,7 @@ def test_a_campaign_is_made_read_and_listed(client: Any, organization: Organizat
 
 def test_an_audience_of_groups_and_teams(client: Any, organization: Organization) -> None:
     everybody = tenants.members(organization, 5)
-    kinds = {"groupIds": rosters.GROUPS, "teamIds": rosters.TEAMS}
+    kinds: dict[str, Any] = {"groupIds": rosters.GROUPS, "teamIds": rosters.TEAMS}
     given: dict[str, Any] = {}
     for (field, kind), members in zip(kinds.items(), (everybody[:3], everybody[2:4]), strict=True):
         roster = rosters.create_roster(

@@ -351,7 +351,8 @@ def test_a_page_of_large_campaigns_ends_in_time(tenant: Tenant) -> None:
     template = made.template(tenant.organization)
     for _ in range(15):
         made.campaign(tenant.organization, steps=[step], template_id=template.pk)
-    credential, token, sizes = tenant.key(), "", []
+    credential, token = tenant.key(), ""
+    sizes: list[int] = []
     while not sizes or token:
         answer = listed(tenant, credential, page_token=token)
         token = answer.pagination.next_page_token  # type: ignore[union-attr]
