@@ -54,7 +54,8 @@ def store(organization_id: UUID, contents: Sequence[NewContent], now: datetime) 
     # In one order, so that two batches wait for each other in one direction only.
     distinct = sorted({content.digest: content for content in contents}.values(), key=lambda content: content.digest)
     columns = [
-        [getattr(content, field) for content in distinct] for field in ("title", "summary", "preview", "body", "actions")
+        [getattr(content, field) for content in distinct]
+        for field in ("title", "summary", "preview", "body", "actions")
     ]
     digests = ["\\x" + content.digest.hex() for content in distinct]
     with connection.cursor() as cursor:

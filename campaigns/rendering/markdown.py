@@ -1,10 +1,10 @@
 """Markdown with placeholders: where one may stand, and how values are written so that they stay text.
 
-A value gets entities for ``&``, ``<``, ``>`` and quotes, and a backslash before other ASCII punctuation, but for two
-that mean something in spite of it: a backquote still ends a code span, and a line with a ``|`` may be a table's. What is
-left to a value is what its first and last characters do to a delimiter beside them, and digits before a full stop that
-begins a list: there an invisible space goes between. The same space stands for an empty value, which could join what
-it kept apart.
+A value gets entities for ``&``, ``<``, ``>`` and quotes, and a backslash before other ASCII punctuation but for two
+that mean something in spite of it: a backquote still ends a code span, and a line with a ``|`` may be a table's. What
+is left to a value is what its first and last characters do to a delimiter beside them, and digits before a full stop
+that begins a list: there an invisible space goes between. The same space stands for an empty value, which could join
+what it kept apart.
 """
 
 from __future__ import annotations

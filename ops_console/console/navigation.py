@@ -20,6 +20,10 @@ SECTIONS: tuple[tuple[str, tuple[tuple[str, str, str], ...]], ...] = (
         ),
     ),
     (
+        "Campaigns",
+        (("Templates", "draft", "campaigns.template"),),
+    ),
+    (
         "Money",
         (
             ("Accounts", "account_balance_wallet", "ledger.account"),

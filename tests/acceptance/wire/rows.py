@@ -6,24 +6,27 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from protobuf import Message
+from protobuf import Message, message_from_json_value
 
 from ops_console.access.models import ApiKey, SsoProvider
 from ops_console.gen.pidgr.v1 import (
     api_key_pb,
+    campaign_pb,
     group_pb,
     member_pb,
     organization_pb,
+    render_pb,
     role_pb,
     sso_pb,
     team_pb,
+    template_pb,
 )
-from ops_console.gen.pidgr.v1.common_pb import Permission
+from ops_console.gen.pidgr.v1.common_pb import Permission, WorkflowDefinition
 from ops_console.gen.pidgr.v1.organization_pb import SsoAttributeMapping
 from ops_console.gen.pidgr.v1.user_pb import ThemePreference, UserProfile, UserSettings
 from ops_console.organizations.models import Group, Team
 from ops_console.organizations.rights import Right
-from tests import callers, contract, factories, tenants
+from tests import authoring, callers, campaigns, contract, factories, tenants
 from tests.factories import NOW, numbers
 from tests.pidgr import Tenant, token_of
 
@@ -75,6 +78,7 @@ class Row:
     prepare: Callable[[World], None] = lambda world: None
 
 
+WORKFLOW = message_from_json_value(WorkflowDefinition, campaigns.workflow())
 PERSON_ONLY = ("key", "render", "organizations", "founder")
 
 
@@ -104,6 +108,19 @@ def roster_of(tenant: Tenant, model: type[Team] | type[Group]) -> str:
 def key_of(tenant: Tenant) -> str:
     tenant.key()
     return str(ApiKey.objects.filter(organization=tenant.organization).latest("id").pk)
+
+
+def template_of(tenant: Tenant) -> str:
+    return str(authoring.template(tenant.organization).template_id)
+
+
+def on_campaign(method: str, **given: Any) -> Row:
+    """A row about a campaign that is created."""
+    request = getattr(campaign_pb, f"{method}Request")
+    return Row(
+        lambda tenant: request(campaign_id=str(campaigns.campaign(tenant.organization).pk), **given),
+        foreign="campaign_id",
+    )
 
 
 def provider_of(tenant: Tenant) -> str:
@@ -176,16 +193,22 @@ ROWS: dict[str, dict[str, Row]] = {
         ),
     },
     "CampaignService": {
-        name: later(f"{name}Request")
-        for name in (
-            "CreateCampaign",
-            "StartCampaign",
-            "GetCampaign",
-            "ListCampaigns",
-            "CancelCampaign",
-            "UpdateCampaign",
-            "ListDeliveries",
-        )
+        "CreateCampaign": Row(
+            lambda tenant: campaign_pb.CreateCampaignRequest(
+                name=new_name(),
+                template_id=str(campaigns.template(tenant.organization).pk),
+                user_ids=[member_of(tenant)],
+                workflow=WORKFLOW,
+            ),
+            foreign="template_id",
+            foreign_code="invalid_argument",
+        ),
+        "StartCampaign": on_campaign("StartCampaign"),
+        "GetCampaign": on_campaign("GetCampaign"),
+        "ListCampaigns": Row(lambda tenant: campaign_pb.ListCampaignsRequest()),
+        "CancelCampaign": on_campaign("CancelCampaign"),
+        "UpdateCampaign": on_campaign("UpdateCampaign", title="Grey and white"),
+        "ListDeliveries": on_campaign("ListDeliveries"),
     },
     "DeviceService": {
         **{
@@ -259,7 +282,15 @@ ROWS: dict[str, dict[str, Row]] = {
         ),
     },
     "RenderService": {
-        "RenderBatch": later("RenderBatchRequest", by="render", refused=("key", "person", "organizations", "founder"))
+        # A program's key belongs to no organization: another's template is as good as any.
+        "RenderBatch": Row(
+            lambda tenant: render_pb.RenderBatchRequest(
+                template_id=template_of(tenant),
+                users=[render_pb.UserRenderContext(user_id=member_of(tenant), variables={"day": "Monday"})],
+            ),
+            by="render",
+            refused=("key", "person", "organizations", "founder"),
+        )
     },
     "ReplayService": {name: later(f"{name}Request") for name in ("ListSessionRecordings", "GetSessionSnapshots")},
     "RoleService": {
@@ -290,6 +321,18 @@ ROWS: dict[str, dict[str, Row]] = {
     },
     "TeamService": rosters(team_pb, Team),
     "TemplateService": {
-        name: later(f"{name}Request") for name in ("CreateTemplate", "UpdateTemplate", "GetTemplate", "ListTemplates")
+        "CreateTemplate": Row(
+            lambda tenant: template_pb.CreateTemplateRequest(
+                name=new_name(), body="On {{day}}", variables=[template_pb.TemplateVariable(name="day")]
+            )
+        ),
+        "UpdateTemplate": Row(
+            lambda tenant: template_pb.UpdateTemplateRequest(template_id=template_of(tenant), body="On {{day}}"),
+            foreign="template_id",
+        ),
+        "GetTemplate": Row(
+            lambda tenant: template_pb.GetTemplateRequest(template_id=template_of(tenant)), foreign="template_id"
+        ),
+        "ListTemplates": Row(lambda tenant: template_pb.ListTemplatesRequest()),
     },
 }

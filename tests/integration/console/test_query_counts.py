@@ -17,7 +17,7 @@ from ops_console.access.actors import Actor
 from ops_console.organizations.rights import Right
 from ops_console.outbox import services as outbox
 from ops_console.outbox.services import NewWebhook
-from tests import bearers, factories, fleets, ops, sso, tenants
+from tests import authoring, bearers, factories, fleets, ops, sso, tenants
 from tests.factories import PHOENIX
 
 from .conftest import list_of
@@ -28,6 +28,7 @@ LISTS = (
     "access.ServiceKey",
     "access.SsoProvider",
     "audit.AuditEntry",
+    "campaigns.Template",
     "couriers.Courier",
     "couriers.Place",
     "ledger.Account",
@@ -53,6 +54,7 @@ def grow(first: int, n: int) -> None:
         factories.credential(sent.account)
         bearers.api_key(tenants.member(sent.organization, Right.ORG_READ), Right.ORG_READ)
         bearers.service_key("render")
+        authoring.template(sent.organization)
         sso.provider(sent.organization)
         ops.recipient(sent.account)
         asking = Actor.staff(factories.member_of_staff("Finance"))
