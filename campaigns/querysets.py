@@ -7,9 +7,10 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
+from django.apps import apps
 from django.db import models
-from django.db.models import F, Func, Sum
-from django.db.models.functions import Cast
+from django.db.models import F, Func, OuterRef, Subquery, Sum
+from django.db.models.functions import Cast, Coalesce
 
 from ops_console.organizations.querysets import TenantQuerySet
 
@@ -58,10 +59,23 @@ class CampaignQuerySet(TenantQuerySet["Campaign"]):
         """The workflows of some campaigns. One query."""
         return dict(self.filter(pk__in=list(campaigns)).values_list("pk", "workflow"))
 
+    def with_closings(self) -> CampaignQuerySet:
+        """Each with ``n_acknowledged`` and ``n_missed`` of its members, who never open again."""
+        return self.annotate(n_acknowledged=_closed("acknowledged"), n_missed=_closed("missed"))
+
     def due(self, now: datetime) -> CampaignQuerySet:
         """Scheduled ones whose time has come, the longest due first."""
         rows = self.filter(status="created", held_at=None, scheduled_for__lte=now)
         return rows.order_by("scheduled_for", "id")
+
+
+def _closed(closing: str) -> Coalesce:
+    """A subquery over the counters of a campaign's members."""
+    flows = apps.get_model("campaigns", "CampaignFlow").objects.filter(
+        campaign=OuterRef("pk"), step=None, to_status=closing
+    )
+    sums = flows.order_by().values("campaign").annotate(total=Sum("n")).values("total")
+    return Coalesce(Subquery(sums, output_field=BIGINT), 0)
 
 
 class CampaignFlowQuerySet(models.QuerySet["CampaignFlow"]):

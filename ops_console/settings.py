@@ -87,6 +87,24 @@ CAMPAIGN_FOUR_EYES_RECIPIENTS: int | None = env.int("CAMPAIGN_FOUR_EYES_RECIPIEN
 # Seconds after its time from which on a scheduled campaign counts as late.
 CAMPAIGN_LATE_AFTER_S = env.float("CAMPAIGN_LATE_AFTER_S", 900.0)
 
+# Providers of push notifications; only tests and stand-ins have others.
+FCM_URL = env.str("FCM_URL", "https://fcm.googleapis.com").rstrip("/")
+FCM_TOKEN_URL = env.str("FCM_TOKEN_URL", "https://oauth2.googleapis.com/token")
+APNS_URL = env.str("APNS_URL", "https://api.push.apple.com").rstrip("/")
+APNS_SANDBOX_URL = env.str("APNS_SANDBOX_URL", "https://api.sandbox.push.apple.com").rstrip("/")
+# A PEM file of authorities trusted beside the usual ones where a push provider is called.
+PUSH_CA_FILE = env.str("PUSH_CA_FILE", "")
+# Lets browsers' subscriptions be on loopback and plain HTTP: for tests only.
+PUSH_ALLOW_LOOPBACK = env.bool("PUSH_ALLOW_LOOPBACK", False)
+# Writes to the log what a platform without credentials would be pushed; outside production only.
+PUSH_CONSOLE = env.bool("PUSH_CONSOLE", DEMO)
+# What manage.py reencryptsecrets encrypts beside the platform's own secrets.
+FURTHER_SECRETS = {"push credentials": "campaigns.services.push_credentials.reencrypt_credentials"}
+# Calls to push providers that a worker has under way at once; seconds for one, and for those of a batch.
+PUSH_CONCURRENCY = env.int("PUSH_CONCURRENCY", 100)
+PUSH_TIMEOUT_S = env.float("PUSH_TIMEOUT_S", 10.0)
+PUSH_BATCH_S = env.float("PUSH_BATCH_S", 40.0)
+
 # --- Identity ------------------------------------------------------------------------------------------------------
 
 # Minutes an access token is good for; a session that ended is refused at once all the same.
