@@ -1,4 +1,7 @@
-"""``python -m bench [dispatch] [requests] [calls] [rendering]``: measure, write ``bench/results``; exit 1 if a limit fails."""
+"""``python -m bench [dispatch] [requests] [calls] [rendering]``: measure, write ``bench/results``.
+
+Exits with 1 if a limit fails.
+"""
 
 from __future__ import annotations
 

@@ -5,14 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
+from uuid import uuid4
 
 from protobuf import Message, message_from_json_value
 
+from campaigns.services import devices
 from ops_console.access.models import ApiKey, SsoProvider
 from ops_console.gen.pidgr.v1 import (
+    action_pb,
     api_key_pb,
     campaign_pb,
+    device_pb,
     group_pb,
+    inbox_pb,
     member_pb,
     organization_pb,
     render_pb,
@@ -21,13 +26,14 @@ from ops_console.gen.pidgr.v1 import (
     team_pb,
     template_pb,
 )
-from ops_console.gen.pidgr.v1.common_pb import Permission, WorkflowDefinition
+from ops_console.gen.pidgr.v1.common_pb import Permission, Platform, WorkflowDefinition
 from ops_console.gen.pidgr.v1.organization_pb import SsoAttributeMapping
 from ops_console.gen.pidgr.v1.user_pb import ThemePreference, UserProfile, UserSettings
-from ops_console.organizations.models import Group, Team
+from ops_console.organizations.models import Group, Member, Team
 from ops_console.organizations.rights import Right
 from tests import authoring, callers, campaigns, contract, factories, tenants
 from tests.factories import NOW, numbers
+from tests.inboxes import Mailing
 from tests.pidgr import Tenant, token_of
 
 
@@ -181,8 +187,40 @@ def rosters(pb: Any, model: type[Team] | type[Group]) -> dict[str, Row]:
     }
 
 
+def person_of(tenant: Tenant) -> Member:
+    """Whose token "person" is; the founder before there is one."""
+    members = Member.objects.with_person_and_role().filter(organization=tenant.organization, role__is_system=False)
+    rights = {str(right) for right in Right}
+    return next((one for one in members.order_by("-id") if set(one.role.rights) == rights), tenant.founder)
+
+
+def of_person(happy: Make, **more: Any) -> Row:
+    """A method for a person's token, about what is his own."""
+    return Row(happy, by="person", refused=PERSON_ONLY, prepare=with_person, **more)
+
+
+def with_person(world: World) -> None:
+    world.credential("person")
+
+
+def on_delivery(request: Any, **given: Any) -> Row:
+    """A method about a message in the person's inbox."""
+    return of_person(lambda tenant: request(delivery_id=delivery_of(tenant), **given), foreign="delivery_id")
+
+
+def delivery_of(tenant: Tenant) -> str:
+    return str(Mailing.of(tenant.organization).deliver(person_of(tenant))[0].pk)
+
+
+def device_of(tenant: Tenant) -> str:
+    device_id = uuid4()
+    actor = tenants.signed_in(person_of(tenant))
+    devices.register(device_id=device_id, platform="web", push_token=new_name(), actor=actor, now=NOW)
+    return str(device_id)
+
+
 ROWS: dict[str, dict[str, Row]] = {
-    "ActionService": {"SubmitAction": later("SubmitActionRequest", by="person", refused=PERSON_ONLY)},
+    "ActionService": {"SubmitAction": on_delivery(action_pb.SubmitActionRequest, action_id="ack", payload=b"gloves")},
     "ApiKeyService": {
         "CreateApiKey": Row(
             lambda tenant: api_key_pb.CreateApiKeyRequest(name="CI", permissions=[Permission.ORG_READ])
@@ -211,11 +249,24 @@ ROWS: dict[str, dict[str, Row]] = {
         "ListDeliveries": on_campaign("ListDeliveries"),
     },
     "DeviceService": {
-        **{
-            name: later(f"{name}Request", by="person", refused=PERSON_ONLY, without="unimplemented")
-            for name in ("Register", "Deactivate", "ListDevices")
-        },
-        "ListMemberDevices": later("ListMemberDevicesRequest"),
+        "Register": of_person(
+            lambda tenant: device_pb.RegisterRequest(
+                device_id=device_of(tenant), platform=Platform.WEB, push_token=new_name()
+            ),
+            # Its own name for itself: another member's device may have the same.
+            foreign="device_id",
+            foreign_code="ok",
+            without="ok",
+        ),
+        "Deactivate": of_person(
+            lambda tenant: device_pb.DeactivateRequest(device_id=device_of(tenant)),
+            foreign="device_id",
+            without="not_found",
+        ),
+        "ListDevices": of_person(lambda tenant: device_pb.ListDevicesRequest(), without="ok"),
+        "ListMemberDevices": Row(
+            lambda tenant: device_pb.ListMemberDevicesRequest(user_id=member_of(tenant)), foreign="user_id"
+        ),
     },
     "GroupService": {
         **rosters(group_pb, Group),
@@ -234,7 +285,9 @@ ROWS: dict[str, dict[str, Row]] = {
         "UploadScreenshot": later("UploadScreenshotRequest", by="person", refused=PERSON_ONLY, without="unimplemented"),
     },
     "InboxService": {
-        name: later(f"{name}Request", by="person", refused=PERSON_ONLY) for name in ("Sync", "MarkRead", "GetMessage")
+        "Sync": of_person(lambda tenant: inbox_pb.SyncRequest(limit=20)),
+        "MarkRead": on_delivery(inbox_pb.MarkReadRequest),
+        "GetMessage": on_delivery(inbox_pb.GetMessageRequest),
     },
     "MemberService": {
         "InviteUser": Row(lambda tenant: member_pb.InviteUserRequest(email=f"{new_name()}@customer.example")),
@@ -282,12 +335,14 @@ ROWS: dict[str, dict[str, Row]] = {
         ),
     },
     "RenderService": {
-        # A program's key belongs to no organization: another's template is as good as any.
+        # A key of a program belongs to no organization: with any template it works, and tells of each user.
         "RenderBatch": Row(
             lambda tenant: render_pb.RenderBatchRequest(
                 template_id=template_of(tenant),
                 users=[render_pb.UserRenderContext(user_id=member_of(tenant), variables={"day": "Monday"})],
             ),
+            foreign="template_id",
+            foreign_code="ok",
             by="render",
             refused=("key", "person", "organizations", "founder"),
         )
