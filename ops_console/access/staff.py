@@ -52,6 +52,10 @@ STAFF_GROUPS = {
                 "access.change_apikey",
                 "organizations.invite_member",
                 "outbox.replay_webhook",
+                "campaigns.add_campaign",
+                "campaigns.change_campaign",
+                "campaigns.start_campaign",
+                "campaigns.approve_campaign",
             }
         ),
     ),

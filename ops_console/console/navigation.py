@@ -21,7 +21,11 @@ SECTIONS: tuple[tuple[str, tuple[tuple[str, str, str], ...]], ...] = (
     ),
     (
         "Campaigns",
-        (("Templates", "draft", "campaigns.template"),),
+        (
+            ("Campaigns", "campaign", "campaigns.campaign"),
+            ("Deliveries", "outgoing_mail", "campaigns.delivery"),
+            ("Templates", "draft", "campaigns.template"),
+        ),
     ),
     (
         "Money",
