@@ -11,6 +11,10 @@ from campaigns.models import (
     Closing,
     Delivery,
     DeliveryStatus,
+    Device,
+    Platform,
+    PushCredential,
+    PushProvider,
     Template,
     TemplateType,
 )
@@ -63,4 +67,25 @@ class DeliveryFilter(filters.FilterSet):
 
     class Meta:
         model = Delivery
+        fields: tuple[str, ...] = ()
+
+
+class DeviceFilter(filters.FilterSet):
+    organization = filters.UUIDFilter(field_name="member__organization_id")
+    user = filters.UUIDFilter(field_name="member_id")
+    deviceId = filters.UUIDFilter(field_name="device_id")  # noqa: N815 - as in the address
+    platform = filters.ChoiceFilter(choices=Platform.choices)
+    active = filters.BooleanFilter(field_name="is_active")
+
+    class Meta:
+        model = Device
+        fields: tuple[str, ...] = ()
+
+
+class PushCredentialFilter(filters.FilterSet):
+    organization = filters.UUIDFilter(field_name="organization_id")
+    provider = filters.ChoiceFilter(choices=PushProvider.choices)
+
+    class Meta:
+        model = PushCredential
         fields: tuple[str, ...] = ()

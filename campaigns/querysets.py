@@ -15,7 +15,14 @@ from django.db.models.functions import Cast, Coalesce
 from ops_console.organizations.querysets import TenantQuerySet
 
 if TYPE_CHECKING:
-    from campaigns.models import Campaign, CampaignFlow, Delivery, Device, TemplateVersion  # noqa: F401 - named in the bases
+    from campaigns.models import (  # noqa: F401 - named in the bases
+        Campaign,
+        CampaignFlow,
+        Delivery,
+        Device,
+        PushCredential,
+        TemplateVersion,
+    )
 
 BIGINT: models.BigIntegerField[int, int] = models.BigIntegerField()
 
@@ -121,6 +128,11 @@ class DeliveryQuerySet(TenantQuerySet["Delivery"]):
 class DeviceQuerySet(TenantQuerySet["Device"]):
     tenant_field = "member__organization"
 
+    def for_list(self) -> DeviceQuerySet:
+        """Each with its member, and without tokens."""
+        rows = self.select_related("member__person").defer("push_token", "token_digest")
+        return rows.defer("member__profile", "member__person__password")
+
     def of_member(self, member_id: UUID) -> DeviceQuerySet:
         """The member's, in the order they were registered."""
         return self.filter(member=member_id).order_by("created_at", "id")
@@ -129,3 +141,10 @@ class DeviceQuerySet(TenantQuerySet["Device"]):
         """Those of the members that something can be pushed to, by the index of active devices."""
         rows = self.filter(member__in=list(members), is_active=True).exclude(push_token="")
         return rows.only("member_id", "platform", "push_token").order_by("member_id", "id")
+
+
+class PushCredentialQuerySet(TenantQuerySet["PushCredential"]):
+    def for_list(self) -> PushCredentialQuerySet:
+        """Each with its organization's name, and without the secret."""
+        rows = self.select_related("organization").defer("ciphertext")
+        return rows.only("provider", "label", "created_at", "organization__name")

@@ -8,9 +8,8 @@ from django.db import models
 from django.db.models import Q
 from uuid6 import uuid7
 
-from campaigns.querysets import DeviceQuerySet
+from campaigns.querysets import DeviceQuerySet, PushCredentialQuerySet
 from ops_console.organizations.models import Member
-from ops_console.organizations.querysets import TenantQuerySet
 
 
 class Platform(models.TextChoices):
@@ -76,7 +75,7 @@ class PushCredential(models.Model):
     ciphertext = models.BinaryField()
     created_at = models.DateTimeField()
 
-    objects = TenantQuerySet.as_manager()
+    objects = PushCredentialQuerySet.as_manager()
 
     class Meta:
         constraints: ClassVar = [

@@ -37,7 +37,7 @@ def set_credentials(
 
     Raises:
         Forbidden: the actor may not.
-        InvalidInput: at ``provider``, ``organization``, or below ``secret``.
+        InvalidInput: at ``provider``, ``organization`` or ``secret``, whose member the message names.
     """
     policy.require(actor, "push-credentials", "create")
     owner = _owner(actor, organization_id)
@@ -123,7 +123,7 @@ def _checked(provider: str, secret: Mapping[str, Any], owner: Organization | Non
     try:
         key = KINDS[provider].parse(secret)
     except Unfit as unfit:
-        raise InvalidInput([*faults, FieldError(("secret", unfit.name), str(unfit))]) from unfit
+        raise InvalidInput([*faults, FieldError(("secret",), f"{unfit.name}: {unfit}")]) from unfit
     if faults:
         raise InvalidInput(faults)
     return key

@@ -46,9 +46,11 @@ def keep(actor: Actor, provider: str = "apns", **changes: Any) -> PushCredential
 
 
 def faults(actor: Actor, provider: str, **changes: Any) -> list[tuple[str | int, ...]]:
+    """Where they are; within the secret with the name of its member."""
     with pytest.raises(InvalidInput) as refused:
         keep(actor, provider, **changes)
-    return [fault.path for fault in refused.value.errors]
+    faults = refused.value.errors
+    return [(*one.path, *([one.message.split(":")[0]] if one.path == ("secret",) else [])) for one in faults]
 
 
 @database

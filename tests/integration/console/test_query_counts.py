@@ -18,7 +18,7 @@ from ops_console.access.actors import Actor
 from ops_console.organizations.rights import Right
 from ops_console.outbox import services as outbox
 from ops_console.outbox.services import NewWebhook
-from tests import authoring, bearers, campaigns, factories, fleets, ops, sso, tenants
+from tests import authoring, bearers, campaigns, factories, fleets, ops, pushing, sso, tenants
 from tests.factories import PHOENIX
 
 from .conftest import list_of
@@ -31,6 +31,8 @@ LISTS = (
     "audit.AuditEntry",
     "campaigns.Campaign",
     "campaigns.Delivery",
+    "campaigns.Device",
+    "campaigns.PushCredential",
     "campaigns.Template",
     "couriers.Courier",
     "couriers.Place",
@@ -60,6 +62,8 @@ def grow(first: int, n: int) -> None:
         authoring.template(sent.organization)
         sending = campaigns.campaign(sent.organization)
         start_campaign(campaign_id=sending.pk, actor=factories.COMMAND, now=now)
+        pushing.device(sent.organization)
+        pushing.credential(sent.organization)
         sso.provider(sent.organization)
         ops.recipient(sent.account)
         asking = Actor.staff(factories.member_of_staff("Finance"))

@@ -2,7 +2,19 @@
 
 from __future__ import annotations
 
-from tests.integration.ops_rest.scenarios import customers, keys, members, pigeon, rosters, sso, templates
+from tests.integration.ops_rest.scenarios import customers, devices, keys, members, pigeon, rosters, sso, templates
 from tests.integration.ops_rest.scenarios.registry import SCENARIOS, Pair, Request
 
-__all__ = ["SCENARIOS", "Pair", "Request", "customers", "keys", "members", "pigeon", "rosters", "sso", "templates"]
+__all__ = [
+    "SCENARIOS",
+    "Pair",
+    "Request",
+    "customers",
+    "devices",
+    "keys",
+    "members",
+    "pigeon",
+    "rosters",
+    "sso",
+    "templates",
+]
