@@ -1,4 +1,4 @@
-"""``python -m bench [dispatch] [requests] [calls] [rendering]``: measure, write ``bench/results``.
+"""``python -m bench [dispatch] [requests] [calls] [rendering] [campaigns]``: measure, write ``bench/results``.
 
 Exits with 1 if a limit fails.
 """
@@ -14,7 +14,7 @@ N_ACCOUNTS = 60
 
 def main(names: list[str]) -> int:
     with databases():
-        return measure_all(names or ["dispatch", "requests", "calls", "rendering"])
+        return measure_all(names or ["dispatch", "requests", "calls", "rendering", "campaigns"])
 
 
 def measure_all(names: list[str]) -> int:
@@ -24,6 +24,7 @@ def measure_all(names: list[str]) -> int:
     from django.core.management import call_command
 
     from bench.calls import bench_calls
+    from bench.campaigning import bench_campaigns
     from bench.dispatching import bench_dispatch
     from bench.fixtures import open_accounts
     from bench.rendering import bench_rendering
@@ -41,6 +42,10 @@ def measure_all(names: list[str]) -> int:
         comparisons += bench_calls(logins)
     if "rendering" in names:
         comparisons += bench_rendering()
+    if "campaigns" in names:
+        sent, memory = bench_campaigns(logins[0])
+        comparisons += sent
+        limits += memory
     if "dispatch" in names:
         dispatch, memory = bench_dispatch(logins[0])
         comparisons += dispatch

@@ -13,6 +13,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from tempfile import SpooledTemporaryFile
+from typing import Any
 from uuid import UUID
 
 from django.db import connection
@@ -27,6 +28,8 @@ from ops_console.organizations.models import Role
 
 RECIPIENTS = 100_000
 TIMES = 3
+# Of the three campaigns, which take long.
+LARGE_ROUNDS = 3
 NULL_CHANNEL = {"PUSH_CHANNEL": "campaigns.channels.null.Null"}
 BODY = """# Loft inspection
 
@@ -101,7 +104,7 @@ class Recipient:
 def bench_campaigns(login: Login, *, n: int = RECIPIENTS, rounds: int = ROUNDS) -> tuple[list[Comparison], list[Limit]]:
     """Recipients a second from StartCampaign to all sent, and with three campaigns as large."""
     plain = Comparison(f"campaign, {n:,} recipients, beside COPY and UPDATE", "recipients/s", least=1 / 10)
-    large = Comparison(f"3 campaigns, {n * TIMES:,} recipients, beside one of {n:,}", "recipients/s", least=0.85)
+    large = Comparison(f"{TIMES} campaigns, {n * TIMES:,} recipients, beside one of {n:,}", "recipients/s", least=0.85)
     members = write_members(n, login)
     memory_mb = 0.0
     for _ in range(rounds):
@@ -111,6 +114,7 @@ def bench_campaigns(login: Login, *, n: int = RECIPIENTS, rounds: int = ROUNDS) 
         large.peer.append(rate)
         memory_mb = max(memory_mb, peak_mb)
         plain.peer.append(run_peer(n))
+    for _ in range(min(rounds, LARGE_ROUNDS)):
         start_afresh(members, login, n_campaigns=TIMES)
         rate, peak_mb = run_ours(n * TIMES)
         large.ours.append(rate)
@@ -121,9 +125,9 @@ def bench_campaigns(login: Login, *, n: int = RECIPIENTS, rounds: int = ROUNDS) 
 
 def write_members(n: int, login: Login) -> list[UUID]:
     role = Role.objects.get(organization=login.organization_id, is_default=True)
-    values = {"n": n, "organization": login.organization_id, "role": role.pk}
+    values: dict[str, Any] = {"n": n, "organization": login.organization_id, "role": role.pk}
     with connection.cursor() as cursor:
-        cursor.execute(PEOPLE.replace("'{}'", "'{}'::jsonb"), values)
+        cursor.execute(PEOPLE, values)
         return [pk for (pk,) in cursor.fetchall()]
 
 
@@ -173,7 +177,7 @@ def check_written(n: int) -> None:
     with connection.cursor() as cursor:
         cursor.execute(WRITTEN)
         *rows, n_contents = cursor.fetchone()
-    if set(rows) != {n} or n_contents != min(n, RECIPIENTS, n_contents):
+    if set(rows) != {n} or n_contents != n // Campaign.objects.count():
         raise RuntimeError(f"Not all {n} recipients have all their rows: {rows}, {n_contents} contents.")
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from campaigns.engine import outcomes
+from campaigns.engine import outcomes, sending
 from campaigns.engine.sending import send_batch
 from campaigns.engine.steps import RETRY, advance_due
 from campaigns.models import AttemptOutcome as Outcome
@@ -51,7 +51,7 @@ def status_of(campaign: Campaign) -> str:
 
 
 def hook(key: str = "hook", **then: str) -> dict[str, Any]:
-    return step(key, "call_webhook", HOOK, **then)
+    return step(key, "call_webhook", config=HOOK, **then)
 
 
 def remind(key: str = "remind", config: Mapping[str, Any] | None = None, **then: str) -> dict[str, Any]:
@@ -172,10 +172,13 @@ def test_a_reminder_is_of_the_newest_delivery_and_not_of_those_who_acknowledge_m
 
 
 def test_a_reminder_takes_the_channel_it_names(spy: Spy, monkeypatch: pytest.MonkeyPatch):
-    from campaigns.engine import sending
-
     asked: list[str] = []
-    monkeypatch.setattr(sending, "channel", lambda name: asked.append(name) or spy)
+
+    def channel(name: str) -> Spy:
+        asked.append(name)
+        return spy
+
+    monkeypatch.setattr(sending, "channel", channel)
     started(crowd(1), send(completed="remind"), remind(config={"type": "pigeon"}))
     run(NOW)
     assert asked == ["push", "pigeon"]
