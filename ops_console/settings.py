@@ -102,8 +102,8 @@ PUSH_CONSOLE = env.bool("PUSH_CONSOLE", DEMO)
 FURTHER_SECRETS = {"push credentials": "campaigns.services.push_credentials.reencrypt_credentials"}
 # Calls to push providers that a worker has under way at once; seconds for one, and for those of a batch.
 PUSH_CONCURRENCY = env.int("PUSH_CONCURRENCY", 100)
-PUSH_TIMEOUT_S = env.float("PUSH_TIMEOUT_S", 10.0)
-PUSH_BATCH_S = env.float("PUSH_BATCH_S", 40.0)
+PUSH_TIMEOUT_S = env.float("PUSH_TIMEOUT_S", 10)
+PUSH_BATCH_S = env.float("PUSH_BATCH_S", 40)
 
 # --- Identity ------------------------------------------------------------------------------------------------------
 
