@@ -7,13 +7,11 @@ are entities stays where it is put.
 from __future__ import annotations
 
 import html
-import re
-from collections.abc import Sequence
-from html.parser import HTMLParser
 
 import nh3
 
 from campaigns.rendering.placeholders import WORD, Places, Slot, Split, by_words
+from campaigns.rendering.tags import Kind, Piece, pieces
 from campaigns.rendering.written import Written
 from ops_console.errors import FieldError
 
@@ -49,14 +47,13 @@ ADDRESSES = {
     *("href", "icon", "imagesrcset", "longdesc", "lowsrc", "manifest", "ping", "poster", "profile", "src", "srcdoc"),
     *("srcset", "usemap", "xlink:href"),
 }
-CODE = {"style": "style", "script": "script"}
+CODE = {"style", "script"}
 # Those whose text is a line, or lines, of its own.
 BLOCKS = {
     *("address", "article", "aside", "blockquote", "br", "caption", "center", "dd", "details", "div", "dl", "dt"),
     *("figcaption", "figure", "footer", "h1", "h2", "h3", "h4", "h5", "h6", "header", "hr", "li", "nav", "ol", "p"),
     *("pre", "section", "summary", "table", "tbody", "td", "tfoot", "th", "thead", "tr", "ul"),
 }
-ATTRIBUTE = re.compile(r"""([^\s"'<>/=]+)\s*=\s*("[^"]*"|'[^']*'|[^\s>]+)""")
 ALLOWED = "in HTML it may stand in text, or in a quoted attribute that holds no address, script or style."
 LOST = "what the sanitizer takes away"
 
@@ -66,17 +63,17 @@ def read_html(body: Split) -> tuple[Written | None, list[FieldError]]:
     words = body.words()
     marked = body.filled(words)
     clean = SANITIZER.clean(marked)
-    seen, kept = Reader.of(marked), Reader.of(clean)
+    seen, kept = _places(marked), _places(clean)
     faults = [
         placeholder.fault("body", f"stands in {place}: {ALLOWED}", "unsafe")
         for placeholder, word in zip(body.placeholders, words, strict=True)
-        if (place := seen.places.get(word) or kept.places.get(word, LOST))
+        if (place := seen.get(word) or kept.get(word, LOST))
     ]
     if faults:
         return None, faults
     names = {word: placeholder.name for word, placeholder in zip(words, body.placeholders, strict=True)}
     slots = {word: Slot(name, escape) for word, name in names.items()}
-    return Written(by_words(clean, slots), kept.blocks, names), []
+    return Written(by_words(clean, slots), _blocks(clean), names), []
 
 
 def escape(value: str) -> str:
@@ -84,57 +81,41 @@ def escape(value: str) -> str:
     return value if value.isalnum() else html.escape(value)
 
 
-class Reader(HTMLParser):
-    """Finds the place of each word, and the plain text by blocks."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.places = Places()
-        self.blocks: list[str] = [""]
-
-    @classmethod
-    def of(cls, text: str) -> Reader:
-        reader = cls()
-        reader.feed(text)
-        reader.close()
-        return reader
-
-    def handle_starttag(self, tag: str, attrs: Sequence[tuple[str, str | None]]) -> None:
-        source = self.get_starttag_text() or ""
-        itself = f"the tag <{WORD.sub('…', tag)}>"
-        self.places.note(ATTRIBUTE.sub("", source), itself)
-        for name, value in ATTRIBUTE.findall(source):
-            self.places.note(name, itself)
-            self.places.note(value, _place_of_attribute(tag, name.lower(), value))
-        self._begin(tag)
-        self.blocks[-1] += dict(attrs).get("alt") or ""
-
-    def handle_endtag(self, tag: str) -> None:
-        self._begin(tag)
-
-    def handle_data(self, data: str) -> None:
-        self.places.note(data, CODE.get(self.cdata_elem or "", ""))
-        self.blocks[-1] += data
-
-    def handle_comment(self, data: str) -> None:
-        self.places.note(data, "a comment")
-
-    def handle_decl(self, decl: str) -> None:
-        self.places.note(decl, "a declaration")
-
-    def unknown_decl(self, data: str) -> None:
-        self.places.note(data, "a declaration")
-
-    def handle_pi(self, data: str) -> None:
-        self.places.note(data, "a processing instruction")
-
-    def _begin(self, tag: str) -> None:
-        if tag in BLOCKS:
-            self.blocks.append("")
+def _places(source: str) -> Places:
+    """The place of each word, empty where values are safe."""
+    places = Places()
+    for piece in pieces(source):
+        places.note(piece.text, _place(piece))
+    return places
 
 
-def _place_of_attribute(tag: str, name: str, value: str) -> str:
-    """Empty where values are safe."""
-    if name in ADDRESSES or name in CODE or name.startswith("on"):
-        return f"the attribute {name} of <{tag}>"
-    return "" if value[:1] in "\"'" else f"the attribute {name} of <{tag}>, which has no quotes"
+def _place(piece: Piece) -> str:
+    match piece.kind:
+        case Kind.TAG:
+            return f"the tag <{WORD.sub('…', piece.tag)}>"
+        case Kind.ATTRIBUTE:
+            return _place_of_attribute(piece)
+        case Kind.COMMENT:
+            return "a comment"
+        case Kind.RAW if piece.tag in CODE:
+            return piece.tag
+        case _:
+            return ""
+
+
+def _place_of_attribute(piece: Piece) -> str:
+    where = f"the attribute {piece.name} of <{piece.tag}>"
+    if piece.name in ADDRESSES | CODE or piece.name.startswith("on"):
+        return where
+    return "" if piece.is_quoted else f"{where}, which has no quotes"
+
+
+def _blocks(clean: str) -> list[str]:
+    """The plain text of each paragraph and the like; what an image shows in its place is text."""
+    blocks: list[list[str]] = [[]]
+    for piece in pieces(clean):
+        if piece.kind is Kind.TAG and piece.tag.removeprefix("/") in BLOCKS:
+            blocks.append([])
+        elif piece.kind is Kind.TEXT or piece.name == "alt":
+            blocks[-1].append(html.unescape(piece.text))
+    return ["".join(block) for block in blocks]

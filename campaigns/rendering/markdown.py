@@ -31,8 +31,8 @@ LIST_BEFORE, LIST_AFTER = re.compile(r"[\s>*+\-\d.)]*\Z"), re.compile(r"\d*[.)](
 PARSER = MarkdownIt("commonmark").enable(["table", "strikethrough"])
 LOST = "what defines a link, or is not shown"
 TEXT_ATTRIBUTES = ("title", "alt")
-# Values a text is tried with.
-TRIALS: Sequence[Sequence[str]] = (("1",), (".",), ("w", "."), (".", "w"), ("",), ("`", "]", "<"))
+# Values a text is tried with: digits beside punctuation, and the other way round.
+TRIALS: Sequence[Sequence[str]] = (("1", "."), (".", "1"))
 
 
 def read_markdown(body: Split) -> tuple[Written | None, list[FieldError]]:
@@ -62,7 +62,8 @@ def escape(value: str) -> str:
 def _fill(body: Split, place: int, *, is_named: bool) -> Fill:
     """How the value of one placeholder is written; ``is_named``: the text defines names for links."""
     left, right = body.literals[place], body.literals[place + 1]
-    if is_named or (left.endswith("[") and right.startswith("]")):
+    is_boxed = left.endswith("[") and right.startswith("]") and not right.startswith("](")
+    if is_named or is_boxed:
         # A value could be a name, or tick a box.
         return lambda value: f"{APART}{escape(value)}{APART}"
     begins_list = _begins_list(body, place)
@@ -71,6 +72,8 @@ def _fill(body: Split, place: int, *, is_named: bool) -> Fill:
         return escape
 
     def fill(value: str) -> str:
+        if not value:
+            return APART
         is_set_apart = (beside_left and not value[:1].isalnum()) or (begins_list and value.isdigit())
         before = APART if is_set_apart else ""
         return f"{before}{escape(value)}{APART if beside_right and not value[-1:].isalnum() else ''}"

@@ -116,7 +116,7 @@ def test_a_placeholder_where_markdown_has_no_text_is_named_with_its_place(body: 
         ("<!-- {{v}} -->", "a comment"),
         ('<p frobnicate="{{v}}">x</p>', "what the sanitizer takes away"),
         ("<textarea>{{v}}</textarea>", "what the sanitizer takes away"),
-        ("<p></p {{v}}>", "what the sanitizer takes away"),
+        ("<p></p {{v}}>", "the tag </p>"),
         ('<p title="{{v}}', "what the sanitizer takes away"),
         ("<svg><text>{{v}}</text></svg>", "what the sanitizer takes away"),
         ('<a href="&#113;1zq">{{v}}</a>', "the attribute href of <a>"),
@@ -150,6 +150,25 @@ def test_a_blank_value_is_none_and_the_default_takes_its_place():
         *["friend"] * 3,
         "Ann",
     ]
+
+
+@pytest.mark.parametrize(
+    ("body", "values", "wanted"),
+    [
+        ("**{{v}}**, _{{v}}_", ("Ann", "7"), ("**Ann**, _Ann_", "**7**, _7_")),
+        ("**{{v}}**,", ("Inc.", "(x"), ("**Inc\\.~**,", "**~\\(x**,")),
+        ("{{v}}. x", ("1", "a", "1b"), ("~1. x", "a. x", "1b. x")),
+        ("x {{v}}. x", ("1",), ("x 1. x",)),
+        ("[{{v}}](/x)", ("1", ".", ""), ("[1](/x)", "[\\.](/x)", "[~](/x)")),
+        ("- [{{v}}] x", ("x",), ("- [~x~] x",)),
+        ("*{{v}}*", ("",), ("*~*",)),
+    ],
+)
+def test_only_where_a_value_would_mean_something_it_is_set_apart(
+    body: str, values: tuple[str, ...], wanted: tuple[str, ...]
+):
+    made = compiled(body, "v")
+    assert tuple(made.render({"v": value}).body.replace("\u200b", "~") for value in values) == wanted
 
 
 def test_a_required_variable_without_a_value_is_named():
