@@ -81,8 +81,10 @@ def cancel_campaign(*, campaign_id: UUID, actor: Actor, now: datetime, reason: s
             campaign.pk, CampaignStatus.CANCELLED, actor=actor.label, reason=reason[:200], at=now, ended_at=now
         )
         before, campaign.status, campaign.ended_at = campaign.state, CampaignStatus.CANCELLED, now
-        steps = CampaignStep.objects.filter(campaign=campaign, status=StepStatus.ACTIVE)
-        steps.update(status=StepStatus.STOPPED, ended_at=now, due_at=None)
+        # One at most; who looks at a step holds its campaign.
+        for step in CampaignStep.objects.filter(campaign=campaign, status=StepStatus.ACTIVE):
+            step.status, step.ended_at, step.due_at = StepStatus.STOPPED, now, None
+            step.save(update_fields=["status", "ended_at", "due_at"])
         with connection.cursor() as cursor:
             cursor.execute(STOP, [campaign.pk])
         _record_state(campaign, "cancel", before, actor=actor, now=now, reason=reason)

@@ -14,7 +14,7 @@ from ops_console.ledger.models import Account
 from ops_console.organizations.models import Organization
 from ops_console.organizations.rights import Right
 from ops_console.organizations.services.rosters import GROUPS, TEAMS, Kind
-from tests import authoring, bearers, factories, ops, sso, tenants, webhooks
+from tests import authoring, bearers, campaigns, factories, ops, sso, tenants, webhooks
 from tests.integration.ops_rest.scenarios.rosters import made
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("places")]
@@ -56,6 +56,7 @@ ONE_MORE: dict[str, Callable[[Account], object]] = {
     "organizations": lambda of: factories.organization(),
     "teams": lambda of: new_roster(TEAMS, of),
     "groups": lambda of: new_roster(GROUPS, of),
+    "campaigns": lambda of: campaigns.campaign(organization_of(of)),
     "templates": lambda of: authoring.template(organization_of(of)),
     "webhooks": lambda of: webhooks.waiting(of.organization),
     "api-keys": lambda of: new_key(of),

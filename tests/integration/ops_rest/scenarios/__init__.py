@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
-from tests.integration.ops_rest.scenarios import customers, devices, keys, members, pigeon, rosters, sso, templates
+from tests.integration.ops_rest.scenarios import (
+    campaigns,
+    customers,
+    devices,
+    keys,
+    members,
+    pigeon,
+    rosters,
+    sso,
+    templates,
+)
 from tests.integration.ops_rest.scenarios.registry import SCENARIOS, Pair, Request
 
 __all__ = [
     "SCENARIOS",
     "Pair",
     "Request",
+    "campaigns",
     "customers",
     "devices",
     "keys",
