@@ -87,13 +87,14 @@ IN_PERSON: set[Pair] = {
     ("touches", "ingest"),
     ("screenshots", "upload"),
 }
+READING = ("list", "retrieve")
 ROSTER_CHANGES = ("create", "update", "delete")
 BY_RIGHT: dict[Right, set[Pair]] = {
     Right.ORG_READ: {
         *((name, action) for name in ("messages", "couriers", "accounts") for action in ("list", "retrieve")),
         *((name, action) for name in ("entries", "refunds", "recipients") for action in ("list", "retrieve")),
         *((name, action) for name in ("organizations", "webhooks", "roles") for action in ("list", "retrieve")),
-        *((name, action) for name in ("api-keys", "sso-providers") for action in ("list", "retrieve")),
+        *((name, action) for name in ("api-keys", "sso-providers", "push-credentials") for action in READING),
         ("credentials", "list"),
         ("webhook-secret", "retrieve"),
     },
@@ -109,8 +110,10 @@ BY_RIGHT: dict[Right, set[Pair]] = {
         ("sso-providers", "create"),
         ("sso-providers", "delete"),
         ("sso-providers", "prove"),
+        ("push-credentials", "create"),
+        ("push-credentials", "delete"),
     },
-    Right.MEMBERS_READ: {("members", "list"), ("devices", "list")},
+    Right.MEMBERS_READ: {("members", "list"), ("devices", "list"), ("devices", "retrieve")},
     Right.MEMBERS_INVITE: {("members", "invite")},
     Right.MEMBERS_MANAGE: {
         ("members", "set_role"),
