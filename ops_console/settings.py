@@ -83,9 +83,9 @@ CAMPAIGN_CHANNELS = {
 CAMPAIGN_LEASE_S = env.float("CAMPAIGN_LEASE_S", 60.0)
 
 # Recipients of a campaign above which a second person approves it before it starts; unset: none does.
-CAMPAIGN_FOUR_EYES_RECIPIENTS: int | None = env.int("CAMPAIGN_FOUR_EYES_RECIPIENTS", None)
+CAMPAIGN_FOUR_EYES_RECIPIENTS: int | None = env.int("CAMPAIGN_FOUR_EYES_RECIPIENTS", default=None)
 # Seconds after its time from which on a scheduled campaign counts as late.
-CAMPAIGN_LATE_AFTER_S = env.float("CAMPAIGN_LATE_AFTER_S", 900.0)
+CAMPAIGN_LATE_AFTER_S = env.int("CAMPAIGN_LATE_AFTER_S", 900)
 
 # Providers of push notifications; only tests and stand-ins have others.
 FCM_URL = env.str("FCM_URL", "https://fcm.googleapis.com").rstrip("/")

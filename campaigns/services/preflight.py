@@ -9,9 +9,10 @@ from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 from uuid import UUID, uuid4
 
+from django.conf import settings
 from django.db import connection, transaction
 
-from campaigns.models import Campaign, CampaignStatus
+from campaigns.models import Campaign, CampaignStatus, Platform, PushCredential, PushProvider
 from campaigns.rendering.compiled import CannotRender, Compiled, compiled
 from campaigns.rendering.values import values_for
 from campaigns.services.campaigns import get_campaign
@@ -28,6 +29,12 @@ MOST_EXAMPLES = 10
 BATCH = 2000
 # Recipients a second that are reckoned with where a campaign has no rate of its own: about what one worker hands over.
 EXPECTED_PER_S = 500
+# Whose devices a provider reaches.
+PLATFORMS = {
+    PushProvider.FCM: Platform.ANDROID,
+    PushProvider.APNS: Platform.IOS,
+    PushProvider.WEBPUSH: Platform.WEB,
+}
 # Without these no pigeon finds the place.
 NEEDED_OF_ADDRESS = ("city", "country")
 
@@ -81,11 +88,12 @@ class Recipient(NamedTuple):
 
 READ = """
 SELECT m.id, a.variables::text, m.name, m.status, m.profile::text, p.email,
-    EXISTS (SELECT FROM campaigns_device d WHERE d.member_id = m.id AND d.is_active AND d.token_digest <> '')
+    EXISTS (SELECT FROM campaigns_device d
+        WHERE d.member_id = m.id AND d.is_active AND d.token_digest <> '' AND d.platform = ANY(%(platforms)s))
 FROM campaigns_audiencemember a
 JOIN organizations_member m ON m.id = a.member_id
 JOIN organizations_person p ON p.id = m.person_id
-WHERE a.campaign_id = %s ORDER BY a.id
+WHERE a.campaign_id = %(campaign)s ORDER BY a.id
 """
 
 
@@ -154,7 +162,7 @@ def _count(campaign: Campaign, send: SendNotification, found: Preflight) -> None
         template_id=send.template_id or campaign.template_id,
         version=send.template_version if own else campaign.template_version,
     )
-    for recipient in _recipients(campaign.pk):
+    for recipient in _recipients(campaign):
         profile = json.loads(recipient.profile)
         if recipient.status == MemberStatus.DEACTIVATED:
             found.leave_out("inactive", recipient, "The member is deactivated.")
@@ -163,16 +171,25 @@ def _count(campaign: Campaign, send: SendNotification, found: Preflight) -> None
         elif send.channel == PIGEON and not _has_address(profile):
             found.leave_out("no_address", recipient, "The member has no address.")
         elif send.channel != PIGEON and not recipient.has_device:
-            found.leave_out("no_device", recipient, "The member has no device.")
+            found.leave_out("no_device", recipient, "The member has no device that can be reached.")
         else:
             found.will_send += 1
 
 
-def _recipients(campaign_id: UUID) -> Iterator[Recipient]:
+def _platforms(organization_id: UUID) -> list[str]:
+    """The platforms whose devices can be pushed to. One query, none where the console takes what has no provider."""
+    if settings.PUSH_CONSOLE:
+        return list(Platform.values)
+    providers = PushCredential.objects.filter(organization=organization_id).values_list("provider", flat=True)
+    return [str(PLATFORMS[PushProvider(provider)]) for provider in providers]
+
+
+def _recipients(campaign: Campaign) -> Iterator[Recipient]:
     """The audience, some thousands held at a time: by a cursor of the database's own."""
+    values: dict[str, Any] = {"campaign": campaign.pk, "platforms": _platforms(campaign.organization_id)}
     name = f"preflight_{uuid4().hex}"
     with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute(f"DECLARE {name} NO SCROLL CURSOR FOR {READ}", [campaign_id])
+        cursor.execute(f"DECLARE {name} NO SCROLL CURSOR FOR {READ}", values)
         while True:
             cursor.execute(f"FETCH {BATCH} FROM {name}")
             rows = cursor.fetchall()

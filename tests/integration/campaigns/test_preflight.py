@@ -11,7 +11,7 @@ import pytest
 from django.conf import LazySettings
 
 from campaigns.channels import Parcel
-from campaigns.models import AttemptOutcome, Campaign, Delivery, Device
+from campaigns.models import AttemptOutcome, Campaign, Delivery, Device, PushCredential
 from campaigns.services import steering
 from campaigns.services.preflight import MOST_EXAMPLES, Preflight, preflight
 from ops_console.errors import InvalidTransition
@@ -24,6 +24,12 @@ from tests.factories import COMMAND, NOW
 
 pytestmark = pytest.mark.django_db
 ADDRESS = {"address.city": "Santa Fe", "address.country": "US"}
+
+
+@pytest.fixture(autouse=True)
+def _console(settings: LazySettings) -> None:
+    """What has no provider is pushed to all the same."""
+    settings.PUSH_CONSOLE = True
 
 
 @pytest.fixture
@@ -97,9 +103,23 @@ def test_the_first_of_each_reason_are_named(organization: Organization) -> None:
         named.setdefault(example.reason, []).append(example.user_id)
     ids = [member.pk for member in members]
     assert named == {
-        "The member has no device.": ids[:MOST_EXAMPLES],
+        "The member has no device that can be reached.": ids[:MOST_EXAMPLES],
         "There is no value for {{loft}}.": ids[15 : 15 + MOST_EXAMPLES],
     }
+
+
+def test_a_device_counts_where_its_platform_has_a_provider(organization: Organization, settings: LazySettings) -> None:
+    members = campaigning.crowd(2, organization)
+    for member in members:
+        with_device(member)
+    Device.objects.filter(member=members[0]).update(platform="ios")
+    campaign = made.campaign(organization, *members)
+    settings.PUSH_CONSOLE = True
+    assert shown(counted(campaign)) == {"will_send": 2}
+    settings.PUSH_CONSOLE = False
+    assert shown(counted(campaign)) == {"no_device": 2}
+    PushCredential.objects.create(organization=organization, provider="fcm", label="x", ciphertext=b"x", created_at=NOW)
+    assert shown(counted(campaign)) == {"will_send": 1, "no_device": 1}
 
 
 def test_by_pigeon_an_address_counts(organization: Organization) -> None:
@@ -158,4 +178,4 @@ def test_it_is_on_rest(organization: Organization) -> None:
     assert answer.status_code == 200, answer.content
     told = answer.json()
     assert (told["recipients"], told["noDevice"], told["willSend"], told["missingVariable"]) == (1, 1, 0, 0)
-    assert [example["reason"] for example in told["examples"]] == ["The member has no device."]
+    assert [example["reason"] for example in told["examples"]] == ["The member has no device that can be reached."]

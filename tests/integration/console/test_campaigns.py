@@ -62,7 +62,7 @@ def test_the_page_before_starting_says_what_it_would_do(operator: Client, campai
     html = operator.get(action_of(campaign, "start")).content.decode()
     assert "Of 3 recipients 0 are sent to." in html
     assert "3 without a device." in html
-    assert "The member has no device." in html
+    assert "The member has no device that can be reached." in html
     assert state_of(campaign) == "created"
     report = told(confirm(operator, action_of(campaign, "preflight")))
     assert "Of 3 recipients 0 are sent to." in report
