@@ -29,6 +29,8 @@ ESCAPES = {ord(mark): ENTITIES.get(mark, f"\\{mark}") for mark in string.punctua
 DELIMITERS = "*_~|"
 LIST_BEFORE, LIST_AFTER = re.compile(r"[\s>*+\-\d.)]*\Z"), re.compile(r"\d*[.)](\s|\Z)")
 PARSER = MarkdownIt("commonmark").enable(["table", "strikethrough"])
+# As clients read it that show tags as text.
+WITHOUT_HTML = MarkdownIt("commonmark", {"html": False}).enable(["table", "strikethrough"])
 LOST = "what defines a link, or is not shown"
 TEXT_ATTRIBUTES = ("title", "alt")
 # Values a text is tried with: digits beside punctuation, and the other way round.
@@ -38,8 +40,10 @@ TRIALS: Sequence[Sequence[str]] = (("1", "."), (".", "1"))
 def read_markdown(body: Split) -> tuple[Written | None, list[FieldError]]:
     """The body ready to be filled, or what is wrong with its placeholders."""
     words = body.words()
-    tokens, definitions = _parse(body.filled(words))
-    if faults := list(_misplaced(tokens, body.placeholders, words)):
+    marked = body.filled(words)
+    tokens, definitions = _parse(marked)
+    readings = [tokens, WITHOUT_HTML.parse(marked)] if words else []
+    if faults := list(_misplaced(readings, body.placeholders, words)):
         return None, faults
     fills = [_fill(body, place, is_named=bool(definitions)) for place in range(len(words))]
     if body.placeholders and (faults := _unsteady(body, fills, _shape(tokens))):
@@ -107,14 +111,20 @@ def _parse(text: str) -> tuple[list[Token], Any]:
 
 
 def _misplaced(
-    tokens: Sequence[Token], placeholders: Sequence[Placeholder], words: Sequence[str]
+    readings: Sequence[Sequence[Token]], placeholders: Sequence[Placeholder], words: Sequence[str]
 ) -> Iterator[FieldError]:
+    """Those that have no safe place in each reading of the text."""
+    found = [_places(tokens) for tokens in readings]
+    for placeholder, word in zip(placeholders, words, strict=True):
+        if place := next(filter(None, (places.get(word, LOST) for places in found)), ""):
+            yield placeholder.fault("body", f"stands in {place}: in Markdown it may stand in text only.", "unsafe")
+
+
+def _places(tokens: Sequence[Token]) -> Places:
     places = Places()
     for text, place in _texts(tokens):
         places.note(text, place)
-    for placeholder, word in zip(placeholders, words, strict=True):
-        if place := places.get(word, LOST):
-            yield placeholder.fault("body", f"stands in {place}: in Markdown it may stand in text only.", "unsafe")
+    return places
 
 
 def _texts(tokens: Sequence[Token]) -> Iterator[tuple[str, str]]:

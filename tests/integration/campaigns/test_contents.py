@@ -63,4 +63,4 @@ def test_batches_at_once_agree_and_never_wait_for_each_other_in_a_ring():
 
     found = in_threads(8, keep)
     assert all(ids == found[0] for ids in found), found
-    assert Content.objects.count() == len(found[0]) == 200  # type: ignore[arg-type]
+    assert Content.objects.count() == len(found[0]) == 200

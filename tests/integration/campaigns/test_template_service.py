@@ -97,7 +97,7 @@ def test_an_update_adds_a_version_and_keeps_what_it_leaves_out(key: str):
         third,
     ]
     assert update(key, first.id) == third
-    assert TemplateVersion.objects.filter(template=first.id).count() == 3
+    assert TemplateVersion.objects.filter(template=UUID(first.id)).count() == 3
     assert (third.created_at, third.title) == (first.created_at, "Your {{day}}")
     entry = AuditEntry.objects.latest("id")
     assert (entry.action, entry.before["version"], entry.after["version"]) == ("template.update", 2, 3)
@@ -210,7 +210,7 @@ def test_a_list_costs_the_same_whatever_its_length(tenant: Tenant, key: str, siz
 )
 def test_each_method_asks_for_its_right(tenant: Tenant, right: Right, allowed: set[str]):
     made = authoring.template(tenant.organization)
-    asked = {
+    asked: dict[str, Any] = {
         "CreateTemplate": request(),
         "UpdateTemplate": pb.UpdateTemplateRequest(template_id=str(made.template_id), body="x"),
         "GetTemplate": pb.GetTemplateRequest(template_id=str(made.template_id)),

@@ -86,6 +86,7 @@ def test_html_is_sanitized():
         ("<div>\n{{v}}\n</div>", "HTML"),
         ('a <b title="{{v}}">b</b>', "HTML"),
         ("<!-- {{v}} -->", "HTML"),
+        ("<div>\n```\n\n{{v}}", "code"),
     ],
 )
 def test_a_placeholder_where_markdown_has_no_text_is_named_with_its_place(body: str, place: str):
