@@ -129,9 +129,9 @@ def advance_all(now: datetime) -> int:
 
 
 def run(now: datetime) -> None:
-    """Send and advance until there is nothing to do at this time, or a second later."""
-    while send_all(now) + advance_all(now):
-        now += SECOND
+    """Send and advance until there is nothing to do any more; each takes a second."""
+    while send_all(now) + advance_all(now + SECOND):
+        now += 2 * SECOND
 
 
 # --- What became of it ---------------------------------------------------------------------------------------------

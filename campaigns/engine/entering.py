@@ -31,7 +31,7 @@ WITH newest AS MATERIALIZED (
     SELECT DISTINCT ON (d.recipient_id) d.id
     FROM campaigns_delivery d JOIN campaigns_audiencemember a ON a.id = d.recipient_id AND a.closing = 'open'
     WHERE d.campaign_id = %(campaign)s AND d.status IN ('sent', 'delivered')
-    ORDER BY d.recipient_id, d.id DESC
+    ORDER BY d.recipient_id, d.created_at DESC
 ), locked AS MATERIALIZED (
     SELECT d.id FROM campaigns_delivery d JOIN newest USING (id)
     WHERE d.status IN ('sent', 'delivered') AND d.work = '' ORDER BY d.id FOR NO KEY UPDATE OF d
