@@ -13,7 +13,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from campaigns.filters import AudienceFilter, CampaignFilter
-from campaigns.models import Campaign, Lateness
+from campaigns.models import AudienceMember, Campaign, Lateness
 from campaigns.serializers.campaigns import (
     AudienceMemberSerializer,
     CampaignChangeSerializer,
@@ -53,6 +53,7 @@ NEW = OpenApiExample(
     },
     request_only=True,
 )
+AUDIENCE = AudienceMember.objects.select_related("member__person").defer("member__profile")
 DELIVERING = ("critical", "quiet_from", "quiet_until", "rate_per_s")
 
 
@@ -178,11 +179,16 @@ class CampaignViewSet(ResourceViewSet):
         responses=AudienceMemberSerializer(many=True),
     )
     @action(
-        detail=True, methods=["get"], filterset_class=AudienceFilter, search_fields=(), orderings={"given": ("id",)}
+        detail=True,
+        methods=["get"],
+        queryset=AUDIENCE,
+        filterset_class=AudienceFilter,
+        search_fields=(),
+        orderings={"given": ("id",)},
     )
     def audience(self, request: Request, pk: str) -> Response:
         campaign = campaigns.get_campaign(campaign_id=id_of(pk), actor=self.actor)
-        rows = self.filter_queryset(campaign.audience.select_related("member__person").defer("member__profile"))
+        rows = self.filter_queryset(AUDIENCE.filter(campaign=campaign))
         return self.get_paginated_response(AudienceMemberSerializer(self.paginate_queryset(rows), many=True).data)
 
     @steers("Start", "Start a campaign", "Once, whatever the number of calls; also one that is scheduled or held.")
