@@ -6,6 +6,7 @@ from datetime import datetime
 
 from django.db import connection, transaction
 
+from campaigns.engine.plans import plan_by_key
 from campaigns.models import Campaign, CampaignStatus
 from campaigns.transitions import CAMPAIGNS
 
@@ -15,8 +16,8 @@ ACTOR = "engine"
 CLAIM = """
 SELECT c.id FROM campaigns_campaign c
 WHERE c.status = 'running' AND c.paused_at IS NULL
-    AND NOT EXISTS (SELECT FROM campaigns_campaignstep s WHERE s.campaign_id = c.id AND s.status = 'active')
-    AND NOT EXISTS (SELECT FROM campaigns_delivery d WHERE d.campaign_id = c.id AND d.due_at IS NOT NULL)
+    AND NOT EXISTS (SELECT FROM campaigns_campaignstep s WHERE s.campaign_id = c.id AND s.status = 'active' OFFSET 0)
+    AND NOT EXISTS (SELECT FROM campaigns_delivery d WHERE d.campaign_id = c.id AND d.due_at IS NOT NULL OFFSET 0)
 LIMIT 1 FOR NO KEY UPDATE OF c SKIP LOCKED
 """
 
@@ -24,6 +25,7 @@ LIMIT 1 FOR NO KEY UPDATE OF c SKIP LOCKED
 def finish_one(*, now: datetime) -> int:
     """Complete one campaign of which nothing is left to do; return 0 when there is none."""
     with transaction.atomic(), connection.cursor() as cursor:
+        plan_by_key()
         cursor.execute(CLAIM)
         row = cursor.fetchone()
         if row is None:

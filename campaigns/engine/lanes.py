@@ -16,16 +16,17 @@ from django.conf import settings
 from django.db import connection, transaction
 
 from campaigns.engine.outlines import outline
-from campaigns.engine.quiet_hours import QuietHours
 from campaigns.engine.plans import plan_by_key
+from campaigns.engine.quiet_hours import QuietHours
 
 BATCH = 1000
 
-# A worker that finds a lane's row locked takes the next lane.
+# A worker that finds a lane's row locked takes the next lane. OFFSET 0 has each lane looked at by itself, by an index;
+# else all that is due of all lanes may be gathered first.
 CHOOSE = """
 SELECT id, rate_per_s, critical, quiet_from, quiet_until FROM campaigns_campaign c
 WHERE status = 'running' AND paused_at IS NULL AND (rests_until IS NULL OR rests_until <= %(now)s)
-    AND EXISTS (SELECT FROM campaigns_delivery d WHERE d.campaign_id = c.id AND d.due_at <= %(now)s)
+    AND EXISTS (SELECT FROM campaigns_delivery d WHERE d.campaign_id = c.id AND d.due_at <= %(now)s OFFSET 0)
 ORDER BY served_at NULLS FIRST LIMIT 1 FOR NO KEY UPDATE OF c SKIP LOCKED
 """
 SERVED = "UPDATE campaigns_campaign SET served_at = %(now)s, rests_until = %(rests_until)s WHERE id = %(campaign)s"
@@ -97,6 +98,7 @@ def claim(*, now: datetime, limit: int = BATCH) -> Batch | None:
     Its own transaction, committed when it returns.
     """
     with transaction.atomic():
+        plan_by_key()
         lane = _choose(now)
         if lane is None:
             return None
@@ -117,7 +119,6 @@ def _choose(now: datetime) -> Lane | None:
 def _lease(lane: Lane, lease: UUID, limit: int, now: datetime) -> list[Claimed]:
     until = now + timedelta(seconds=settings.CAMPAIGN_LEASE_S)
     values: dict[str, Any] = {"campaign": lane.campaign_id, "now": now, "limit": limit, "lease": lease, "until": until}
-    plan_by_key()
     with connection.cursor() as cursor:
         cursor.execute(LEASE, values)
         return [Claimed(*row) for row in cursor.fetchall()]

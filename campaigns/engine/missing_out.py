@@ -9,9 +9,9 @@ from uuid import UUID
 
 from django.db import connection
 
+from campaigns.engine.plans import plan_by_key
 from campaigns.models import Campaign, Closing, DeliveryStatus, StepType
 from campaigns.transitions import Place, close_members, move_deliveries
-from campaigns.engine.plans import plan_by_key
 
 ACTOR = "engine"
 BATCH = 1000

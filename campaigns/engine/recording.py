@@ -15,12 +15,12 @@ from django.db import connection, transaction
 
 from campaigns.channels import Handed
 from campaigns.engine.lanes import Batch, Claimed
+from campaigns.engine.plans import plan_by_key
 from campaigns.engine.verdicts import Verdict
 from campaigns.inboxes import give_places
 from campaigns.models import AttemptKind, DeliveryStatus
 from campaigns.rendering.contents import NewContent, store
 from campaigns.transitions import Place, move_deliveries
-from campaigns.engine.plans import plan_by_key
 from ops_console.state_machine import array_text
 
 ACTOR = "engine"

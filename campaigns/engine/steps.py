@@ -16,6 +16,7 @@ from campaigns.engine import outcomes
 from campaigns.engine.entering import enter
 from campaigns.engine.finishing import fail, finish_one
 from campaigns.engine.outcomes import Ended
+from campaigns.engine.plans import plan_by_key
 from campaigns.models import Campaign, CampaignStep, StepStatus
 from campaigns.workflows.definition import FAILED, parse
 
@@ -26,7 +27,7 @@ RETRY = timedelta(seconds=30)
 # A step whose end is not known beforehand is looked at again after a tenth of the time it has taken so far.
 SOONEST, LATEST = timedelta(seconds=1), timedelta(seconds=15)
 
-# Whoever moves a campaign locks its row before its steps.
+# Whoever moves a campaign locks its row before its steps. OFFSET 0 has each campaign looked at by itself, by an index.
 CLAIM = """
 SELECT s.id, s.campaign_id FROM campaigns_campaignstep s JOIN campaigns_campaign c ON c.id = s.campaign_id
 WHERE s.status = 'active' AND {condition} AND c.status = 'running' AND c.paused_at IS NULL
@@ -36,7 +37,7 @@ CLAIM_DUE = CLAIM.format(condition="s.due_at <= %(now)s")
 # A deadline nobody waits for any more.
 CLAIM_EMPTIED = CLAIM.format(
     condition="""s.type = 'deadline_check' AND s.due_at > %(now)s AND NOT EXISTS (
-        SELECT FROM campaigns_audiencemember a WHERE a.campaign_id = s.campaign_id AND a.closing = 'open')"""
+        SELECT FROM campaigns_audiencemember a WHERE a.campaign_id = s.campaign_id AND a.closing = 'open' OFFSET 0)"""
 )
 
 
@@ -67,6 +68,7 @@ def look_at_one(claimable: str, now: datetime) -> bool:
 
 def claim(claimable: str, now: datetime) -> tuple[int, UUID] | None:
     """Lock a step and its campaign that no other worker has."""
+    plan_by_key()
     with connection.cursor() as cursor:
         cursor.execute(claimable, {"now": now})
         row: tuple[int, UUID] | None = cursor.fetchone()
