@@ -1,4 +1,7 @@
-"""``python -m bench [dispatch] [requests] [calls]``: measure, write ``bench/results``; exit 1 if a limit fails."""
+"""``python -m bench [dispatch] [requests] [calls] [rendering] [campaigns]``: measure, write ``bench/results``.
+
+Exits with 1 if a limit fails.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,7 @@ N_ACCOUNTS = 60
 
 def main(names: list[str]) -> int:
     with databases():
-        return measure_all(names or ["dispatch", "requests", "calls"])
+        return measure_all(names or ["dispatch", "requests", "calls", "rendering", "campaigns"])
 
 
 def measure_all(names: list[str]) -> int:
@@ -21,8 +24,10 @@ def measure_all(names: list[str]) -> int:
     from django.core.management import call_command
 
     from bench.calls import bench_calls
+    from bench.campaigning import bench_campaigns
     from bench.dispatching import bench_dispatch
     from bench.fixtures import open_accounts
+    from bench.rendering import bench_rendering
     from bench.report import Comparison, Limit, write
     from bench.requests import bench_requests
 
@@ -35,6 +40,12 @@ def measure_all(names: list[str]) -> int:
         comparisons += bench_requests(logins)
     if "calls" in names:
         comparisons += bench_calls(logins)
+    if "rendering" in names:
+        comparisons += bench_rendering()
+    if "campaigns" in names:
+        sent, memory = bench_campaigns(logins[0])
+        comparisons += sent
+        limits += memory
     if "dispatch" in names:
         dispatch, memory = bench_dispatch(logins[0])
         comparisons += dispatch

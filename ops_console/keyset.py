@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 from django.core import signing
@@ -13,6 +13,8 @@ from ops_console.readers import Listing
 M = TypeVar("M", bound=Model)
 DEFAULT_SIZE = 50
 MAX_SIZE = 200
+# Of the rows of a page together: callers refuse answers over 4 MiB.
+MAX_BYTES = 3 * 2**20
 
 
 class ForeignToken(Exception):
@@ -20,12 +22,19 @@ class ForeignToken(Exception):
 
 
 def rows_after(
-    rows: QuerySet[M] | Listing[M], *, columns: Sequence[str], size: int, token: str, salt: str
+    rows: QuerySet[M] | Listing[M],
+    *,
+    columns: Sequence[str],
+    size: int,
+    token: str,
+    salt: str,
+    weigh: Callable[[M], int] | None = None,
 ) -> tuple[list[M], str | None]:
     """Up to ``size`` rows behind the token's place, and the token of those that follow, if any do. One query.
 
     ``columns`` as in ``order_by``; they hold no NULL, the last is unique; a listing has its ids. ``token`` is empty for
-    the first page; one is good only for the salt it was made with.
+    the first page; one is good only for the salt it was made with. ``weigh`` tells the bytes of a row: a page ends
+    before MAX_BYTES, but for its first row.
 
     Raises:
         ForeignToken: it is none of ours.
@@ -36,9 +45,21 @@ def rows_after(
     else:
         behind = rows.filter(_after(columns, place)) if place else rows
         found = list(behind.order_by(*columns)[: size + 1])
+    if weigh is not None:
+        size = min(size, _n_within(found, weigh))
     if len(found) <= size:
         return found, None
     return found[:size], signing.dumps([str(_value(found[size - 1], column)) for column in columns], salt=salt)
+
+
+def _n_within(rows: Sequence[M], weigh: Callable[[M], int]) -> int:
+    """How many of the first rows there is room for: one at least."""
+    room = MAX_BYTES
+    for n, row in enumerate(rows):
+        room -= weigh(row)
+        if room < 0:
+            return max(1, n)
+    return max(1, len(rows))
 
 
 def _place(token: str, salt: str, n_columns: int) -> Sequence[str]:

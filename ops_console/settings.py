@@ -73,6 +73,39 @@ WEBHOOK_ALLOW_LOOPBACK = env.bool("WEBHOOK_ALLOW_LOOPBACK", DEMO)
 # Days after which webhooks that were delivered or given up are deleted.
 WEBHOOK_KEEP_DAYS = env.int("WEBHOOK_KEEP_DAYS", 30)
 
+# --- Campaigns -----------------------------------------------------------------------------------------------------
+
+# What carries messages, by the name workflows give it; PUSH_CHANNEL=campaigns.channels.null.Null carries nothing.
+CAMPAIGN_CHANNELS = {
+    "push": env.str("PUSH_CHANNEL", "campaigns.channels.push.Push"),
+    "pigeon": "campaigns.channels.pigeon.Pigeon",
+}
+# Seconds after which the deliveries of a worker that died are given to another; well past the longest batch.
+CAMPAIGN_LEASE_S = env.float("CAMPAIGN_LEASE_S", 60.0)
+
+# Recipients of a campaign above which a second person approves it before it starts; unset: none does.
+CAMPAIGN_FOUR_EYES_RECIPIENTS: int | None = env.int("CAMPAIGN_FOUR_EYES_RECIPIENTS", default=None)
+# Seconds after its time from which on a scheduled campaign counts as late.
+CAMPAIGN_LATE_AFTER_S = env.int("CAMPAIGN_LATE_AFTER_S", 900)
+
+# Providers of push notifications; only tests and stand-ins have others.
+FCM_URL = env.str("FCM_URL", "https://fcm.googleapis.com").rstrip("/")
+FCM_TOKEN_URL = env.str("FCM_TOKEN_URL", "https://oauth2.googleapis.com/token")
+APNS_URL = env.str("APNS_URL", "https://api.push.apple.com").rstrip("/")
+APNS_SANDBOX_URL = env.str("APNS_SANDBOX_URL", "https://api.sandbox.push.apple.com").rstrip("/")
+# A PEM file of authorities trusted beside the usual ones where a push provider is called.
+PUSH_CA_FILE = env.str("PUSH_CA_FILE", "")
+# Lets browsers' subscriptions be on loopback and plain HTTP: for tests only.
+PUSH_ALLOW_LOOPBACK = env.bool("PUSH_ALLOW_LOOPBACK", False)
+# Writes to the log what a platform without credentials would be pushed; outside production only.
+PUSH_CONSOLE = env.bool("PUSH_CONSOLE", DEMO)
+# What manage.py reencryptsecrets encrypts beside the platform's own secrets.
+FURTHER_SECRETS = {"push credentials": "campaigns.services.push_credentials.reencrypt_credentials"}
+# Calls to push providers that a worker has under way at once; seconds for one, and for those of a batch.
+PUSH_CONCURRENCY = env.int("PUSH_CONCURRENCY", 100)
+PUSH_TIMEOUT_S = env.float("PUSH_TIMEOUT_S", 10)
+PUSH_BATCH_S = env.float("PUSH_BATCH_S", 40)
+
 # --- Identity ------------------------------------------------------------------------------------------------------
 
 # Minutes an access token is good for; a session that ended is refused at once all the same.
@@ -143,6 +176,7 @@ INSTALLED_APPS = [
     "ops_console.letters",
     "couriers",
     "messages",
+    "campaigns",
 ]
 
 MIDDLEWARE = [
@@ -226,6 +260,12 @@ RPC_MODULES: list[str] = [
     "ops_console.organizations.rpc.roles",
     "ops_console.organizations.rpc.rosters",
     "ops_console.access.rpc",
+    "campaigns.rpc.templates",
+    "campaigns.rpc.render",
+    "campaigns.rpc.campaigns",
+    "campaigns.rpc.inbox",
+    "campaigns.rpc.actions",
+    "campaigns.rpc.devices",
 ]
 GRPC_PORT = env.int("GRPC_PORT", 8001)
 # Calls that a grpc process carries out at once.
@@ -320,6 +360,10 @@ CELERY_BEAT_SCHEDULE = {
     "wake-couriers": every(1, "messages.tasks.wake_couriers"),
     "refund-missed": every(5, "messages.tasks.refund_missed"),
     "fold-flow": every(10, "messages.tasks.fold_flow"),
+    "advance-campaigns": every(1, "campaigns.tasks.advance"),
+    "send-campaigns": every(1, "campaigns.tasks.send"),
+    "start-scheduled-campaigns": every(5, "campaigns.tasks.start_scheduled"),
+    "fold-campaign-flow": every(10, "campaigns.tasks.fold_flow"),
     "deliver-webhooks": every(1, "ops_console.outbox.tasks.deliver_webhooks"),
     "send-letters": every(2, "ops_console.letters.tasks.send_letters"),
     "purge-letters": every(3600, "ops_console.letters.tasks.purge_letters"),

@@ -40,17 +40,19 @@ INSERT INTO {events} (subject_id, from_status, to_status, actor, reason, at)
 SELECT id, status, %(to)s, %(actor)s, %(reason)s, %(at)s FROM moved
 RETURNING subject_id, from_status
 """
+# Rows are found by their key. An index on the status is no short cut, though the planner takes it for one after
+# thousands of rows have come that it does not know of: therefore an expression.
 MOVED_FROM_ONE = """
 moved AS (
     UPDATE {table} t SET status = %(to)s{assignments}
-    FROM wanted WHERE t.{pk} = wanted.id AND t.status = %(source)s RETURNING t.{pk} AS id, %(source)s AS status
+    FROM wanted WHERE t.{pk} = wanted.id AND t.status || '' = %(source)s RETURNING t.{pk} AS id, %(source)s AS status
 )
 """
 # The old status of a row is known only from before the UPDATE.
 MOVED_FROM_SEVERAL = """
 old AS MATERIALIZED (
     SELECT t.{pk} AS id, t.status FROM {table} t JOIN wanted ON wanted.id = t.{pk}
-    WHERE t.status = ANY(%(sources)s) ORDER BY t.{pk} FOR UPDATE OF t
+    WHERE t.status || '' = ANY(%(sources)s) ORDER BY t.{pk} FOR UPDATE OF t
 ), moved AS (
     UPDATE {table} t SET status = %(to)s{assignments}
     FROM old JOIN wanted USING (id) WHERE t.{pk} = old.id RETURNING old.id, old.status
@@ -134,7 +136,10 @@ class StateMachine(Generic[M]):
 
 
 def array_text(values: Sequence[Any]) -> str:
-    """Write numbers, times, UUIDs or missing values as PostgreSQL reads an array: far quicker than adapting each."""
+    """Write numbers, times, UUIDs, texts or missing values as PostgreSQL reads an array.
+
+    Far quicker than adapting each.
+    """
     if all(map(_is_plain, map(type, values))):
         return "{" + ",".join(map(str, values)) + "}"
     return "{" + ",".join(map(_element, values)) + "}"
@@ -146,6 +151,8 @@ _is_plain = frozenset({int, float, UUID}).__contains__
 def _element(value: Any) -> str:
     if value is None:
         return "NULL"
+    if isinstance(value, str):
+        return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
     return value.isoformat() if isinstance(value, datetime) else str(value)
 
 

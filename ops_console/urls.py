@@ -28,6 +28,7 @@ PIGEON = ("messages", "couriers")
 RESOURCES = (
     "messages",
     "couriers",
+    "campaigns",
     "ops_console.ledger",
     "ops_console.organizations",
     "ops_console.access",

@@ -20,7 +20,7 @@ from ops_console.audit import services as audit
 from ops_console.errors import FieldError, Forbidden, InvalidInput, NotFound
 from ops_console.organizations.models import Person
 
-APPS = frozenset({"organizations", "access", "ledger", "audit", "outbox", "couriers", "pigeon_messages"})
+APPS = frozenset({"organizations", "access", "ledger", "audit", "outbox", "couriers", "pigeon_messages", "campaigns"})
 
 
 @dataclass(frozen=True)
@@ -62,6 +62,10 @@ STAFF_GROUPS = {
                 "organizations.change_group",
                 "organizations.delete_group",
                 "outbox.replay_webhook",
+                "campaigns.add_campaign",
+                "campaigns.change_campaign",
+                "campaigns.start_campaign",
+                "campaigns.approve_campaign",
             }
         ),
     ),

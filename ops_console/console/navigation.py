@@ -20,6 +20,16 @@ SECTIONS: tuple[tuple[str, tuple[tuple[str, str, str], ...]], ...] = (
         ),
     ),
     (
+        "Campaigns",
+        (
+            ("Campaigns", "campaign", "campaigns.campaign"),
+            ("Deliveries", "outgoing_mail", "campaigns.delivery"),
+            ("Templates", "draft", "campaigns.template"),
+            ("Devices", "smartphone", "campaigns.device"),
+            ("Push credentials", "notifications", "campaigns.pushcredential"),
+        ),
+    ),
+    (
         "Money",
         (
             ("Accounts", "account_balance_wallet", "ledger.account"),

@@ -33,11 +33,13 @@ def page(
     *,
     total: int | Callable[[], int],
     order: Sequence[str] = ("id",),
+    weigh: Callable[[M], int] | None = None,
 ) -> Page[M]:
     """The page asked for. One query beside ``total``, which is the number of rows on all pages; none if this is all.
 
     ``order`` as in ``order_by``; its columns hold no NULL, the last is unique. A token is good only for the method,
-    the organization, the order and whatever else the request asks for.
+    the organization, the order and whatever else the request asks for. ``weigh`` tells the bytes of a row, where rows
+    can be large: the page then ends in time (keyset.MAX_BYTES).
 
     Raises:
         InvalidInput: at ``pagination``.
@@ -47,7 +49,7 @@ def page(
         raise InvalidInput.field("pagination", "page_size", message=f"must be at most {MAX_SIZE}")
     size, salt = asked.page_size or DEFAULT_SIZE, _salt(call, order)
     try:
-        found, token = rows_after(rows, columns=order, size=size, token=asked.page_token, salt=salt)
+        found, token = rows_after(rows, columns=order, size=size, token=asked.page_token, salt=salt, weigh=weigh)
     except ForeignToken:
         raise InvalidInput.field("pagination", "page_token", message="did not come from this list") from None
     is_all = not asked.page_token and token is None

@@ -38,15 +38,16 @@ class NewWebhook:
     payload: Mapping[str, Any]
 
 
-def enqueue(*, webhooks: Sequence[NewWebhook], now: datetime) -> None:
-    """Write webhooks down in the caller's transaction; they go out once it commits.
+def enqueue(*, webhooks: Sequence[NewWebhook], now: datetime) -> list[UUID]:
+    """Write webhooks down in the caller's transaction, and return their ids; they go out once it commits.
 
     No network, one query a thousand. Whatever is wrong with a URL by now is found out when it is called.
     """
     if not webhooks:
-        return
-    Webhook.objects.bulk_create([_row(new, now) for new in webhooks], batch_size=BATCH)
+        return []
+    rows = Webhook.objects.bulk_create([_row(new, now) for new in webhooks], batch_size=BATCH)
     _ring()
+    return [row.pk for row in rows]
 
 
 def replay(*, webhook_id: UUID, actor: Actor, now: datetime) -> None:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from django.conf import settings
 from django.db import transaction
+from django.utils.module_loading import import_string
 
 from ops_console.access.actors import Actor
 from ops_console.access.services import signing_keys, sso_providers
@@ -12,7 +14,7 @@ from ops_console.audit.services import record
 from ops_console.letters import services as letters
 from ops_console.outbox.services.signing_secrets import reencrypt_secrets
 
-# Every table that holds something encrypted.
+# Every table of the platform that holds something encrypted; the settings name those of the apps above it.
 KINDS = {
     "webhook secrets": reencrypt_secrets,
     "signing keys": signing_keys.reencrypt_keys,
@@ -27,8 +29,9 @@ def reencrypt_all(*, actor: Actor, now: datetime) -> dict[str, int]:
     Raises:
         Undecipherable: something was encrypted under a key we do not hold; nothing was changed.
     """
+    further = {kind: import_string(path) for kind, path in settings.FURTHER_SECRETS.items()}
     with transaction.atomic():
-        counts = {kind: reencrypt() for kind, reencrypt in KINDS.items()}
+        counts = {kind: reencrypt() for kind, reencrypt in {**KINDS, **further}.items()}
         record(
             actor=actor,
             action="secrets.reencrypt",

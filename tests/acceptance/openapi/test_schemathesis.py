@@ -21,7 +21,7 @@ from schemathesis.core.failures import FailureGroup
 from ops_console.ledger.models import Account, Entry
 from ops_console.organizations.models import Group, Organization, Team
 from ops_console.organizations.rights import Right
-from tests import bearers, factories, ops, tenants, webhooks
+from tests import authoring, bearers, factories, ops, tenants, webhooks
 
 CHECKS = [
     checks.not_a_server_error,
@@ -87,6 +87,7 @@ def things_of(account: Account) -> dict[str, list[str]]:
         ("service-keys", "id"): [bearers.service_key("render").service_key.pk for _ in range(2)],
         ("members", "id"): [tenants.member(organization).pk for _ in range(3)],
         ("roles", "id"): [member.role_id, tenants.role(organization).pk],
+        ("templates", "id"): [authoring.template(organization).template_id for _ in range(3)],
         ("teams", "id"): list(Team.objects.filter(organization=organization).values_list("pk", flat=True)),
         ("groups", "id"): list(Group.objects.filter(organization=organization).values_list("pk", flat=True)),
     }

@@ -5,26 +5,35 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
+from uuid import uuid4
 
-from protobuf import Message
+from protobuf import Message, message_from_json_value
 
+from campaigns.services import devices
 from ops_console.access.models import ApiKey, SsoProvider
 from ops_console.gen.pidgr.v1 import (
+    action_pb,
     api_key_pb,
+    campaign_pb,
+    device_pb,
     group_pb,
+    inbox_pb,
     member_pb,
     organization_pb,
+    render_pb,
     role_pb,
     sso_pb,
     team_pb,
+    template_pb,
 )
-from ops_console.gen.pidgr.v1.common_pb import Permission
+from ops_console.gen.pidgr.v1.common_pb import Permission, Platform, WorkflowDefinition
 from ops_console.gen.pidgr.v1.organization_pb import SsoAttributeMapping
 from ops_console.gen.pidgr.v1.user_pb import ThemePreference, UserProfile, UserSettings
-from ops_console.organizations.models import Group, Team
+from ops_console.organizations.models import Group, Member, Team
 from ops_console.organizations.rights import Right
-from tests import callers, contract, factories, tenants
+from tests import authoring, callers, campaigns, contract, factories, tenants
 from tests.factories import NOW, numbers
+from tests.inboxes import Mailing
 from tests.pidgr import Tenant, token_of
 
 
@@ -75,6 +84,7 @@ class Row:
     prepare: Callable[[World], None] = lambda world: None
 
 
+WORKFLOW = message_from_json_value(WorkflowDefinition, campaigns.workflow())
 PERSON_ONLY = ("key", "render", "organizations", "founder")
 
 
@@ -104,6 +114,19 @@ def roster_of(tenant: Tenant, model: type[Team] | type[Group]) -> str:
 def key_of(tenant: Tenant) -> str:
     tenant.key()
     return str(ApiKey.objects.filter(organization=tenant.organization).latest("id").pk)
+
+
+def template_of(tenant: Tenant) -> str:
+    return str(authoring.template(tenant.organization).template_id)
+
+
+def on_campaign(method: str, **given: Any) -> Row:
+    """A row about a campaign that is created."""
+    request = getattr(campaign_pb, f"{method}Request")
+    return Row(
+        lambda tenant: request(campaign_id=str(campaigns.campaign(tenant.organization).pk), **given),
+        foreign="campaign_id",
+    )
 
 
 def provider_of(tenant: Tenant) -> str:
@@ -164,8 +187,40 @@ def rosters(pb: Any, model: type[Team] | type[Group]) -> dict[str, Row]:
     }
 
 
+def person_of(tenant: Tenant) -> Member:
+    """Whose token "person" is; the founder before there is one."""
+    members = Member.objects.with_person_and_role().filter(organization=tenant.organization, role__is_system=False)
+    rights = {str(right) for right in Right}
+    return next((one for one in members.order_by("-id") if set(one.role.rights) == rights), tenant.founder)
+
+
+def of_person(happy: Make, **more: Any) -> Row:
+    """A method for a person's token, about what is his own."""
+    return Row(happy, by="person", refused=PERSON_ONLY, prepare=with_person, **more)
+
+
+def with_person(world: World) -> None:
+    world.credential("person")
+
+
+def on_delivery(request: Any, **given: Any) -> Row:
+    """A method about a message in the person's inbox."""
+    return of_person(lambda tenant: request(delivery_id=delivery_of(tenant), **given), foreign="delivery_id")
+
+
+def delivery_of(tenant: Tenant) -> str:
+    return str(Mailing.of(tenant.organization).deliver(person_of(tenant))[0].pk)
+
+
+def device_of(tenant: Tenant) -> str:
+    device_id = uuid4()
+    actor = tenants.signed_in(person_of(tenant))
+    devices.register(device_id=device_id, platform="web", push_token=new_name(), actor=actor, now=NOW)
+    return str(device_id)
+
+
 ROWS: dict[str, dict[str, Row]] = {
-    "ActionService": {"SubmitAction": later("SubmitActionRequest", by="person", refused=PERSON_ONLY)},
+    "ActionService": {"SubmitAction": on_delivery(action_pb.SubmitActionRequest, action_id="ack", payload=b"gloves")},
     "ApiKeyService": {
         "CreateApiKey": Row(
             lambda tenant: api_key_pb.CreateApiKeyRequest(name="CI", permissions=[Permission.ORG_READ])
@@ -176,23 +231,42 @@ ROWS: dict[str, dict[str, Row]] = {
         ),
     },
     "CampaignService": {
-        name: later(f"{name}Request")
-        for name in (
-            "CreateCampaign",
-            "StartCampaign",
-            "GetCampaign",
-            "ListCampaigns",
-            "CancelCampaign",
-            "UpdateCampaign",
-            "ListDeliveries",
-        )
+        "CreateCampaign": Row(
+            lambda tenant: campaign_pb.CreateCampaignRequest(
+                name=new_name(),
+                template_id=str(campaigns.template(tenant.organization).pk),
+                user_ids=[member_of(tenant)],
+                workflow=WORKFLOW,
+            ),
+            foreign="template_id",
+            foreign_code="invalid_argument",
+        ),
+        "StartCampaign": on_campaign("StartCampaign"),
+        "GetCampaign": on_campaign("GetCampaign"),
+        "ListCampaigns": Row(lambda tenant: campaign_pb.ListCampaignsRequest()),
+        "CancelCampaign": on_campaign("CancelCampaign"),
+        "UpdateCampaign": on_campaign("UpdateCampaign", title="Grey and white"),
+        "ListDeliveries": on_campaign("ListDeliveries"),
     },
     "DeviceService": {
-        **{
-            name: later(f"{name}Request", by="person", refused=PERSON_ONLY, without="unimplemented")
-            for name in ("Register", "Deactivate", "ListDevices")
-        },
-        "ListMemberDevices": later("ListMemberDevicesRequest"),
+        "Register": of_person(
+            lambda tenant: device_pb.RegisterRequest(
+                device_id=device_of(tenant), platform=Platform.WEB, push_token=new_name()
+            ),
+            # Its own name for itself: another member's device may have the same.
+            foreign="device_id",
+            foreign_code="ok",
+            without="ok",
+        ),
+        "Deactivate": of_person(
+            lambda tenant: device_pb.DeactivateRequest(device_id=device_of(tenant)),
+            foreign="device_id",
+            without="not_found",
+        ),
+        "ListDevices": of_person(lambda tenant: device_pb.ListDevicesRequest(), without="ok"),
+        "ListMemberDevices": Row(
+            lambda tenant: device_pb.ListMemberDevicesRequest(user_id=member_of(tenant)), foreign="user_id"
+        ),
     },
     "GroupService": {
         **rosters(group_pb, Group),
@@ -211,7 +285,9 @@ ROWS: dict[str, dict[str, Row]] = {
         "UploadScreenshot": later("UploadScreenshotRequest", by="person", refused=PERSON_ONLY, without="unimplemented"),
     },
     "InboxService": {
-        name: later(f"{name}Request", by="person", refused=PERSON_ONLY) for name in ("Sync", "MarkRead", "GetMessage")
+        "Sync": of_person(lambda tenant: inbox_pb.SyncRequest(limit=20)),
+        "MarkRead": on_delivery(inbox_pb.MarkReadRequest),
+        "GetMessage": on_delivery(inbox_pb.GetMessageRequest),
     },
     "MemberService": {
         "InviteUser": Row(lambda tenant: member_pb.InviteUserRequest(email=f"{new_name()}@customer.example")),
@@ -259,7 +335,17 @@ ROWS: dict[str, dict[str, Row]] = {
         ),
     },
     "RenderService": {
-        "RenderBatch": later("RenderBatchRequest", by="render", refused=("key", "person", "organizations", "founder"))
+        # A key of a program belongs to no organization: with any template it works, and tells of each user.
+        "RenderBatch": Row(
+            lambda tenant: render_pb.RenderBatchRequest(
+                template_id=template_of(tenant),
+                users=[render_pb.UserRenderContext(user_id=member_of(tenant), variables={"day": "Monday"})],
+            ),
+            foreign="template_id",
+            foreign_code="ok",
+            by="render",
+            refused=("key", "person", "organizations", "founder"),
+        )
     },
     "ReplayService": {name: later(f"{name}Request") for name in ("ListSessionRecordings", "GetSessionSnapshots")},
     "RoleService": {
@@ -290,6 +376,18 @@ ROWS: dict[str, dict[str, Row]] = {
     },
     "TeamService": rosters(team_pb, Team),
     "TemplateService": {
-        name: later(f"{name}Request") for name in ("CreateTemplate", "UpdateTemplate", "GetTemplate", "ListTemplates")
+        "CreateTemplate": Row(
+            lambda tenant: template_pb.CreateTemplateRequest(
+                name=new_name(), body="On {{day}}", variables=[template_pb.TemplateVariable(name="day")]
+            )
+        ),
+        "UpdateTemplate": Row(
+            lambda tenant: template_pb.UpdateTemplateRequest(template_id=template_of(tenant), body="On {{day}}"),
+            foreign="template_id",
+        ),
+        "GetTemplate": Row(
+            lambda tenant: template_pb.GetTemplateRequest(template_id=template_of(tenant)), foreign="template_id"
+        ),
+        "ListTemplates": Row(lambda tenant: template_pb.ListTemplatesRequest()),
     },
 }

@@ -21,8 +21,9 @@ from ops_console.organizations.models import Organization, Person
 from ops_console.organizations.rights import Right
 from ops_console.outbox.models import Webhook
 from ops_console.outbox.services import NewWebhook, enqueue
-from tests import bearers, sso, tenants
+from tests import bearers, pushing, sso, tenants
 from tests.factories import COMMAND, NOW, credential, message
+from tests.inboxes import Mailing
 from tests.ops import recipient
 
 from .conftest import list_of, page_of
@@ -34,6 +35,11 @@ CONSOLE = (
     "access.SsoProvider",
     "audit.AuditEntry",
     "auth.Group",
+    "campaigns.Campaign",
+    "campaigns.Delivery",
+    "campaigns.Device",
+    "campaigns.PushCredential",
+    "campaigns.Template",
     "couriers.Courier",
     "couriers.Place",
     "ledger.Account",
@@ -62,6 +68,9 @@ def everything(enroute: Message) -> Message:
     bearers.api_key(tenants.member(enroute.organization, Right.ORG_READ), Right.ORG_READ)
     bearers.service_key("render")
     sso.provider(enroute.organization)
+    pushing.device(enroute.organization)
+    pushing.credential(enroute.organization)
+    Mailing.of(enroute.organization).deliver(tenants.member(enroute.organization))
     recipient(enroute.account)
     message(enroute.account)
     steering.lose_couriers(msg_ids=[enroute.msg_id], reason="Hawk.", actor=COMMAND, now=NOW)

@@ -11,13 +11,14 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
+from campaigns.services.steering import start_campaign
 from messages.models import Message
 from messages.services.refunds import request_refund
 from ops_console.access.actors import Actor
 from ops_console.organizations.rights import Right
 from ops_console.outbox import services as outbox
 from ops_console.outbox.services import NewWebhook
-from tests import bearers, factories, fleets, ops, sso, tenants
+from tests import authoring, bearers, campaigns, factories, fleets, ops, pushing, sso, tenants
 from tests.factories import PHOENIX
 
 from .conftest import list_of
@@ -28,6 +29,11 @@ LISTS = (
     "access.ServiceKey",
     "access.SsoProvider",
     "audit.AuditEntry",
+    "campaigns.Campaign",
+    "campaigns.Delivery",
+    "campaigns.Device",
+    "campaigns.PushCredential",
+    "campaigns.Template",
     "couriers.Courier",
     "couriers.Place",
     "ledger.Account",
@@ -53,6 +59,11 @@ def grow(first: int, n: int) -> None:
         factories.credential(sent.account)
         bearers.api_key(tenants.member(sent.organization, Right.ORG_READ), Right.ORG_READ)
         bearers.service_key("render")
+        authoring.template(sent.organization)
+        sending = campaigns.campaign(sent.organization)
+        start_campaign(campaign_id=sending.pk, actor=factories.COMMAND, now=now)
+        pushing.device(sent.organization)
+        pushing.credential(sent.organization)
         sso.provider(sent.organization)
         ops.recipient(sent.account)
         asking = Actor.staff(factories.member_of_staff("Finance"))

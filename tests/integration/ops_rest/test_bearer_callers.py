@@ -20,12 +20,15 @@ from tests.integration.ops_rest.scenarios import SCENARIOS, Pair, Request
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("places")]
 PAIRS = sorted(SCENARIOS)
-FOR_BEARERS = [pair for pair in PAIRS if POLICY[pair].rights or POLICY[pair].member]
-FOR_STAFF = [pair for pair in PAIRS if pair not in FOR_BEARERS]
-LISTS = [pair for pair in FOR_BEARERS if pair[1] == "list" and pair[0] != "couriers"]
+FOR_MEMBERS = [pair for pair in PAIRS if POLICY[pair].rights or POLICY[pair].member]
+FOR_STAFF = [pair for pair in PAIRS if pair not in FOR_MEMBERS]
+# Keys as well as people.
+FOR_BEARERS = [pair for pair in FOR_MEMBERS if not POLICY[pair].person]
+# Deliveries are listed of one campaign, which must be named.
+LISTS = [pair for pair in FOR_BEARERS if pair[1] == "list" and pair[0] not in ("couriers", "deliveries")]
 CREATES = [pair for pair in FOR_BEARERS if pair[1] in ("create", "invite")]
 # The fleet flies for everybody.
-OF_ONE = [pair for pair in FOR_BEARERS if pair not in LISTS + CREATES and pair[0] != "couriers"]
+OF_ONE = [pair for pair in FOR_BEARERS if pair not in CREATES and pair[1] != "list" and pair[0] != "couriers"]
 FOR_ONES_OWN = (Right.GROUPS_WRITE, Right.TEAMS_WRITE)
 # Members of a body that name something of the organization.
 REFERENCES = ("account", "organization")

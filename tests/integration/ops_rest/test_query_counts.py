@@ -11,9 +11,10 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from ops_console.ledger.models import Account
+from ops_console.organizations.models import Organization
 from ops_console.organizations.rights import Right
 from ops_console.organizations.services.rosters import GROUPS, TEAMS, Kind
-from tests import bearers, factories, ops, sso, tenants, webhooks
+from tests import authoring, bearers, campaigns, factories, ops, sso, tenants, webhooks
 from tests.integration.ops_rest.scenarios.rosters import made
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("places")]
@@ -38,6 +39,11 @@ def new_roster(kind: Kind[Any], of: Account) -> None:
     made(kind, of.organization)
 
 
+def organization_of(account: Account) -> Organization:
+    assert account.organization
+    return account.organization
+
+
 # Each makes one row more, or several.
 ONE_MORE: dict[str, Callable[[Account], object]] = {
     "messages": ops.queued,
@@ -50,6 +56,8 @@ ONE_MORE: dict[str, Callable[[Account], object]] = {
     "organizations": lambda of: factories.organization(),
     "teams": lambda of: new_roster(TEAMS, of),
     "groups": lambda of: new_roster(GROUPS, of),
+    "campaigns": lambda of: campaigns.campaign(organization_of(of)),
+    "templates": lambda of: authoring.template(organization_of(of)),
     "webhooks": lambda of: webhooks.waiting(of.organization),
     "api-keys": lambda of: new_key(of),
     "service-keys": lambda of: bearers.service_key("render"),

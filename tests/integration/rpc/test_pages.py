@@ -15,6 +15,7 @@ from ops_console.access.actors import Actor
 from ops_console.errors import InvalidInput
 from ops_console.gen.pidgr.v1.common_pb import Pagination
 from ops_console.gen.pidgr.v1.group_pb import ListGroupMembersRequest, ListGroupsRequest
+from ops_console.keyset import MAX_BYTES
 from ops_console.organizations.models import Group, Organization
 from ops_console.rpc.call import Call
 from ops_console.rpc.pages import Page, page
@@ -137,3 +138,24 @@ def test_a_page_is_one_query(django_assert_num_queries: Any) -> None:
     for size in (1, 5):
         with django_assert_num_queries(1):
             page(groups(organization), Pagination(page_size=size), call_of(organization.pk), total=7)
+
+
+def test_a_page_ends_before_its_rows_weigh_too_much_but_has_one_at_least() -> None:
+    organization = factories.organization()
+    add(organization, *"abcde")
+    for weight, sizes in ((MAX_BYTES // 2, [2, 2, 1]), (MAX_BYTES + 1, [1] * 5), (1, [5])):
+        seen, token = [], ""
+        while not seen or token:
+            found = page(
+                groups(organization),
+                Pagination(page_size=5, page_token=token),
+                call_of(organization.pk),
+                order=("name",),
+                total=5,
+                weigh=lambda group, weight=weight: weight,  # type: ignore[misc]
+            )
+            seen.append([group.name for group in found.rows])
+            assert found.meta.total_count == 5
+            token = found.meta.next_page_token
+        assert list(map(len, seen)) == sizes
+        assert [name for names in seen for name in names] == list("abcde")

@@ -2,7 +2,30 @@
 
 from __future__ import annotations
 
-from tests.integration.ops_rest.scenarios import customers, keys, members, pigeon, rosters, sso
+from tests.integration.ops_rest.scenarios import (
+    campaigns,
+    customers,
+    devices,
+    keys,
+    members,
+    pigeon,
+    rosters,
+    sso,
+    templates,
+)
 from tests.integration.ops_rest.scenarios.registry import SCENARIOS, Pair, Request
 
-__all__ = ["SCENARIOS", "Pair", "Request", "customers", "keys", "members", "pigeon", "rosters", "sso"]
+__all__ = [
+    "SCENARIOS",
+    "Pair",
+    "Request",
+    "campaigns",
+    "customers",
+    "devices",
+    "keys",
+    "members",
+    "pigeon",
+    "rosters",
+    "sso",
+    "templates",
+]

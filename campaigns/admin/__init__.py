@@ -1,0 +1,7 @@
+"""Campaigns and what belongs to them in the console."""
+
+from __future__ import annotations
+
+from campaigns.admin import campaigns, deliveries, devices, templates
+
+__all__ = ["campaigns", "deliveries", "devices", "templates"]

@@ -1,0 +1,155 @@
+"""Web Push (RFC 8030), encrypted for the browser alone (RFC 8291), signed by the organization's key (RFC 8292).
+
+The address is a browser's word: it goes through the address guard, and each call has a connection of its own.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import http_ece
+import httpcore
+import jwt
+from cryptography.hazmat.primitives.asymmetric import ec
+from django.conf import settings
+
+from campaigns.channels.push.http import PASSING, Tokens, retry_after_s
+from campaigns.channels.push.notes import Answer, Note, Target, accepted, as_object, gone, later, refused
+from campaigns.push_keys import WebPushKey, from_base64url
+from campaigns.services.push_credentials import Credentials
+from ops_console.outbound.addresses import Reach, Refused, parse, resolve_name
+from ops_console.outbound.transport import Transport, reason_of
+
+# How long the service keeps a notification for a browser that is closed.
+KEEP_S = 7 * 24 * 3600
+CLAIM_LIFE = timedelta(hours=12)
+TOKEN_LIFE = timedelta(hours=6)
+N_THREADS = 32
+
+
+class NoSubscription(Exception):
+    """A token that no browser made."""
+
+
+@dataclass(frozen=True)
+class Subscription:
+    """What a browser's ``PushSubscription.toJSON()`` holds."""
+
+    endpoint: str
+    # A point on P-256, and a secret shared with the browser.
+    p256dh: bytes
+    auth: bytes
+
+    @classmethod
+    def parse(cls, token: str) -> Subscription:
+        """Raises: NoSubscription."""
+        try:
+            found = as_object(json.loads(token))
+            keys = as_object(found.get("keys"))
+            made = cls(str(found["endpoint"]), from_base64url(keys["p256dh"]), from_base64url(keys["auth"]))
+            ec.EllipticCurvePublicKey.from_encoded_point(ec.SECP256R1(), made.p256dh)
+        except (ValueError, TypeError, KeyError, RecursionError) as error:
+            raise NoSubscription from error
+        if len(made.auth) != 16:
+            raise NoSubscription
+        return made
+
+
+class WebPush:
+    name = "webpush"
+
+    def __init__(self) -> None:
+        self._threads = ThreadPoolExecutor(N_THREADS, thread_name_prefix="webpush")
+        self._tokens = Tokens()
+
+    async def push(self, note: Note, target: Target, credentials: Credentials | None, now: datetime) -> Answer:
+        assert credentials is not None
+        key = credentials.key
+        assert isinstance(key, WebPushKey)
+        try:
+            subscription = Subscription.parse(target.token)
+            address = parse(subscription.endpoint, reach())
+        except NoSubscription:
+            return gone("This is no browser's subscription.")
+        except Refused as refusal:
+            return gone(str(refusal))
+        origin = f"{address.scheme}://{address.authority}"
+        token = await self._tokens.get((credentials.id, origin), now, lambda: _new_token(key, origin, now))
+        headers = headers_of(note, f"vapid t={token}, k={key.public_key}")
+        call = Call(subscription, headers, json.dumps(payload_of(note)).encode(), now)
+        return await asyncio.get_running_loop().run_in_executor(self._threads, call.make)
+
+    def close(self) -> None:
+        self._threads.shutdown(wait=False, cancel_futures=True)
+
+
+@dataclass(frozen=True)
+class Call:
+    """One POST to a browser's push service."""
+
+    subscription: Subscription
+    headers: dict[str, str]
+    payload: bytes
+    now: datetime
+
+    def make(self) -> Answer:
+        subscription = self.subscription
+        sealed = http_ece.encrypt(
+            self.payload,
+            private_key=ec.generate_private_key(ec.SECP256R1()),
+            dh=subscription.p256dh,
+            auth_secret=subscription.auth,
+            version="aes128gcm",
+        )
+        transport = Transport(resolve_name, time.monotonic() + settings.PUSH_TIMEOUT_S)
+        try:
+            with transport.request("POST", parse(subscription.endpoint, reach()), self.headers, sealed) as response:
+                return answer_of(response, self.now)
+        except Refused as refusal:
+            return refused(str(refusal))
+        except Exception as error:  # noqa: BLE001 - one bad service must not stop the others
+            return later(reason_of(error, "push service"))
+
+
+async def _new_token(key: WebPushKey, origin: str, now: datetime) -> tuple[str, datetime]:
+    claims = {"aud": origin, "exp": now + CLAIM_LIFE, "sub": key.subject}
+    return jwt.encode(claims, key.private_key, algorithm="ES256"), now + TOKEN_LIFE
+
+
+def reach() -> Reach:
+    """Public addresses, and loopback where the setting opens it."""
+    return Reach(loopback=settings.PUSH_ALLOW_LOOPBACK, plain_http=settings.PUSH_ALLOW_LOOPBACK)
+
+
+def headers_of(note: Note, authorization: str) -> dict[str, str]:
+    return {
+        "Authorization": authorization,
+        "Content-Encoding": "aes128gcm",
+        "Content-Type": "application/octet-stream",
+        "TTL": str(KEEP_S),
+        "Urgency": "high" if note.is_critical else "normal",
+        # At most 32 characters.
+        "Topic": note.delivery_id.hex,
+    }
+
+
+def payload_of(note: Note) -> dict[str, str]:
+    return {"title": note.title, "body": note.text, **note.data}
+
+
+def answer_of(response: httpcore.Response, now: datetime) -> Answer:
+    """By the status alone: the body is not read, for nobody knows whose it is."""
+    status, detail = response.status, f"{response.status} from the push service"
+    if 200 <= status < 300:
+        return accepted(detail)
+    if status in (404, 410):
+        return gone(detail)
+    if status in PASSING or status in (401, 403):
+        headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in response.headers}
+        return later(detail, retry_after_s(headers, now))
+    return refused(detail)

@@ -1,0 +1,156 @@
+"""Writing down what came of a batch: one transaction, a few statements whatever its size.
+
+Only what our lease still holds is written. Whoever holds what is left of the batch has made it his own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from django.db import connection, transaction
+
+from campaigns.channels import Handed
+from campaigns.engine.lanes import Batch, Claimed
+from campaigns.engine.plans import plan_by_key
+from campaigns.engine.verdicts import Verdict
+from campaigns.inboxes import give_places
+from campaigns.models import AttemptKind, DeliveryStatus
+from campaigns.rendering.contents import NewContent, store
+from campaigns.transitions import Place, move_deliveries
+from ops_console.state_machine import array_text
+
+ACTOR = "engine"
+DETAIL_LENGTH = 500
+# Statuses in which a message is in its recipient's inbox.
+IN_INBOX = (DeliveryStatus.SENT, DeliveryStatus.NO_DEVICE)
+
+LOCK = """
+SELECT id, status FROM campaigns_delivery WHERE id = ANY(%s::uuid[]) AND leased_by = %s ORDER BY id FOR NO KEY UPDATE
+"""
+# What keeps its status: with a time it is due again then, without one there is nothing left to do.
+SETTLE = """
+UPDATE campaigns_delivery d SET n_attempts = s.n_attempts, leased_by = NULL, lease_until = NULL,
+    work = CASE WHEN s.due_at IS NULL THEN '' ELSE d.work END,
+    due_at = CASE WHEN d.work = '' THEN NULL ELSE s.due_at END
+FROM unnest(%s::uuid[], %s::smallint[], %s::timestamptz[]) AS s (id, n_attempts, due_at) WHERE d.id = s.id
+"""
+NOTE_ATTEMPTS = """
+INSERT INTO campaigns_attempt (delivery_id, kind, carrier, outcome, detail, started_at, ended_at)
+SELECT * FROM unnest(
+    %s::uuid[], %s::text[], %s::text[], %s::text[], %s::text[], %s::timestamptz[], %s::timestamptz[])
+"""
+
+
+@dataclass(frozen=True)
+class Result:
+    """What came of a batch, by the ids of its deliveries."""
+
+    verdicts: Mapping[UUID, Verdict]
+    handed: Sequence[Handed]
+    contents: Mapping[UUID, NewContent]
+
+
+def record(batch: Batch, result: Result, *, organization_id: UUID, now: datetime) -> int:
+    """Write down what came of the deliveries that the batch's lease still holds, and return how many they are."""
+    with transaction.atomic():
+        plan_by_key()
+        statuses = _lock(batch)
+        ours = [delivery for delivery in batch.deliveries if delivery.id in statuses]
+        moving: dict[DeliveryStatus, list[Claimed]] = {}
+        settled = []
+        for delivery in ours:
+            status = result.verdicts[delivery.id].status
+            # A reminder leaves its delivery what it is.
+            may_move = delivery.work != AttemptKind.REMINDER and statuses[delivery.id] == DeliveryStatus.PENDING
+            if status is not None and may_move:
+                moving.setdefault(status, []).append(delivery)
+            else:
+                settled.append(delivery)
+        Writer(batch, result, organization_id, now).write(moving, settled)
+        _note_attempts(ours, result.handed)
+    return len(ours)
+
+
+def _lock(batch: Batch) -> dict[UUID, str]:
+    """The deliveries the lease still holds, each with its status."""
+    with connection.cursor() as cursor:
+        cursor.execute(LOCK, [array_text([delivery.id for delivery in batch.deliveries]), batch.lease])
+        return dict(cursor.fetchall())
+
+
+class Writer:
+    """Writes the deliveries of one batch, whose rows are locked."""
+
+    def __init__(self, batch: Batch, result: Result, organization_id: UUID, now: datetime) -> None:
+        self._campaign_id = batch.lane.campaign_id
+        self._result = result
+        self._organization_id = organization_id
+        self._now = now
+
+    def write(self, moving: Mapping[DeliveryStatus, Sequence[Claimed]], settled: Sequence[Claimed]) -> None:
+        received = [delivery for status in IN_INBOX for delivery in moving.get(status, ())]
+        contents = self._store([delivery for delivery in received if delivery.id in self._result.contents])
+        new = [delivery.member_id for delivery in received if delivery.received_at is None]
+        places = give_places(new, self._now) if new else {}
+        for status, deliveries in moving.items():
+            columns: dict[str, list[Any]] = {}
+            if status in IN_INBOX:
+                columns["content"] = [contents[delivery.id] for delivery in deliveries]
+                columns["received_at"] = [delivery.received_at or places[delivery.member_id] for delivery in deliveries]
+            self._move(status, deliveries, columns)
+        self._settle(settled)
+
+    def _store(self, deliveries: Sequence[Claimed]) -> dict[UUID, int]:
+        """The id of each one's content."""
+        contents = {delivery.id: self._result.contents[delivery.id] for delivery in deliveries}
+        ids = store(self._organization_id, list(contents.values()), self._now) if contents else {}
+        return {pk: ids[content.digest] for pk, content in contents.items()}
+
+    def _move(self, status: DeliveryStatus, deliveries: Sequence[Claimed], columns: dict[str, list[Any]]) -> None:
+        verdicts = [self._result.verdicts[delivery.id] for delivery in deliveries]
+        columns["n_attempts"] = [verdict.n_attempts for verdict in verdicts]
+        columns["reason"] = [_clean(verdict.reason) for verdict in verdicts]
+        changes: dict[str, Any] = {"work": "", "due_at": None, "leased_by": None, "lease_until": None}
+        if status == DeliveryStatus.SENT:
+            changes["sent_at"] = self._now
+        places = {delivery.id: Place(self._campaign_id, delivery.step_id) for delivery in deliveries}
+        move_deliveries(places, status, actor=ACTOR, at=self._now, columns=columns, **changes)
+
+    def _settle(self, deliveries: Sequence[Claimed]) -> None:
+        if not deliveries:
+            return
+        verdicts = [self._result.verdicts[delivery.id] for delivery in deliveries]
+        columns: list[list[Any]] = [
+            [delivery.id for delivery in deliveries],
+            [verdict.n_attempts for verdict in verdicts],
+            [verdict.due_at for verdict in verdicts],
+        ]
+        with connection.cursor() as cursor:
+            cursor.execute(SETTLE, list(map(array_text, columns)))
+
+
+def _note_attempts(ours: Sequence[Claimed], handed: Sequence[Handed]) -> None:
+    kinds = {delivery.id: delivery.work for delivery in ours}
+    known = [one for one in handed if one.delivery_id in kinds]
+    if not known:
+        return
+    columns: list[list[Any]] = [
+        [one.delivery_id for one in known],
+        [kinds[one.delivery_id] for one in known],
+        [one.carrier for one in known],
+        [one.outcome for one in known],
+        [_clean(one.detail)[:DETAIL_LENGTH] for one in known],
+        [one.started_at for one in known],
+        [one.ended_at for one in known],
+    ]
+    with connection.cursor() as cursor:
+        cursor.execute(NOTE_ATTEMPTS, list(map(array_text, columns)))
+
+
+def _clean(text: str) -> str:
+    """Without the NUL, which the database does not take: what a provider says is not ours."""
+    return text.replace("\0", "")

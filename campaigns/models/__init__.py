@@ -1,0 +1,57 @@
+"""Templates, campaigns with their audiences and steps, deliveries, and the devices they go to."""
+
+from __future__ import annotations
+
+from campaigns.models.audiences import AudienceMember, Closing
+from campaigns.models.campaigns import (
+    Campaign,
+    CampaignEvent,
+    CampaignFlow,
+    CampaignStatus,
+    CampaignStep,
+    Lateness,
+    StepStatus,
+    StepType,
+)
+from campaigns.models.deliveries import (
+    Attempt,
+    AttemptKind,
+    AttemptOutcome,
+    Content,
+    Delivery,
+    DeliveryEvent,
+    DeliveryStatus,
+    Inbox,
+    RecipientAction,
+)
+from campaigns.models.devices import Device, Platform, PushCredential, PushProvider
+from campaigns.models.templates import Template, TemplateType, TemplateVersion
+
+__all__ = [
+    "Attempt",
+    "AttemptKind",
+    "AttemptOutcome",
+    "AudienceMember",
+    "Campaign",
+    "CampaignEvent",
+    "CampaignFlow",
+    "CampaignStatus",
+    "CampaignStep",
+    "Closing",
+    "Content",
+    "Delivery",
+    "DeliveryEvent",
+    "DeliveryStatus",
+    "Device",
+    "Inbox",
+    "Lateness",
+    "Platform",
+    "PushCredential",
+    "PushProvider",
+    "RecipientAction",
+    "StepStatus",
+    "StepType",
+    "Template",
+    "TemplateType",
+    "TemplateVersion",
+]

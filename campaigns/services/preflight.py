@@ -1,0 +1,223 @@
+"""What starting a campaign would do, counted before anything is sent."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any, NamedTuple
+from uuid import UUID, uuid4
+
+from django.conf import settings
+from django.db import connection, transaction
+
+from campaigns.models import Campaign, CampaignStatus, Platform, PushCredential, PushProvider
+from campaigns.rendering.compiled import CannotRender, Compiled, compiled
+from campaigns.rendering.values import values_for
+from campaigns.services.campaigns import get_campaign
+from campaigns.services.steering import needs_approval
+from campaigns.workflows.definition import COMPLETED, PIGEON, DeadlineCheck, SendNotification, Step, Workflow, parse
+from ops_console.access.actors import Actor
+from ops_console.errors import InvalidTransition
+from ops_console.organizations.models import MemberStatus
+from ops_console.organizations.profiles import CUSTOM_ATTRIBUTES
+
+# Of each reason, recipients that are named.
+MOST_EXAMPLES = 10
+# Recipients read, and held, together.
+BATCH = 2000
+# Recipients a second that are reckoned with where a campaign has no rate of its own: about what one worker hands over.
+EXPECTED_PER_S = 500
+# Whose devices a provider reaches.
+PLATFORMS = {
+    PushProvider.FCM: Platform.ANDROID,
+    PushProvider.APNS: Platform.IOS,
+    PushProvider.WEBPUSH: Platform.WEB,
+}
+# Without these no pigeon finds the place.
+NEEDED_OF_ADDRESS = ("city", "country")
+
+
+@dataclass(frozen=True)
+class Example:
+    """A recipient who would get nothing, and why."""
+
+    user_id: UUID
+    email: str
+    reason: str
+
+
+@dataclass
+class Preflight:
+    """Each recipient is counted once: in ``will_send``, or under the first reason there is.
+
+    ``problems`` are in the way of starting. ``ends_by`` supposes that nobody acknowledges.
+    """
+
+    recipients: int
+    channel: str = ""
+    will_send: int = 0
+    inactive: int = 0
+    unfit: int = 0
+    no_device: int = 0
+    no_address: int = 0
+    examples: list[Example] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
+    sent_by: datetime | None = None
+    ends_by: datetime | None = None
+
+    def leave_out(self, reason: str, recipient: Recipient, told: str) -> None:
+        setattr(self, reason, getattr(self, reason) + 1)
+        n_named = sum(1 for example in self.examples if example.reason == told)
+        if n_named < MOST_EXAMPLES and len(self.examples) < MOST_EXAMPLES * 5:
+            self.examples.append(Example(recipient.user_id, recipient.email, told))
+
+
+class Recipient(NamedTuple):
+    user_id: UUID
+    # JSON text.
+    variables: str
+    name: str
+    status: str
+    # JSON text.
+    profile: str
+    email: str
+    has_device: bool
+
+
+READ = """
+SELECT m.id, a.variables::text, m.name, m.status, m.profile::text, p.email,
+    EXISTS (SELECT FROM campaigns_device d
+        WHERE d.member_id = m.id AND d.is_active AND d.token_digest <> '' AND d.platform = ANY(%(platforms)s))
+FROM campaigns_audiencemember a
+JOIN organizations_member m ON m.id = a.member_id
+JOIN organizations_person p ON p.id = m.person_id
+WHERE a.campaign_id = %(campaign)s ORDER BY a.id
+"""
+
+
+def preflight(*, campaign_id: UUID, actor: Actor, now: datetime) -> Preflight:
+    """Count what starting the campaign now would do; nothing is changed. About 5 s for 100,000 recipients.
+
+    What counts is the first step that sends, entered when all goes well; later ones depend on what people do.
+
+    Raises:
+        Forbidden: the actor may not see campaigns.
+        InvalidTransition: it was started or cancelled.
+        NotFound: the actor has no such campaign.
+    """
+    campaign = get_campaign(campaign_id=campaign_id, actor=actor)
+    if campaign.status != CampaignStatus.CREATED:
+        raise InvalidTransition(
+            current=campaign.state, wanted="running", message=f"This is {campaign.state}: it is not started again."
+        )
+    workflow = parse(campaign.workflow)
+    found = Preflight(recipients=campaign.n_recipients)
+    if needs_approval(campaign):
+        found.problems.append("A second person must approve this campaign first.")
+    begin = max(now, campaign.scheduled_for or now)
+    before, send = _first_send(workflow)
+    if send is not None:
+        found.channel = send.channel
+        _count(campaign, send, found)
+        found.sent_by = begin + before + timedelta(seconds=found.will_send / (campaign.rate_per_s or EXPECTED_PER_S))
+    found.ends_by = (found.sent_by or begin) + _longest(workflow, workflow.entry) - (before if send else timedelta())
+    return found
+
+
+def _first_send(workflow: Workflow) -> tuple[timedelta, SendNotification | None]:
+    """The first step that sends on the way all steps complete, and how long that takes to come."""
+    before, key = timedelta(), workflow.entry.key
+    while True:
+        step = workflow.step(key)
+        if isinstance(step.config, SendNotification):
+            return before, step.config
+        before += _delay(step)
+        if COMPLETED not in step.transitions:
+            return before, None
+        key = step.transitions[COMPLETED]
+
+
+def _longest(workflow: Workflow, entry: Step) -> timedelta:
+    """The deadlines of the longest way through, added up."""
+    known: dict[str, timedelta] = {}
+
+    def after(step: Step) -> timedelta:
+        if step.key not in known:
+            ways = [after(workflow.step(key)) for key in step.transitions.values()]
+            known[step.key] = _delay(step) + max(ways, default=timedelta())
+        return known[step.key]
+
+    return after(entry)
+
+
+def _delay(step: Step) -> timedelta:
+    return step.config.delay if isinstance(step.config, DeadlineCheck) else timedelta()
+
+
+def _count(campaign: Campaign, send: SendNotification, found: Preflight) -> None:
+    own = send.template_id is not None
+    template = compiled(
+        template_id=send.template_id or campaign.template_id,
+        version=send.template_version if own else campaign.template_version,
+    )
+    for recipient in _recipients(campaign):
+        profile = json.loads(recipient.profile)
+        if recipient.status == MemberStatus.DEACTIVATED:
+            found.leave_out("inactive", recipient, "The member is deactivated.")
+        elif why := _unfit(template, send, recipient, profile):
+            found.leave_out("unfit", recipient, why)
+        elif send.channel == PIGEON and not _has_address(profile):
+            found.leave_out("no_address", recipient, "The member has no address.")
+        elif send.channel != PIGEON and not recipient.has_device:
+            found.leave_out("no_device", recipient, "The member has no device that can be reached.")
+        else:
+            found.will_send += 1
+
+
+def _platforms(organization_id: UUID) -> list[str]:
+    """The platforms whose devices can be pushed to. One query, none where the console takes what has no provider."""
+    if settings.PUSH_CONSOLE:
+        return list(Platform.values)
+    providers = PushCredential.objects.filter(organization=organization_id).values_list("provider", flat=True)
+    return [str(PLATFORMS[PushProvider(provider)]) for provider in providers]
+
+
+def _recipients(campaign: Campaign) -> Iterator[Recipient]:
+    """The audience, some thousands held at a time: by a cursor of the database's own."""
+    values: dict[str, Any] = {"campaign": campaign.pk, "platforms": _platforms(campaign.organization_id)}
+    name = f"preflight_{uuid4().hex}"
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(f"DECLARE {name} NO SCROLL CURSOR FOR {READ}", values)
+        while True:
+            cursor.execute(f"FETCH {BATCH} FROM {name}")
+            rows = cursor.fetchall()
+            if not rows:
+                break
+            yield from map(Recipient._make, rows)
+        cursor.execute(f"CLOSE {name}")
+
+
+def _unfit(template: Compiled, send: SendNotification, recipient: Recipient, profile: Mapping[str, Any]) -> str:
+    """Why the recipient's message could not be made; empty if it could."""
+    if not template.variables:
+        return ""
+    values = values_for(
+        template,
+        audience=json.loads(recipient.variables),
+        custom=send.custom_variables,
+        profile=profile,
+        name=recipient.name,
+        email=recipient.email,
+    )
+    try:
+        template.render(values)
+    except CannotRender as error:
+        return error.message
+    return ""
+
+
+def _has_address(profile: Mapping[str, Any]) -> bool:
+    attributes: Mapping[str, str] = profile.get(CUSTOM_ATTRIBUTES, {})
+    return all(attributes.get(f"address.{part}", "").strip() for part in NEEDED_OF_ADDRESS)

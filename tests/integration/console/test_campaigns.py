@@ -1,0 +1,140 @@
+"""Campaigns and deliveries in the console."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from django.conf import LazySettings
+from django.test import Client
+
+from campaigns.models import Campaign, Closing, Delivery, Lateness
+from campaigns.services import steering
+from campaigns.transitions import close_members
+from ops_console.audit.models import AuditEntry
+from ops_console.organizations.models import Organization
+from tests import campaigns as made
+from tests import factories, tenants
+from tests.factories import COMMAND, NOW
+
+from .conftest import action_of, confirm, list_of, page_of, select, told
+
+pytestmark = pytest.mark.django_db
+ACTIONS = ("preflight", "start", "schedule", "approve", "pause", "resume", "retry", "remind", "cancel")
+
+
+@pytest.fixture
+def organization() -> Organization:
+    return factories.organization("Feathers & Sons")
+
+
+@pytest.fixture
+def campaign(organization: Organization) -> Campaign:
+    return made.campaign(organization, *tenants.members(organization, 3), name="Loft inspection")
+
+
+def state_of(campaign: Campaign) -> str:
+    return Campaign.objects.get(pk=campaign.pk).state
+
+
+def started(campaign: Campaign) -> Campaign:
+    return steering.start_campaign(campaign_id=campaign.pk, actor=COMMAND, now=NOW)
+
+
+def test_a_campaigns_page_tells_how_far_it_is(operator: Client, campaign: Campaign) -> None:
+    html = operator.get(page_of(campaign)).content.decode()
+    assert "It was not started yet" in html
+    started(campaign)
+    first = campaign.audience.order_by("id")[0]
+    close_members([first.pk], Closing.ACKNOWLEDGED, at=NOW)
+    answer = operator.get(page_of(campaign))
+    html = answer.content.decode()
+    assert answer["Refresh"] == "5"
+    for text in ("Loft inspection", "1 (33.3%)", "3 (100.0%)", "Send notification", "Under way"):
+        assert text in html, text
+    listed = operator.get(list_of(Campaign)).context["cl"].result_list[0]
+    assert (listed.n_acknowledged, listed.n_missed) == (1, 0)
+    steering.cancel_campaign(campaign_id=campaign.pk, actor=COMMAND, now=NOW)
+    assert "Refresh" not in operator.get(page_of(campaign))
+
+
+def test_the_page_before_starting_says_what_it_would_do(operator: Client, campaign: Campaign) -> None:
+    html = operator.get(action_of(campaign, "start")).content.decode()
+    assert "Of 3 recipients 0 are sent to." in html
+    assert "3 without a device." in html
+    assert "The member has no device that can be reached." in html
+    assert state_of(campaign) == "created"
+    report = told(confirm(operator, action_of(campaign, "preflight")))
+    assert "Of 3 recipients 0 are sent to." in report
+
+
+def test_it_is_steered_from_its_page(operator: Client, campaign: Campaign) -> None:
+    schedule = action_of(campaign, "schedule")
+    confirm(operator, schedule, scheduled_for="2199-03-18 09:30", lateness="start", reason="")
+    assert state_of(campaign) == "scheduled"
+    assert Campaign.objects.get(pk=campaign.pk).lateness == Lateness.START
+    confirm(operator, schedule, scheduled_for="", lateness="hold", reason="")
+    assert state_of(campaign) == "created"
+    assert told(confirm(operator, action_of(campaign, "start"), reason="Now.")) == "1 campaign started."
+    assert AuditEntry.objects.get(action="campaign.start").reason == "Now."
+    assert told(confirm(operator, action_of(campaign, "pause"), reason="Storm.")) == "1 campaign paused."
+    assert "0 deliveries are tried again" in told(confirm(operator, action_of(campaign, "retry"), reason=""))
+    assert "0 recipients are reminded" in told(confirm(operator, action_of(campaign, "remind"), reason=""))
+    assert told(confirm(operator, action_of(campaign, "resume"), reason="")) == "1 campaign resumed."
+    assert told(confirm(operator, action_of(campaign, "cancel"), reason="Wrong loft.")) == "1 campaign cancelled."
+    assert state_of(campaign) == "cancelled"
+
+
+def test_a_time_that_has_passed_is_told_at_its_field(operator: Client, campaign: Campaign) -> None:
+    answer = confirm(operator, action_of(campaign, "schedule"), scheduled_for="2020-01-01 00:00", lateness="hold")
+    assert "This time has passed." in answer.content.decode()
+    assert state_of(campaign) == "created"
+
+
+def test_a_selection_reports_what_was_refused(operator: Client, campaign: Campaign, organization: Any) -> None:
+    other = started(made.campaign(organization, name="Other"))
+    report = told(select(operator, "start", campaign, other, reason=""))
+    assert "1 campaign started." in report
+    assert "Other" in report
+    assert Delivery.objects.filter(campaign=campaign).count() == 3
+
+
+def test_a_second_person_approves(operator: Client, campaign: Campaign, settings: LazySettings) -> None:
+    settings.CAMPAIGN_FOUR_EYES_RECIPIENTS = 1
+    assert "is still to approve" in operator.get(page_of(campaign)).content.decode()
+    assert "second person" in told(confirm(operator, action_of(campaign, "start"), reason=""))
+    assert told(confirm(operator, action_of(campaign, "approve"), reason="Read it.")) == "1 campaign approved."
+    confirm(operator, action_of(campaign, "start"), reason="")
+    assert state_of(campaign) == "running"
+
+
+def test_who_only_reads_changes_nothing(viewer: Client, clerk: Client, campaign: Campaign) -> None:
+    assert viewer.get(page_of(campaign)).status_code == 200
+    for name in ACTIONS:
+        expected = 200 if name == "preflight" else 403
+        assert viewer.get(action_of(campaign, name)).status_code == expected, name
+        assert clerk.get(action_of(campaign, name)).status_code == 403
+    assert clerk.get(list_of(Delivery)).status_code == 403
+
+
+def test_a_deliverys_page_tells_what_happened(operator: Client, campaign: Campaign) -> None:
+    started(campaign)
+    delivery = Delivery.objects.select_related("member__person").order_by("id")[0]
+    html = operator.get(page_of(delivery)).content.decode()
+    for text in (delivery.member.person.email, "queued", "Step send"):
+        assert text in html, text
+
+
+@pytest.mark.parametrize(("query", "n_found"), [("", 4), ("q={campaign}", 3), ("q={delivery}", 1), ("q=x", 0)])
+def test_deliveries_are_found(
+    operator: Client, campaign: Campaign, organization: Any, query: str, n_found: int
+) -> None:
+    started(campaign)
+    started(made.campaign(organization))
+    delivery = Delivery.objects.filter(campaign=campaign).order_by("id")[0]
+    url = f"{list_of(Delivery)}?{query.format(campaign=campaign.pk, delivery=delivery.pk)}"
+    assert len(operator.get(url).context["cl"].result_list) == n_found
+
+
+def test_an_organizations_page_lists_its_campaigns(operator: Client, campaign: Campaign, organization: Any) -> None:
+    assert "Loft inspection" in operator.get(page_of(organization)).content.decode()
