@@ -31,9 +31,9 @@ CHECKS = [
     checks.response_headers_conformance,
     checks.unsupported_method,
 ]
-QUICK = settings(max_examples=10, derandomize=True, deadline=None, suppress_health_check=list(HealthCheck))
+QUICK = settings(max_examples=6, derandomize=True, deadline=None, suppress_health_check=list(HealthCheck))
 # /api/v1 has more operations than all else together.
-FEW = settings(QUICK, max_examples=5)
+FEW = settings(QUICK, max_examples=3)
 LONG = settings(QUICK, max_examples=15)
 CSRF = "c" * 32
 
@@ -185,7 +185,7 @@ def test_an_account_is_answered_as_promised(document: Any, account_house: House)
 
 
 def test_staff_are_answered_as_promised(document: Any, staff_house: House) -> None:
-    keep_promises(document, "/api/v1/", staff_house, settings(QUICK, max_examples=10))
+    keep_promises(document, "/api/v1/", staff_house, FEW)
 
 
 def test_programs_are_answered_as_promised(document: Any, program_house: House) -> None:

@@ -25,7 +25,7 @@ class Caller(Client):
 
     def __init__(self, token: str = "") -> None:
         # A customer's network of its own (RFC 3849).
-        network = ":".join(secrets.token_hex(2) for _ in range(2))
+        network = ":".join(f"{1 + secrets.randbelow(0xFFFF):x}" for _ in range(2))
         headers: Any = {"HTTP_AUTHORIZATION": f"Bearer {token}"} if token else {}
         super().__init__(REMOTE_ADDR=f"2001:db8:{network}::1", HTTP_ORIGIN=ORIGIN, **headers)
 
