@@ -59,7 +59,7 @@ def remind(key: str = "remind", config: Mapping[str, Any] | None = None, **then:
 
 
 def miss(key: str = "miss", **then: str) -> dict[str, Any]:
-    return step(key, "mark_missed", **then)
+    return step(key, "mark_missed", None, **then)
 
 
 # --- How each type of step ends ------------------------------------------------------------------------------------
