@@ -51,7 +51,7 @@ def status_of(campaign: Campaign) -> str:
 
 
 def hook(key: str = "hook", **then: str) -> dict[str, Any]:
-    return step(key, "call_webhook", config=HOOK, **then)
+    return step(key, "call_webhook", HOOK, **then)
 
 
 def remind(key: str = "remind", config: Mapping[str, Any] | None = None, **then: str) -> dict[str, Any]:
