@@ -6,9 +6,9 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 from uuid import UUID
 
-from campaigns.models import Delivery
+from campaigns.models import Campaign, Delivery
 from campaigns.querysets import DeliveryQuerySet
-from campaigns.services.campaigns import get_campaign
+from campaigns.services.campaigns import missing
 from ops_console.access import policy
 from ops_console.access.actors import Actor
 from ops_console.csv_lines import csv_lines
@@ -47,7 +47,9 @@ def export_deliveries(
         NotFound: the actor has no such campaign.
     """
     policy.require(actor, "deliveries", "list")
-    campaign = get_campaign(campaign_id=campaign_id, actor=actor)
+    campaign = Campaign.objects.visible_to(actor).filter(pk=campaign_id).first()
+    if campaign is None:
+        raise missing()
     steps = campaign.ordered_steps().values_list("pk", flat=True)
     rows = Delivery.objects.all() if among is None else among
     return csv_lines(tuple(COLUMNS), _rows(rows.filter(campaign=campaign.pk), list(steps), batch))

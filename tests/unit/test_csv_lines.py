@@ -50,7 +50,7 @@ def test_lines_are_handed_over_while_rows_come() -> None:
         nonlocal taken
         for n in range(3 * CHUNK):
             taken += 1
-            yield [n, random.random()]  # noqa: S311 - no secret
+            yield [n, random.random()]
 
     chunks = csv_lines(["n", "x"], rows())  # type: ignore[arg-type]
     assert next(chunks).count(b"\r\n") == CHUNK + 1

@@ -42,9 +42,7 @@ def sent(spy: Spy, n: int, n_refused: int = 0, *steps: Any) -> Campaign:
     """A campaign whose first recipients were refused by the channel."""
     campaign = campaigning.started(campaigning.crowd(n), *steps)
     refused = set(campaign.audience.order_by("id").values_list("member", flat=True)[:n_refused])
-    spy.answer = lambda parcel: [
-        AttemptOutcome.REFUSED if parcel.member_id in refused else AttemptOutcome.ACCEPTED  # type: ignore[list-item]
-    ]
+    spy.answer = lambda parcel: [AttemptOutcome.REFUSED if parcel.member_id in refused else AttemptOutcome.ACCEPTED]
     campaigning.run(NOW)
     campaign.refresh_from_db()
     return campaign
