@@ -19,6 +19,7 @@ from campaigns.services.audience_files import recipients_in
 from campaigns.services.exports import export_deliveries
 from ops_console.csv_lines import MEDIA_TYPE
 from ops_console.organizations.api.members import id_of
+from ops_console.rest.filters import StrictFilterBackend
 from ops_console.rest.forms import FormParser, json_of, lines_of, parts_of
 from ops_console.rest.problems import InvalidBody
 from ops_console.rest.views import ResourceView, ResourceViewSet
@@ -60,6 +61,7 @@ class CampaignUploadView(ResourceView):
 class DeliveryExportView(ResourceViewSet):
     resource = "deliveries"
     policy_actions: ClassVar[Mapping[str, str]] = {"export": "list"}
+    filter_backends = (StrictFilterBackend,)
     filterset_class = DeliveryFilter
     queryset = Delivery.objects.all()
 
