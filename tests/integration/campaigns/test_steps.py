@@ -254,7 +254,11 @@ def test_what_a_webhook_tells(spy: Spy):
     run(NOW + SECOND)
     webhook = Webhook.objects.get()
     assert (webhook.event, webhook.reference, webhook.url) == ("campaign.webhook", str(sent.pk), HOOK["url"])
-    assert json.loads(webhook.payload) == {
+    payload = json.loads(webhook.payload)
+    assert {outcome["deliveryId"]: outcome["status"] for outcome in payload.pop("outcomes")} == {
+        str(pk): status for pk, status in Delivery.objects.values_list("pk", "status")
+    }
+    assert payload == {
         "name": "Tell them",
         "step": "hook",
         "campaign": {
@@ -273,6 +277,8 @@ def test_what_a_webhook_tells(spy: Spy):
             "no_device": 1,
             "failed": 0,
         },
+        "page": 1,
+        "pages": 1,
     }
 
 

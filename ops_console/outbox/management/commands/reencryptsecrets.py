@@ -16,6 +16,7 @@ from ops_console.secrets_at_rest import Undecipherable
 # Every table of the platform that holds something encrypted; the settings name those of the apps above it.
 KINDS = (
     ("webhook secrets", outbox.reencrypt_secrets),
+    ("webhooks' headers", outbox.reencrypt_headers),
     ("signing keys", signing_keys.reencrypt_keys),
     ("identity providers' secrets", sso_providers.reencrypt_client_secrets),
     ("waiting e-mails", letters.reencrypt_letters),
