@@ -12,7 +12,6 @@ from messages.dispatch.departures import dispatch_batch
 from messages.dispatch.landing import land_due
 from messages.models import Flight
 from ops_console.ledger.models import Account
-from ops_console.organizations.models import Organization
 from tests.campaigning import ACK, crowd, send, started
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
@@ -33,7 +32,7 @@ def living(**changed: str) -> dict[str, Any]:
 
 
 def people(account: Account, n: int, **changed: str) -> list[Any]:
-    return crowd(n, Organization.objects.get(pk=account.organization_id), living(**changed))
+    return crowd(n, account.organization, living(**changed))
 
 
 def by_pigeon(members: list[Any], *steps: Mapping[str, Any], **more: Any) -> Campaign:

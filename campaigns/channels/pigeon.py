@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+from django.conf import settings
 from django.db import connection, transaction
 
 from campaigns.addresses import address_of
@@ -40,6 +41,8 @@ WHERE d.work = p.kind
 
 Said = tuple[AttemptOutcome, str]
 NOT_WANTED: Said = (AttemptOutcome.LATER, "Somebody else has done this, or taken it back.")
+
+NO_TIME: Said = (AttemptOutcome.LATER, "There was no time left to try.")
 
 
 class Pigeon:
@@ -108,7 +111,7 @@ def _queue(
             homeless[reference] = NO_ADDRESS
         else:
             drafts.append(_draft(parcel, address, reference))
-    planned = plan_batch(account=account, drafts=drafts, now=now)
+    planned = plan_batch(account=account, drafts=drafts, now=now, within_s=settings.CAMPAIGN_LEASE_S / 3)
     planned.refused |= homeless
     with transaction.atomic():
         batch = queue_batch(account=account, planned=planned, actor=SYSTEM, now=now)
@@ -142,6 +145,8 @@ def _note_posts(batch: Batch, parcels: Sequence[Parcel], references: Mapping[UUI
 
 def _said(batch: Batch, reference: str) -> Said:
     message = batch.messages.get(reference)
-    if message is None:
+    if message is not None:
+        return AttemptOutcome.ACCEPTED, f"Message {message.msg_id}"
+    if reference in batch.refused:
         return AttemptOutcome.REFUSED, batch.refused[reference]
-    return AttemptOutcome.ACCEPTED, f"Message {message.msg_id}"
+    return NO_TIME

@@ -5,7 +5,8 @@ What a message comes to is looked up first; then one short transaction charges a
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+import time
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from uuid import UUID
@@ -44,6 +45,8 @@ class Planned:
 
     plans: dict[str, tuple[MessageDraft, Plan]] = field(default_factory=dict)
     refused: dict[str, str] = field(default_factory=dict)
+    # Those that a message bears already.
+    known: list[str] = field(default_factory=list)
 
 
 @dataclass
@@ -54,17 +57,27 @@ class Batch:
     refused: dict[str, str] = field(default_factory=dict)
 
 
-def plan_batch(*, account: Account, drafts: Iterable[MessageDraft], now: datetime) -> Planned:
+def plan_batch(
+    *, account: Account, drafts: Sequence[MessageDraft], now: datetime, within_s: float | None = None
+) -> Planned:
     """Look up what each draft comes to; nothing is written, and a refused one does not stop the others.
 
-    Places, and couriers near them, are looked up once for all drafts that share them. Callbacks are not checked.
+    Places, and couriers near them, are looked up once for all drafts that share them. Callbacks are not checked. What
+    there was no time for is left out.
     """
-    planner, planned = Planner(account, now), Planned()
+    planner, end = Planner(account, now), time.monotonic() + (within_s or float("inf"))
+    known = _known(customer_of(account), [draft.extras.reference for draft in drafts])
+    planned = Planned(known=list(known))
     for draft in drafts:
+        reference = draft.extras.reference
+        if reference in known:
+            continue
+        if time.monotonic() > end:
+            break
         try:
-            planned.plans[draft.extras.reference] = draft, planner.plan(draft)
+            planned.plans[reference] = draft, planner.plan(draft)
         except DomainError as error:
-            planned.refused[draft.extras.reference] = _why(error)
+            planned.refused[reference] = _why(error)
     return planned
 
 
@@ -82,7 +95,7 @@ def queue_batch(*, account: Account, planned: Planned, actor: Actor, now: dateti
     organization_id = customer_of(account)
     with connection.cursor() as cursor:
         cursor.execute(LOCK, [f"batch:{organization_id}"])
-    known = _known(organization_id, [*planned.plans, *planned.refused])
+    known = _known(organization_id, [*planned.plans, *planned.refused, *planned.known])
     new = {reference: made for reference, made in planned.plans.items() if reference not in known}
     written = _write(account, organization_id, new, actor=actor, now=now)
     refused = planned.refused | {reference: TOO_DEAR.format(account) for reference in new if reference not in written}

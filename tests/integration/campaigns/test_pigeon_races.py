@@ -38,7 +38,8 @@ def test_workers_with_the_same_batch_at_once_queue_it_once() -> None:
     account = factories.account(credit_limit=Decimal(100))
     parcels = parcels_of(20, account)
     answers = in_threads(4, lambda _: Pigeon().hand_over(parcels, now=NOW))
-    assert [{one.outcome for one in answer} for answer in answers] == [{AttemptOutcome.ACCEPTED}] * 4
+    handed = [one.outcome for answer in answers if isinstance(answer, list) for one in answer]
+    assert handed == [AttemptOutcome.ACCEPTED] * 80
     assert Message.objects.count() == PigeonPost.objects.count() == 20
     assert list(reconcile()) == []
 
@@ -49,7 +50,9 @@ def test_followers_at_once_deliver_once() -> None:
     send_all(NOW)
     arrived = fly(NOW)
     answers = in_threads(4, lambda _: follow_batch(now=arrived + HOUR, limit=7))
-    assert (sum(answers), {max(answers)}) == (20 - PigeonPost.objects.exclude(look_at=None).count(), {7})
+    taken = [n for n in answers if isinstance(n, int)]
+    assert (len(taken), max(taken)) == (4, 7)
+    assert sum(taken) == 20 - PigeonPost.objects.exclude(look_at=None).count()
     follow(arrived + HOUR)
     assert statuses(sent) == {"delivered": 20}
     assert DeliveryEvent.objects.filter(to_status="delivered").count() == 20

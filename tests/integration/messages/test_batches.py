@@ -110,3 +110,13 @@ def test_a_place_is_looked_up_once() -> None:
             queue(account, *(draft(f"{n}-{number}", street=f"Roost Road {number}") for number in range(n)))
         counts.append(len(queries))
     assert counts[0] == counts[1]
+
+
+def test_what_there_is_no_time_for_is_left_out() -> None:
+    account = factories.account()
+    queue(account, draft("a"))
+    drafts = [draft("a"), draft("b"), draft("c")]
+    planned = plan_batch(account=account, drafts=drafts, now=NOW, within_s=1e-9)
+    batch = queue_batch(account=account, planned=planned, actor=COMMAND, now=NOW)
+    assert (set(batch.messages), batch.refused) == ({"a"}, {})
+    assert set(queue(account, *drafts).messages) == {"a", "b", "c"}
