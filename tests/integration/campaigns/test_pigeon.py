@@ -8,10 +8,11 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from django.conf import LazySettings
+from django.conf import LazySettings, settings
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
+from campaigns import tasks
 from campaigns.channels.pigeon import NO_ACCOUNT, NO_ADDRESS, Pigeon
 from campaigns.engine import lanes, sending
 from campaigns.engine.following import follow_batch
@@ -351,6 +352,16 @@ def test_what_is_under_way_is_looked_at_now_and_then(account: Account) -> None:
     Message.objects.update(eta=arrives_at)
     assert follow(NOW + 600 * SECOND) == 1
     assert PigeonPost.objects.get().look_at == arrives_at
+
+
+def test_the_task_follows_until_nothing_is_due(account: Account) -> None:
+    sent = by_pigeon(people(account, 2))
+    send_all(NOW)
+    fly(NOW)
+    assert (tasks.follow_pigeons(), tasks.follow_pigeons()) == (2, 0)
+    assert statuses(sent) == {"delivered": 2}
+    beat = {entry["task"] for entry in settings.CELERY_BEAT_SCHEDULE.values()}
+    assert tasks.follow_pigeons.name in beat
 
 
 def test_following_takes_the_same_statements_whatever_the_number(account: Account) -> None:
