@@ -33,7 +33,7 @@ from tests.campaigning import (
     step,
     steps_of,
 )
-from tests.factories import COMMAND, NOW
+from tests.factories import COMMAND, NOW, account
 
 pytestmark = pytest.mark.django_db
 
@@ -179,7 +179,9 @@ def test_a_reminder_takes_the_channel_it_names(spy: Spy, monkeypatch: pytest.Mon
         return spy
 
     monkeypatch.setattr(sending, "channel", channel)
-    started(crowd(1), send(completed="remind"), remind(config={"type": "pigeon"}))
+    members = crowd(1)
+    account(members[0].organization)
+    started(members, send(completed="remind"), remind(config={"type": "pigeon"}))
     run(NOW)
     assert asked == ["push", "pigeon"]
 
