@@ -20,6 +20,7 @@ if TYPE_CHECKING:
         CampaignFlow,
         Delivery,
         Device,
+        PigeonPost,
         PushCredential,
         TemplateVersion,
     )
@@ -148,3 +149,13 @@ class PushCredentialQuerySet(TenantQuerySet["PushCredential"]):
         """Each with its organization's name, and without the secret."""
         rows = self.select_related("organization").defer("ciphertext")
         return rows.only("provider", "label", "created_at", "organization__name")
+
+
+class PigeonPostQuerySet(models.QuerySet["PigeonPost"]):
+    def due(self, now: datetime) -> PigeonPostQuerySet:
+        """Those to be looked at, the longest due first, locked, each with its message's state."""
+        rows = self.filter(look_at__lte=now).select_related("message").order_by("look_at")
+        rows = rows.only(
+            "kind", "delivery_id", "message__status", "message__eta", "message__ended_at", "message__end_reason"
+        )
+        return rows.select_for_update(of=("self",), no_key=True, skip_locked=True)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from functools import partial
 
 from celery import shared_task
 from django.utils import timezone
 
 from campaigns import transitions
-from campaigns.engine import sending, steps
+from campaigns.engine import following, sending, steps
 from campaigns.services import steering
 from ops_console import doorbell
 
@@ -41,6 +42,13 @@ def advance() -> int:
 def send() -> int:
     """Hand over deliveries that are due, a batch of each campaign in turn."""
     return repeat(lambda: sending.send_batch(clock=timezone.now), again="campaigns.tasks.send")
+
+
+@shared_task(name="campaigns.tasks.follow_pigeons")
+def follow_pigeons() -> int:
+    """See what became of the messages that carry deliveries."""
+    step = partial(following.follow_batch, now=timezone.now())
+    return repeat(step, again="campaigns.tasks.follow_pigeons")
 
 
 @shared_task(name="campaigns.tasks.start_scheduled")

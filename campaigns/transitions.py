@@ -39,7 +39,8 @@ DELIVERIES = StateMachine(
         DeliveryStatus.PENDING: frozenset({DeliveryStatus.FAILED, DeliveryStatus.NO_DEVICE}),
         DeliveryStatus.SENT: frozenset({DeliveryStatus.PENDING}),
         DeliveryStatus.NO_DEVICE: frozenset({DeliveryStatus.PENDING}),
-        DeliveryStatus.FAILED: frozenset({DeliveryStatus.PENDING}),
+        # One that was sent fails when its pigeon does.
+        DeliveryStatus.FAILED: frozenset({DeliveryStatus.PENDING, DeliveryStatus.SENT}),
         DeliveryStatus.DELIVERED: frozenset({DeliveryStatus.SENT, DeliveryStatus.NO_DEVICE}),
         DeliveryStatus.ACKNOWLEDGED: frozenset(
             {DeliveryStatus.SENT, DeliveryStatus.DELIVERED, DeliveryStatus.NO_DEVICE}

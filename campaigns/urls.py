@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+from django.urls import path
 from rest_framework.routers import SimpleRouter
 
 from campaigns.api.campaigns import CampaignViewSet
 from campaigns.api.deliveries import DeliveryViewSet
 from campaigns.api.devices import DeviceViewSet, PushCredentialViewSet
+from campaigns.api.files import CampaignUploadView, DeliveryExportView
 from campaigns.api.templates import TemplateViewSet
+
+# Before the resources, whose ids they would be.
+resource_urlpatterns = [
+    path("campaigns/upload", CampaignUploadView.as_view({"post": "create"})),
+    path("deliveries/export", DeliveryExportView.as_view({"get": "export"})),
+]
 
 
 def register(router: SimpleRouter) -> None:

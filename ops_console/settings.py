@@ -362,6 +362,7 @@ CELERY_BEAT_SCHEDULE = {
     "fold-flow": every(10, "messages.tasks.fold_flow"),
     "advance-campaigns": every(1, "campaigns.tasks.advance"),
     "send-campaigns": every(1, "campaigns.tasks.send"),
+    "follow-pigeons": every(2, "campaigns.tasks.follow_pigeons"),
     "start-scheduled-campaigns": every(5, "campaigns.tasks.start_scheduled"),
     "fold-campaign-flow": every(10, "campaigns.tasks.fold_flow"),
     "deliver-webhooks": every(1, "ops_console.outbox.tasks.deliver_webhooks"),

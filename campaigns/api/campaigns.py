@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from datetime import datetime
 from typing import Any, ClassVar
 from uuid import UUID
 
@@ -29,6 +30,7 @@ from campaigns.serializers.campaigns import (
 from campaigns.services import campaigns, preflight, steering
 from campaigns.services.audiences import NewAudience
 from campaigns.services.campaigns import Delivering
+from ops_console.access.actors import Actor
 from ops_console.organizations.api.members import id_of
 from ops_console.rest.pagination import Orderings
 from ops_console.rest.views import ResourceViewSet, answer
@@ -109,33 +111,16 @@ class CampaignViewSet(ResourceViewSet):
         operation_id="opsCreateCampaign",
         summary="Make a campaign",
         description="Freezes its audience; nothing is sent before it is started. Up to 100,000 recipients; a body is "
-        "at most 1 MiB, so name many by groups and teams, or use CreateCampaign over RPC. Members at fault are named, "
-        "the first 20 of them.",
+        "at most 1 MiB, so name many by groups and teams, upload a file, or use CreateCampaign over RPC. Members at "
+        "fault are named, the first 20 of them.",
         request=NewCampaignSerializer,
         responses={201: CampaignDetailSerializer},
         examples=[NEW],
     )
     def create(self, request: Request) -> HttpResponse:
         parsed = NewCampaignSerializer(data=request.data).parsed()
-        made = campaigns.create_campaign(
-            name=parsed["name"],
-            template_id=parsed["template_id"],
-            template_version=parsed.get("template_version", 0),
-            audience=NewAudience(
-                user_ids=parsed.get("user_ids", ()),
-                recipients=parsed.get("audience", ()),
-                group_ids=parsed.get("group_ids", ()),
-                team_ids=parsed.get("team_ids", ()),
-            ),
-            workflow=parsed.get("workflow"),
-            sender_name=parsed.get("sender_name", ""),
-            title=parsed.get("title", ""),
-            delivering=Delivering(**_delivering(parsed)),
-            organization_id=parsed.get("organization"),
-            actor=self.actor,
-            now=self.now,
-        )
-        return shown(made, status=201, headers={"Location": f"/api/v1/campaigns/{made.pk}"})
+        named = {"user_ids": parsed.get("user_ids", ()), "recipients": parsed.get("audience", ())}
+        return created(parsed, named, actor=self.actor, now=self.now)
 
     @extend_schema(
         operation_id="opsUpdateCampaign",
@@ -255,6 +240,24 @@ class CampaignViewSet(ResourceViewSet):
     def _steer(self, service: Callable[..., Campaign], pk: str) -> HttpResponse:
         parsed = SteeringSerializer(data=self.request.data).parsed()
         return shown(service(campaign_id=id_of(pk), actor=self.actor, now=self.now, **parsed))
+
+
+def created(parsed: Mapping[str, Any], named: Mapping[str, Any], *, actor: Actor, now: datetime) -> HttpResponse:
+    """Make a campaign for those who are ``named`` and for those in the groups and teams of the body."""
+    made = campaigns.create_campaign(
+        name=parsed["name"],
+        template_id=parsed["template_id"],
+        template_version=parsed.get("template_version", 0),
+        audience=NewAudience(group_ids=parsed.get("group_ids", ()), team_ids=parsed.get("team_ids", ()), **named),
+        workflow=parsed.get("workflow"),
+        sender_name=parsed.get("sender_name", ""),
+        title=parsed.get("title", ""),
+        delivering=Delivering(**_delivering(parsed)),
+        organization_id=parsed.get("organization"),
+        actor=actor,
+        now=now,
+    )
+    return shown(made, status=201, headers={"Location": f"/api/v1/campaigns/{made.pk}"})
 
 
 def shown(campaign: Campaign, **how: Any) -> HttpResponse:

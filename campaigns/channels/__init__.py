@@ -34,6 +34,8 @@ class Parcel:
     sender_name: str
     critical: bool
     address: Mapping[str, str]
+    # The body is HTML, else Markdown.
+    is_html: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,13 +7,10 @@ from typing import Any
 
 from django.db import connection
 
-from campaigns.engine.summaries import summary
+from campaigns.engine.webhooks import call_webhook
 from campaigns.models import AttemptKind, Campaign, CampaignStep, DeliveryStatus, StepStatus, StepType
 from campaigns.transitions import count
-from campaigns.workflows.definition import CallWebhook, DeadlineCheck, parse
-from ops_console.outbox.services import NewWebhook, enqueue
-
-WEBHOOK_EVENT = "campaign.webhook"
+from campaigns.workflows.definition import DeadlineCheck, parse
 
 # Ids grow with time, as those the application makes (UUIDv7): the newest rows of an index lie together.
 DELIVER = """
@@ -45,8 +42,8 @@ def enter(*, campaign: Campaign, step: CampaignStep, now: datetime) -> None:
     """Make a step the active one of its campaign, in the caller's transaction, which holds the campaign's row.
 
     SEND_NOTIFICATION turns the recipients still open into deliveries that are due, SEND_REMINDER makes their newest
-    ones due again: one statement each, some seconds for 100,000. CALL_WEBHOOK puts a webhook into the outbox,
-    DEADLINE_CHECK sets its timer. The engine then looks at the step when it is due.
+    ones due again: one statement each, some seconds for 100,000. CALL_WEBHOOK puts a series of webhooks into the
+    outbox, which takes as long, DEADLINE_CHECK sets its timer. The engine then looks at the step when it is due.
     """
     step.status, step.entered_at, step.due_at = StepStatus.ACTIVE, now, now
     match step.type:
@@ -59,7 +56,7 @@ def enter(*, campaign: Campaign, step: CampaignStep, now: datetime) -> None:
             assert isinstance(config, DeadlineCheck)
             step.due_at = now + config.delay
         case StepType.CALL_WEBHOOK:
-            call_webhook(campaign, step, now)
+            step.webhook_id = call_webhook(campaign, step, now)
     step.save(update_fields=["status", "entered_at", "due_at", "webhook_id"])
 
 
@@ -82,20 +79,6 @@ def deliver(campaign: Campaign, step: CampaignStep, now: datetime) -> int:
 def remind(campaign: Campaign, now: datetime) -> int:
     """Make the newest delivery of each recipient still open due for a reminder, if it was sent; return how many."""
     return _execute(REMIND, {"campaign": campaign.pk, "work": AttemptKind.REMINDER, "now": now})
-
-
-def call_webhook(campaign: Campaign, step: CampaignStep, now: datetime) -> None:
-    """Put the step's webhook into the outbox; ``step.webhook_id`` names it."""
-    config = parse(campaign.workflow).step(step.key).config
-    assert isinstance(config, CallWebhook)
-    webhook = NewWebhook(
-        organization_id=campaign.organization_id,
-        url=config.url,
-        event=WEBHOOK_EVENT,
-        reference=str(campaign.pk),
-        payload={"name": config.name, "step": step.key, **summary(campaign)},
-    )
-    (step.webhook_id,) = enqueue(webhooks=[webhook], now=now)
 
 
 def _execute(statement: str, values: dict[str, Any]) -> int:

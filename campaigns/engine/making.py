@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from campaigns.addresses import address_parts
 from campaigns.channels import Handed, Parcel
 from campaigns.engine.lanes import Batch, Claimed, Lane
 from campaigns.engine.outlines import Outline, SendStep, outline
@@ -22,8 +23,6 @@ from ops_console.organizations.models import MemberStatus
 from ops_console.organizations.profiles import CUSTOM_ATTRIBUTES
 
 logger = logging.getLogger(__name__)
-
-ADDRESS = "address."
 
 
 @dataclass
@@ -156,7 +155,8 @@ class Maker:
             body=content.body,
             sender_name=self._outline.sender_name,
             critical=self._lane.is_critical,
-            address=_address(profile),
+            address=address_parts(profile),
+            is_html=self._outline.sends[delivery.step_id].is_html,
         )
         self.made.parcels.setdefault(channel, []).append(parcel)
 
@@ -164,10 +164,3 @@ class Maker:
 def _attributes(profile: Mapping[str, Any]) -> Mapping[str, str]:
     attributes: Mapping[str, str] = profile.get(CUSTOM_ATTRIBUTES, {})
     return attributes
-
-
-def _address(profile: Mapping[str, Any]) -> dict[str, str]:
-    """The custom attributes address.street and so on, without their first part."""
-    return {
-        name.removeprefix(ADDRESS): value for name, value in _attributes(profile).items() if name.startswith(ADDRESS)
-    }

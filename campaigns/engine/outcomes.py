@@ -69,12 +69,13 @@ def _has_reminders(campaign: Campaign) -> bool:
 
 def _of_webhook(step: CampaignStep, now: datetime) -> Ended | Waiting:
     assert step.webhook_id is not None
-    status = Webhook.objects.filter(pk=step.webhook_id).values_list("status", flat=True).first()
-    if status == WebhookStatus.DELIVERED:
+    pages = Webhook.objects.counts_of(step.webhook_id)
+    n_pages, n_failed = sum(pages.values()), pages.get(WebhookStatus.FAILED, 0)
+    if n_failed:
+        return Ended(FAILED, f"The webhook was given up: {n_failed:,} of {n_pages:,} pages.")
+    if n_pages and n_pages == pages.get(WebhookStatus.DELIVERED):
         return Ended(COMPLETED)
-    if status == WebhookStatus.FAILED:
-        return Ended(FAILED, "The webhook was given up.")
     assert step.entered_at is not None
-    if status is None or now > step.entered_at + RETRY_FOR + GRACE:
+    if not n_pages or now > step.entered_at + RETRY_FOR + GRACE:
         return Ended(FAILED, "The webhook found no end.")
     return Waiting()

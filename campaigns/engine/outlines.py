@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from uuid import UUID
 
 from django.db.models import Max, Q
 from django.db.models.functions import Length
 
-from campaigns.models import Campaign, TemplateVersion
+from campaigns.models import Campaign, Template, TemplateType, TemplateVersion
 from campaigns.workflows.definition import SendNotification, SendReminder, parse
 
 ACTION_LABEL = "Acknowledge"
@@ -28,6 +28,7 @@ class SendStep:
     # In order, as contents store them.
     actions: tuple[Mapping[str, str], ...]
     custom: Mapping[str, str]
+    is_html: bool = False
 
 
 @dataclass(frozen=True)
@@ -45,14 +46,16 @@ class Outline:
 
 @lru_cache(maxsize=64)
 def outline(campaign_id: UUID) -> Outline:
-    """The outline of a started campaign. Three queries, once."""
+    """The outline of a started campaign. Four queries, once."""
     campaign = Campaign.objects.get(pk=campaign_id)
     steps = {step.key: step for step in parse(campaign.workflow).steps}
-    sends = {
-        pk: _send_step(campaign, steps[key].config)
-        for pk, key in campaign.steps.values_list("pk", "key")
-        if isinstance(steps[key].config, SendNotification)
-    }
+    sends = _with_types(
+        {
+            pk: _send_step(campaign, steps[key].config)
+            for pk, key in campaign.steps.values_list("pk", "key")
+            if isinstance(steps[key].config, SendNotification)
+        }
+    )
     reminders = {
         key: step.config.type
         for key, step in steps.items()
@@ -73,6 +76,12 @@ def _send_step(campaign: Campaign, config: object) -> SendStep:
         actions=actions if config.action_type else (),
         custom=config.custom_variables,
     )
+
+
+def _with_types(sends: Mapping[int, SendStep]) -> dict[int, SendStep]:
+    templates = Template.objects.filter(pk__in={send.template_id for send in sends.values()})
+    types = dict(templates.values_list("pk", "type"))
+    return {pk: replace(send, is_html=types[send.template_id] == TemplateType.HTML) for pk, send in sends.items()}
 
 
 def _longest_body(sends: Mapping[int, SendStep]) -> int:

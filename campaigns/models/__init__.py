@@ -25,6 +25,7 @@ from campaigns.models.deliveries import (
     RecipientAction,
 )
 from campaigns.models.devices import Device, Platform, PushCredential, PushProvider
+from campaigns.models.pigeons import PigeonPost
 from campaigns.models.templates import Template, TemplateType, TemplateVersion
 
 __all__ = [
@@ -45,6 +46,7 @@ __all__ = [
     "Device",
     "Inbox",
     "Lateness",
+    "PigeonPost",
     "Platform",
     "PushCredential",
     "PushProvider",

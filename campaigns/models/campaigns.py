@@ -169,7 +169,7 @@ class CampaignStep(models.Model):
     due_at = models.DateTimeField(null=True, blank=True)
     # Why it failed, or what it waits for.
     note = models.CharField(max_length=500, blank=True)
-    # The outbox's, of a CALL_WEBHOOK that was entered.
+    # Of a CALL_WEBHOOK that was entered: its first page in the outbox, which names the series of all of them.
     webhook_id = models.UUIDField(null=True, blank=True)
 
     class Meta:

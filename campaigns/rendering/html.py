@@ -110,6 +110,12 @@ def _place_of_attribute(piece: Piece) -> str:
     return "" if piece.is_quoted else f"{where}, which has no quotes"
 
 
+def plain_text(clean: str) -> str:
+    """The text of sanitized HTML, a line for each paragraph and the like."""
+    lines = (" ".join(block.split()) for block in _blocks(clean))
+    return "\n".join(line for line in lines if line)
+
+
 def _blocks(clean: str) -> list[str]:
     """The plain text of each paragraph and the like; what an image shows in its place is text."""
     blocks: list[list[str]] = [[]]

@@ -134,7 +134,7 @@ class CountsSerializer(StrictSerializer):
         return counts.members.get(Closing.OPEN, 0)
 
     @extend_schema_field(
-        {"type": "object", "properties": dict.fromkeys(map(str, DeliveryStatus), {"type": "integer"})}
+        {"type": "object", "properties": {key: {"type": "integer"} for key in map(str, DeliveryStatus)}}
     )
     def get_deliveries(self, counts: Counts) -> Mapping[str, int]:
         return counts.deliveries
@@ -212,8 +212,8 @@ class DeliveringSerializer(ReasonedSerializer):
     )
 
 
-class NewCampaignSerializer(DeliveringSerializer):
-    """A campaign to make: for members, or whoever is in groups and teams, or both."""
+class UploadedCampaignSerializer(DeliveringSerializer):
+    """A campaign to make for those a file names; who is in groups and teams may be added."""
 
     organization = serializers.UUIDField(required=False, help_text=OWN)
     name = TextField(max_length=NAME_LENGTH)
@@ -222,10 +222,22 @@ class NewCampaignSerializer(DeliveringSerializer):
     template_id = serializers.UUIDField()
     template_version = IntegerField(min_value=0, max_value=2**31 - 1, required=False, help_text="0 is the newest.")
     workflow = WorkflowField(required=False, help_text="The organization's default when left out.")
-    user_ids = UserIdsField(required=False)
-    audience = AudienceField(required=False, help_text="In place of userIds: members with values of their own.")
     group_ids = ListField(child=serializers.UUIDField(), max_length=MOST_ROSTERS, required=False)
     team_ids = ListField(child=serializers.UUIDField(), max_length=MOST_ROSTERS, required=False)
+
+
+class NewCampaignSerializer(UploadedCampaignSerializer):
+    """A campaign to make: for members, or whoever is in groups and teams, or both."""
+
+    user_ids = UserIdsField(required=False)
+    audience = AudienceField(required=False, help_text="In place of userIds: members with values of their own.")
+
+
+class UploadSerializer(StrictSerializer):
+    """The two parts of the form."""
+
+    campaign = UploadedCampaignSerializer(help_text="In JSON.")
+    audience = serializers.FileField(help_text="CSV in UTF-8 with a header, at most 100,000 lines.")
 
 
 class CampaignChangeSerializer(DeliveringSerializer):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from rest_framework import serializers
 
 from campaigns.models import TemplateType
@@ -91,14 +93,16 @@ class NewTemplateSerializer(StrictSerializer):
     title = TextField(max_length=TITLE_LENGTH, required=False, allow_blank=True)
     type = ChoiceField(choices=TemplateType.values, required=False, help_text="markdown when left out.")
     body = TextField(max_length=BODY_LENGTH, allow_blank=True)
-    variables = VariableSerializer(many=True, max_length=MOST_VARIABLES, required=False)
+    variables: Any = serializers.ListSerializer(child=VariableSerializer(), max_length=MOST_VARIABLES, required=False)
 
 
 class TemplateChangeSerializer(ReasonedSerializer):
     """What the next version says; what is left out stays."""
 
     body = TextField(max_length=BODY_LENGTH, required=False, allow_blank=True)
-    variables = VariableSerializer(many=True, max_length=MOST_VARIABLES, required=False, help_text="Replaces all.")
+    variables: Any = serializers.ListSerializer(
+        child=VariableSerializer(), max_length=MOST_VARIABLES, required=False, help_text="Replaces all."
+    )
 
 
 class PreviewRequestSerializer(StrictSerializer):

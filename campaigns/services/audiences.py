@@ -143,7 +143,7 @@ def _json(variables: Mapping[str, str], place: int) -> bytes:
     """A recipient's values as COPY reads JSON: backslashes doubled; JSON itself holds no tab and no line break."""
     if not variables:
         return b"{}"
-    fault = _variables_fault(variables)
+    fault = variables_fault(variables)
     if fault is None:
         try:
             return json.dumps(dict(variables), ensure_ascii=False).replace("\\", "\\\\").encode()
@@ -152,7 +152,8 @@ def _json(variables: Mapping[str, str], place: int) -> bytes:
     raise InvalidInput.field("audience", place, "variables", message=fault)
 
 
-def _variables_fault(variables: Mapping[str, str]) -> str | None:
+def variables_fault(variables: Mapping[str, str]) -> str | None:
+    """Why these cannot be a recipient's values."""
     if len(variables) > MOST_VARIABLES:
         return f"A recipient has at most {MOST_VARIABLES} values."
     for name, value in variables.items():

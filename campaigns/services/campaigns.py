@@ -78,18 +78,20 @@ def create_campaign(
     actor: Actor,
     now: datetime,
     organization_id: UUID | None = None,
+    dry_run: bool = False,
 ) -> Campaign:
     """Make a campaign and freeze its audience; nothing is sent yet.
 
     Version 0 is the template's newest, and stays the one it is now. ``workflow`` is JSON or a message; None is the
-    organization's default. Staff name the organization. About 2 s for 100,000 members.
+    organization's default. Staff name the organization. A dry run does the same and takes it back. About 2 s for
+    100,000 members.
 
     Raises:
         Forbidden: the actor may not.
         InvalidInput: at the field; of members at fault the first 20 are named.
     """
     policy.require(actor, "campaigns", "create")
-    organization = _owner(actor, organization_id)
+    organization = owner_of(actor, organization_id)
     delivering = delivering or Delivering()
     version, faults = _version(organization.pk, template_id, template_version)
     faults += name_faults(name.strip()) + _line_faults(sender_name=sender_name, title=title)
@@ -118,6 +120,7 @@ def create_campaign(
         count({(campaign.pk, None, "", str(Closing.OPEN)): campaign.n_recipients})
         note(campaign, "", campaign.status, actor=actor, now=now)
         record(campaign, "create", after=_shown(campaign), actor=actor, now=now)
+        transaction.set_rollback(dry_run)
     return campaign
 
 
@@ -272,8 +275,8 @@ def record(
     )
 
 
-def _owner(actor: Actor, organization_id: UUID | None) -> Organization:
-    """The caller's organization with its default workflow, or the one that staff name."""
+def owner_of(actor: Actor, organization_id: UUID | None) -> Organization:
+    """The caller's organization with its default workflow, or the one that staff name. Raises: InvalidInput."""
     wanted = organization_id or actor.organization_id
     owner = Organization.objects.visible_to(actor).filter(pk=wanted).first() if wanted else None
     if owner is None:

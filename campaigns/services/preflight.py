@@ -12,16 +12,18 @@ from uuid import UUID, uuid4
 from django.conf import settings
 from django.db import connection, transaction
 
+from campaigns.addresses import address_of, address_parts
+from campaigns.channels.pigeon import NO_ACCOUNT, NO_ADDRESS
 from campaigns.models import Campaign, CampaignStatus, Platform, PushCredential, PushProvider
 from campaigns.rendering.compiled import CannotRender, Compiled, compiled
 from campaigns.rendering.values import values_for
 from campaigns.services.campaigns import get_campaign
-from campaigns.services.steering import needs_approval
+from campaigns.services.steering import lacks_account, needs_approval
 from campaigns.workflows.definition import COMPLETED, PIGEON, DeadlineCheck, SendNotification, Step, Workflow, parse
+from couriers.places import resolve_address
 from ops_console.access.actors import Actor
-from ops_console.errors import InvalidTransition
+from ops_console.errors import InvalidInput, InvalidTransition
 from ops_console.organizations.models import MemberStatus
-from ops_console.organizations.profiles import CUSTOM_ATTRIBUTES
 
 # Of each reason, recipients that are named.
 MOST_EXAMPLES = 10
@@ -35,8 +37,6 @@ PLATFORMS = {
     PushProvider.APNS: Platform.IOS,
     PushProvider.WEBPUSH: Platform.WEB,
 }
-# Without these no pigeon finds the place.
-NEEDED_OF_ADDRESS = ("city", "country")
 
 
 @dataclass(frozen=True)
@@ -116,6 +116,8 @@ def preflight(*, campaign_id: UUID, actor: Actor, now: datetime) -> Preflight:
     found = Preflight(recipients=campaign.n_recipients)
     if needs_approval(campaign):
         found.problems.append("A second person must approve this campaign first.")
+    if lacks_account(campaign.organization_id, workflow):
+        found.problems.append(NO_ACCOUNT)
     begin = max(now, campaign.scheduled_for or now)
     before, send = _first_send(workflow)
     if send is not None:
@@ -162,14 +164,15 @@ def _count(campaign: Campaign, send: SendNotification, found: Preflight) -> None
         template_id=send.template_id or campaign.template_id,
         version=send.template_version if own else campaign.template_version,
     )
+    addresses = Addresses()
     for recipient in _recipients(campaign):
         profile = json.loads(recipient.profile)
         if recipient.status == MemberStatus.DEACTIVATED:
             found.leave_out("inactive", recipient, "The member is deactivated.")
         elif why := _unfit(template, send, recipient, profile):
             found.leave_out("unfit", recipient, why)
-        elif send.channel == PIGEON and not _has_address(profile):
-            found.leave_out("no_address", recipient, "The member has no address.")
+        elif send.channel == PIGEON and (why := addresses.why_not(profile)):
+            found.leave_out("no_address", recipient, why)
         elif send.channel != PIGEON and not recipient.has_device:
             found.leave_out("no_device", recipient, "The member has no device that can be reached.")
         else:
@@ -218,6 +221,25 @@ def _unfit(template: Compiled, send: SendNotification, recipient: Recipient, pro
     return ""
 
 
-def _has_address(profile: Mapping[str, Any]) -> bool:
-    attributes: Mapping[str, str] = profile.get(CUSTOM_ATTRIBUTES, {})
-    return all(attributes.get(f"address.{part}", "").strip() for part in NEEDED_OF_ADDRESS)
+class Addresses:
+    """Tells why no pigeon finds a member. One query for each place."""
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[str, str, str], str] = {}
+
+    def why_not(self, profile: Mapping[str, Any]) -> str:
+        """Empty if one does."""
+        address = address_of(address_parts(profile))
+        if address is None:
+            return NO_ADDRESS
+        place = (address.city, address.region, address.country)
+        if place not in self._known:
+            self._known[place] = self._look_up(*place)
+        return self._known[place]
+
+    def _look_up(self, city: str, region: str, country: str) -> str:
+        try:
+            resolve_address(city=city, region=region, country=country)
+        except InvalidInput as error:
+            return " ".join(fault.message for fault in error.errors)
+        return ""

@@ -14,6 +14,7 @@ from django.conf import settings
 from django.db import connection, transaction
 from django.db.models import F
 
+from campaigns.channels.pigeon import NO_ACCOUNT
 from campaigns.engine.entering import enter
 from campaigns.engine.entering import remind as make_due_for_reminder
 from campaigns.models import (
@@ -28,11 +29,12 @@ from campaigns.models import (
 )
 from campaigns.services.campaigns import lock_campaign, note, person_of, record
 from campaigns.transitions import CAMPAIGNS, Place, move_deliveries
-from campaigns.workflows.definition import parse
+from campaigns.workflows.definition import PIGEON, Workflow, parse
 from ops_console import doorbell
 from ops_console.access import policy
 from ops_console.access.actors import SYSTEM, Actor
 from ops_console.errors import DomainError, Forbidden, InvalidInput, InvalidTransition, sentence
+from ops_console.ledger.models import Account
 
 logger = logging.getLogger(__name__)
 
@@ -233,6 +235,11 @@ def needs_approval(campaign: Campaign) -> bool:
     return limit is not None and campaign.n_recipients > limit and campaign.approved_at is None
 
 
+def lacks_account(organization_id: UUID, workflow: Workflow) -> bool:
+    """Whether pigeons are to fly, and the organization has no default account that pays for them."""
+    return PIGEON in workflow.channels and Account.objects.default_of(organization_id) is None
+
+
 @contextmanager
 def _locked(campaign_id: UUID, actor: Actor, action: str) -> Iterator[Campaign]:
     """A transaction with the campaign locked, once the actor may do this with it."""
@@ -247,12 +254,14 @@ def _start(campaign: Campaign, *, actor: Actor, now: datetime, reason: str) -> N
         raise InvalidTransition(
             current="unapproved", wanted="running", message="A second person must approve this campaign first."
         )
+    workflow = parse(campaign.workflow)
+    if campaign.status == CampaignStatus.CREATED and lacks_account(campaign.organization_id, workflow):
+        raise InvalidTransition(current="unpaid", wanted="running", message=NO_ACCOUNT)
     before = campaign.state
     CAMPAIGNS.move_one(
         campaign.pk, CampaignStatus.RUNNING, actor=actor.label, reason=reason[:200], at=now, started_at=now
     )
     campaign.status, campaign.started_at = CampaignStatus.RUNNING, now
-    workflow = parse(campaign.workflow)
     steps = [
         CampaignStep(campaign=campaign, key=step.key, type=step.type, position=position)
         for position, step in enumerate(workflow.steps)

@@ -85,6 +85,13 @@ class Workflow:
         return self._by_key[key]
 
     @cached_property
+    def channels(self) -> frozenset[str]:
+        """Those its steps name; reminders that name none go the way of what they remind of."""
+        sends = {step.config.channel for step in self.steps if isinstance(step.config, SendNotification)}
+        reminders = {step.config.type for step in self.steps if isinstance(step.config, SendReminder)}
+        return frozenset(sends | reminders - {""})
+
+    @cached_property
     def _by_key(self) -> dict[str, Step]:
         return {step.key: step for step in self.steps}
 

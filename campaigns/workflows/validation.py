@@ -12,12 +12,12 @@ from protobuf import Message, message_to_json_value
 
 from campaigns.models import Template
 from campaigns.workflows.definition import CHANNELS, OUTCOMES, message_of
-from campaigns.workflows.webhook_headers import header_fault
 from ops_console.errors import FieldError, InvalidInput
 from ops_console.gen.pidgr.v1.common_pb import StepType, WorkflowDefinition, WorkflowStep
 from ops_console.organizations.querysets import is_uuid
 from ops_console.outbound.addresses import Address, Resolver, resolve_name
 from ops_console.outbox.addresses import check_url
+from ops_console.outbox.own_headers import header_fault
 
 # On the wire, so that a campaign always fits a page of them.
 MOST_BYTES = 256 * 1024

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -86,10 +86,10 @@ def create_message(*, account: Account, draft: MessageDraft, actor: Actor, now: 
             account_id=account.pk,
             organization_id=customer_of(account),
             created_at=now,
-            **_columns(draft, plan),
+            **columns_of(draft, plan),
         )
         record_creation(message, actor=actor.label, at=now)
-        _request(message, plan)
+        request_couriers([(message, plan)])
     ring_dispatch()
     return message
 
@@ -129,7 +129,7 @@ def edit_message(
         if plan.located.region != message.region:
             # One region's queue loses it, another's gains it.
             count_flow([(message.region, message.status, ""), (plan.located.region, "", message.status)])
-        for name, value in _columns(draft, plan).items():
+        for name, value in columns_of(draft, plan).items():
             setattr(message, name, value)
         if message.pinned_courier and message.pinned_courier.payload_g < plan.weight_g:
             # Staff chose it for what the message weighed then.
@@ -137,7 +137,7 @@ def edit_message(
         message.version += 1
         message.save()
         message.requested.all().delete()
-        _request(message, plan)
+        request_couriers([(message, plan)])
     ring_dispatch()
     return message
 
@@ -214,7 +214,8 @@ def customer_of(account: Account) -> UUID:
     return account.organization_id
 
 
-def _columns(draft: MessageDraft, plan: Plan) -> dict[str, Any]:
+def columns_of(draft: MessageDraft, plan: Plan) -> dict[str, Any]:
+    """What a message's row holds of its draft and plan."""
     located, extras = plan.located, draft.extras
     return {
         "region": located.region,
@@ -242,9 +243,12 @@ def _columns(draft: MessageDraft, plan: Plan) -> dict[str, Any]:
     }
 
 
-def _request(message: Message, plan: Plan) -> None:
-    if plan.requested:
-        RequestedCourier.objects.bulk_create(
-            RequestedCourier(message=message, courier_id=courier_id, rank=rank)
-            for rank, courier_id in enumerate(plan.requested)
-        )
+def request_couriers(planned: Iterable[tuple[Message, Plan]]) -> None:
+    """Write which couriers the messages ask for. One statement, none when no message does."""
+    wanted = [
+        RequestedCourier(message=message, courier_id=courier_id, rank=rank)
+        for message, plan in planned
+        for rank, courier_id in enumerate(plan.requested)
+    ]
+    if wanted:
+        RequestedCourier.objects.bulk_create(wanted)

@@ -56,6 +56,7 @@ POLICY: dict[tuple[str, str], Rule] = {
     ("accounts", "retrieve"): Rule("ledger.view_account", READ),
     ("accounts", "create"): Rule("ledger.add_account"),
     ("accounts", "set_limit"): Rule("ledger.set_limit"),
+    ("accounts", "set_default"): Rule("ledger.set_limit", WRITE),
     ("accounts", "adjust"): Rule("ledger.adjust_account"),
     ("accounts", "pay"): Rule("ledger.adjust_account"),
     ("credentials", "list"): Rule("access.view_accountcredential", READ),

@@ -28,6 +28,8 @@ class ImportCommand(DomainCommand, Generic[T]):
     # What a row may come to, in the order of the report; "bad" is added.
     outcomes: ClassVar[tuple[str, ...]]
     batch_size: ClassVar[int] = 1000
+    # What becomes of bad rows, in the sentence the command then ends with.
+    bad_rows: ClassVar[str] = "Bad rows left out"
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("file", type=Path, metavar="FILE.csv")
@@ -50,7 +52,7 @@ class ImportCommand(DomainCommand, Generic[T]):
         report = ", ".join(f"{counts[name]} {name}" for name in (*self.outcomes, "bad"))
         self.stdout.write(f"{verdict}{report}.")
         if counts["bad"]:
-            raise CommandError(f"Bad rows left out: {counts['bad']}. Mend them and load the file again.")
+            raise CommandError(f"{self.bad_rows}: {counts['bad']}. Mend them and load the file again.")
 
     def _load_all(self, lines: TextIO, *, n_lines: int, dry_run: bool) -> Counter[str]:
         counts: Counter[str] = Counter()

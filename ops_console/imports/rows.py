@@ -38,12 +38,12 @@ def read_rows(
     lines: Iterable[str],
     *,
     required: Sequence[str],
-    optional: Sequence[str],
+    optional: Sequence[str] | None,
     parse: Callable[[Mapping[str, str]], T],
 ) -> Iterator[GoodRow[T] | BadRow]:
     """Give what ``parse`` makes of each row's values by column, or what is wrong with it; empty lines are skipped.
 
-    ``parse`` raises BadValue for a value it cannot use.
+    ``parse`` raises BadValue for a value it cannot use. ``optional`` None: any further columns, each with a name.
 
     Raises:
         BadHeader: a column is missing, unknown or named twice.
@@ -63,16 +63,18 @@ def read_rows(
             yield _good_or_bad(line, columns, row, parse)
 
 
-def _header(reader: Iterator[list[str]], required: Sequence[str], optional: Sequence[str]) -> list[str]:
+def _header(reader: Iterator[list[str]], required: Sequence[str], optional: Sequence[str] | None) -> list[str]:
     try:
         columns = [name.strip() for name in next(reader, [])]
     except csv.Error as error:
         raise BadHeader(f"The first line is not CSV: {error}.") from None
     faults = [f"{name} is missing" for name in required if name not in columns]
-    faults += [f"{name!r} is unknown" for name in columns if name not in (*required, *optional)]
-    faults += sorted({f"{name} is named twice" for name in columns if columns.count(name) > 1})
+    allowed = (*required, *(filter(_is_name, columns) if optional is None else optional))
+    faults += [f"{name!r} is unknown" for name in columns if name not in allowed]
+    faults += sorted({f"{name} is named twice" for name in columns if columns.count(name) > 1 and name in allowed})
     if faults:
-        raise BadHeader(f"The first line must name the columns {', '.join(required)}: {', '.join(faults)}.")
+        wanted = f" {', '.join(required)}" if required else ""
+        raise BadHeader(f"The first line must name the columns{wanted}: {', '.join(faults)}.")
     return columns
 
 
@@ -89,6 +91,10 @@ def _good_or_bad(
         return GoodRow(line, parse(values))
     except BadValue as error:
         return BadRow(line, str(error))
+
+
+def _is_name(text: str) -> bool:
+    return bool(text) and "\0" not in text and _is_utf8(text)
 
 
 def _is_utf8(text: str) -> bool:

@@ -62,6 +62,11 @@ def pay(call: Call) -> Report:
     return Report(text=f"A payment of {display.money(call.given['amount'])} by {call.target.username} was recorded.")
 
 
+def set_default(call: Call) -> Report:
+    account = services.set_default_account(account_id=call.target.pk, actor=call.actor, now=call.now, **call.given)
+    return Report(text=f"{account.username} is the default account of {account.organization} now.")
+
+
 def is_customer(account: Account) -> bool:
     return account.kind == AccountKind.CUSTOMER
 
@@ -78,6 +83,21 @@ SET_LIMIT = ServiceAction(
     scope=Scope.ONE,
     form=LimitForm,
     icon="speed",
+)
+SET_DEFAULT = ServiceAction(
+    name="default",
+    label="Make default",
+    resource="accounts",
+    right="set_default",
+    run=set_default,
+    preview=lambda call: (
+        f"{call.target.username} is billed where nothing names another account: for the pigeons of campaigns.",
+        "What was charged on another account stays there.",
+    ),
+    applies=lambda account: is_customer(account) and not account.is_default,
+    scope=Scope.ONE,
+    form=forms.OptionalReasonForm,
+    icon="star",
 )
 PAY = ServiceAction(
     name="pay",
@@ -130,17 +150,17 @@ def statement(account: Account) -> dict[str, Any]:
 class AccountAdmin(ConsoleAdmin):
     resource = "accounts"
     audited_as = ("account", "username")
-    service_actions = (PAY, SET_LIMIT, ADJUST)
+    service_actions = (PAY, SET_LIMIT, SET_DEFAULT, ADJUST)
     parts = (Part("entries", statement),)
     empty_text = "There are no accounts yet. Open one here, or an organization with 'manage.py createorg'."
 
-    list_display = ("username", "kind", "organization", "region", "owed", "limit", "created_at")
+    list_display = ("username", "kind", "organization", "region", "owed", "limit", "is_default", "created_at")
     list_filter = ("kind", "region", ("organization", AutocompleteSelectFilter))
     list_filter_submit = True
     search_fields = ("username", "organization__name")
     search_help_text = "Account or organization name"
     ordering = ("-created_at", "-id")
-    fields = ("username", "kind", "organization", "region", "owed", "limit", "created_at")
+    fields = ("username", "kind", "organization", "region", "owed", "limit", "is_default", "created_at")
 
     def list_rows(self, rows: Any) -> Any:
         return rows.with_organization()

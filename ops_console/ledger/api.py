@@ -55,7 +55,7 @@ PAYMENT = OpenApiExample("A bank transfer", value={"amount": 20.00, "reference":
 class AccountViewSet(ListModelMixin, RetrieveModelMixin, ResourceViewSet):
     resource = "accounts"
     orderings: ClassVar[Orderings] = {"-createdAt": ("-created_at", "-id"), "createdAt": ("created_at", "id")}
-    policy_actions: ClassVar[Mapping[str, str]] = {"limit": "set_limit"}
+    policy_actions: ClassVar[Mapping[str, str]] = {"limit": "set_limit", "default": "set_default"}
     filterset_class = AccountFilter
     search_fields = ("username__startswith",)
     serializer_class = AccountSerializer
@@ -99,6 +99,24 @@ class AccountViewSet(ListModelMixin, RetrieveModelMixin, ResourceViewSet):
             actor=self.actor,
             now=self.now,
             **LimitSerializer(data=request.data).parsed(),
+        )
+        return answer(AccountSerializer(changed).data)
+
+    @extend_schema(
+        operation_id="opsSetDefaultAccount",
+        summary="Make an account the default",
+        description="Names the account that its organization is billed on where nothing names another: "
+        "for the pigeons of its campaigns. The one that was is no longer.",
+        request=DecisionSerializer,
+        responses=AccountSerializer,
+    )
+    @action(detail=True, methods=["post"])
+    def default(self, request: Request, account: str) -> HttpResponse:
+        changed = services.set_default_account(
+            account_id=self.get_object().pk,
+            actor=self.actor,
+            now=self.now,
+            **DecisionSerializer(data=request.data).parsed(),
         )
         return answer(AccountSerializer(changed).data)
 

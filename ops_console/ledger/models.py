@@ -40,6 +40,8 @@ class Account(models.Model):
     region = models.CharField(max_length=12, choices=Region.choices, blank=True)
     credit_limit = models.DecimalField(max_digits=12, decimal_places=2, default=0)
     balance = models.DecimalField(max_digits=14, decimal_places=2, default=0)
+    # What its organization is billed on where nothing names an account, as for campaigns.
+    is_default = models.BooleanField(default=False, db_default=False)
     created_at = models.DateTimeField(default=timezone.now)
 
     objects = AccountQuerySet.as_manager()
@@ -61,6 +63,10 @@ class Account(models.Model):
                 | ~Q(kind="customer") & Q(organization__isnull=True),
             ),
             models.CheckConstraint(name="account_credit_limit", condition=Q(credit_limit__gte=0)),
+            models.UniqueConstraint(
+                fields=["organization"], condition=Q(is_default=True), name="account_default_of_organization"
+            ),
+            models.CheckConstraint(name="account_default_customer", condition=Q(is_default=False) | Q(kind="customer")),
             models.CheckConstraint(
                 name="account_username",
                 condition=Q(kind="customer", username__regex=USERNAME)

@@ -21,6 +21,10 @@ class AccountQuerySet(TenantQuerySet["Account"]):
     def customers(self) -> Self:
         return self.filter(kind="customer")
 
+    def default_of(self, organization_id: UUID) -> Account | None:
+        """What the organization is billed on unless told otherwise. By its own index."""
+        return self.filter(organization=organization_id, is_default=True).first()
+
     def house(self) -> Self:
         return self.filter(kind="house").order_by("username")
 

@@ -25,6 +25,7 @@ class AccountSerializer(StrictSerializer):
         method_name="kept_balance",
         help_text="US dollars, below zero when owed to the house; null for house accounts, which keep none.",
     )
+    is_default = serializers.BooleanField(help_text="Billed where nothing names another: one of each organization.")
     created_at = InstantField()
 
     def kept_balance(self, account: Account) -> Decimal | None:

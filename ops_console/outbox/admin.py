@@ -90,7 +90,7 @@ class WebhookAdmin(ConsoleAdmin):
     list_filter = ("status", ("organization", AutocompleteSelectFilter))
     list_filter_submit = True
     search_fields = ("reference__exact", "host__exact")
-    search_help_text = "msgId or host, in full"
+    search_help_text = "msgId, campaign's id or host, in full"
     ordering = ("-created_at", "-id")
     fields = (
         "event",

@@ -37,6 +37,8 @@ class Claimed:
     created_at: datetime
     # JSON text.
     payload: str
+    # Sealed.
+    headers: bytes | None = None
 
 
 def claim(*, worker: str, free: int, now: datetime) -> list[Claimed]:

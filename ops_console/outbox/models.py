@@ -56,10 +56,14 @@ class Webhook(models.Model):
     # Name and port of the URL: the receivers share the workers evenly.
     host = models.CharField(max_length=261)
     event = models.CharField(max_length=64)
-    # What it is about: a msgId.
+    # What it is about: a msgId, or a campaign's id.
     reference = models.CharField(max_length=40)
     # JSON text: the same bytes go out at every try.
     payload = models.TextField()
+    # Of the receiver's own, encrypted: they may hold secrets. Null when there are none.
+    headers = models.BinaryField(null=True, blank=True)
+    # The first one's id, of those that tell one thing in parts; null when it stands alone.
+    series = models.UUIDField(null=True, blank=True)
     status = models.CharField(max_length=12, choices=WebhookStatus.choices, default=WebhookStatus.PENDING)
     n_attempts = models.PositiveIntegerField(default=0)
     # Failed tries since it was queued or replayed; the wait before the next one grows with them.
@@ -89,6 +93,8 @@ class Webhook(models.Model):
             models.Index(fields=["created_at", "id"], name="webhook_created"),
             models.Index(fields=["organization", "created_at", "id"], name="webhook_org_created"),
             models.Index(fields=["reference"], name="webhook_reference"),
+            # How a series stands.
+            models.Index(fields=["series", "status"], condition=~Q(series=None), name="webhook_series"),
         ]
 
     def __str__(self) -> str:

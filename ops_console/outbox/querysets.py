@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Self
 from uuid import UUID
 
 from django.db import models
-from django.db.models import Q
+from django.db.models import Count, Q
 
 from ops_console.organizations.querysets import TenantQuerySet
 
@@ -36,12 +36,12 @@ class WebhookQuerySet(TenantQuerySet["Webhook"]):
         return self.filter(reference=reference).order_by("created_at", "id")
 
     def for_list(self) -> Self:
-        """Without the payload. Lists order by created_at and id."""
-        return self.select_related("organization").defer("payload")
+        """Without the payload and headers. Lists order by created_at and id."""
+        return self.select_related("organization").defer("payload", "headers")
 
     def for_detail(self) -> Self:
         """With the log of its attempts, first to last. Two queries."""
-        return self.select_related("organization").prefetch_related("attempts")
+        return self.select_related("organization").defer("headers").prefetch_related("attempts")
 
     def pending(self) -> Self:
         return self.filter(status="pending")
@@ -52,6 +52,14 @@ class WebhookQuerySet(TenantQuerySet["Webhook"]):
         One that was never tried because no worker ran is not among them before its host has failed once more.
         """
         return self.pending().filter(give_up_at__lte=now, due_at__lte=now, host__in=silent.values("host"))
+
+    def counts_of(self, series: UUID) -> dict[str, int]:
+        """How many of a series there are, by status. One query, of an index."""
+        return dict(self.filter(series=series).values_list("status").annotate(n=Count("status")))
+
+    def with_headers(self, *, after: UUID) -> Self:
+        """Those with headers of their own and a higher id, by id."""
+        return self.filter(headers__isnull=False, id__gt=after).order_by("id")
 
     def ended_before(self, instant: datetime) -> Self:
         return self.exclude(status="pending").filter(ended_at__lt=instant)

@@ -33,7 +33,7 @@ class WebhookSerializer(StrictSerializer):
     id = serializers.UUIDField(help_text="The webhook-id header, by which receivers tell repetitions.")
     organization = serializers.UUIDField(source="organization_id")
     event = serializers.CharField()
-    reference = serializers.CharField(help_text="What it is about: a msgId.")
+    reference = serializers.CharField(help_text="What it is about: a msgId, or a campaign's id.")
     url = serializers.CharField()
     status = serializers.ChoiceField(choices=WebhookStatus.choices)
     n_attempts = serializers.IntegerField()

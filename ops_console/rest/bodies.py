@@ -57,6 +57,8 @@ def _measure(environ: dict[str, Any]) -> None:
         body.write(chunk)
     environ["CONTENT_LENGTH"] = str(body.tell())
     if body.tell() > MAX_UNMEASURED_BYTES:
+        # More than anything takes: the rest of it is lost.
+        environ["CONTENT_LENGTH"] = str(MAX_DROPPED_BYTES + 1)
         drop(source)
     body.seek(0)
     environ["wsgi.input"] = body

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from hashlib import sha256
 from typing import cast
@@ -13,6 +13,7 @@ from rest_framework.request import Request
 
 from ops_console.access.idempotency import MAX_KEY_LENGTH, Answer, answer_once, is_key, scope_of
 from ops_console.rest.authentication import Caller
+from ops_console.rest.forms import digested, takes_forms
 from ops_console.rest.parsers import MAX_BYTES
 from ops_console.rest.problems import InvalidHeader, PayloadTooLarge
 
@@ -62,10 +63,15 @@ def respond(
 def _digest(request: Request, takes_body: bool) -> bytes:
     digest = sha256(request.META.get("QUERY_STRING", "").encode("utf-8", "surrogateescape") + b"\0")
     if takes_body:
-        if int(request.META.get("CONTENT_LENGTH") or 0) > MAX_BYTES:
-            raise PayloadTooLarge(MAX_BYTES)
-        digest.update(request._request.body)
+        for chunk in digested(request) if takes_forms(request) else _body(request):
+            digest.update(chunk)
     return digest.digest()
+
+
+def _body(request: Request) -> Iterator[bytes]:
+    if int(request.META.get("CONTENT_LENGTH") or 0) > MAX_BYTES:
+        raise PayloadTooLarge(MAX_BYTES)
+    yield request._request.body
 
 
 def _answer(response: HttpResponse) -> Answer:

@@ -52,6 +52,8 @@ TEXTS = {
     "422": "The Idempotency-Key was used for another request.",
     "429": "Too many requests: Retry-After tells how many seconds to wait.",
 }
+FORM = "multipart/form-data"
+TEXTS_OF_FORMS = {"413": "The body is larger than 32 MiB.", "415": f"The body is not {FORM}."}
 SIGN_IN = "/auth/"
 TAGS = {"/pigeon/": "Pigeon Protocol", SIGN_IN: "Sign-in", "/": "Operations"}
 ALWAYS = ("400", "401", "403", "429")
@@ -64,6 +66,8 @@ BY_METHOD = {
 WITH_BODY = ("413", "415")
 # What they are about is named in the query, and need not be.
 NAME_IN_QUERY = ("/api/v1/webhook-secret",)
+# Reads that only a thing in a certain state answers.
+OF_A_STATE = ("/preflight",)
 CHARGES = ("post", "put", "patch")
 RETRY_AFTER = {"Retry-After": {"schema": {"type": "integer", "minimum": 1}, "description": "Seconds to wait."}}
 AUTHENTICATE = {"WWW-Authenticate": {"schema": {"type": "string"}}}
@@ -131,7 +135,7 @@ def complete(result: dict[str, Any], generator: Any, request: Any, public: bool)
         operation["tags"] = [next(tag for below, tag in TAGS.items() if path.startswith(below))]
         operation["parameters"] = [*_named(operation.get("parameters", [])), *_headers(path, method)]
         for status in sorted(_statuses(path, method, operation)):
-            operation["responses"].setdefault(status, _error(status))
+            operation["responses"].setdefault(status, _error(status, _texts(operation)))
     _drop_marks(result)
     return result
 
@@ -160,6 +164,8 @@ def _statuses(path: str, method: str, operation: dict[str, Any]) -> set[str]:
         statuses.add("404")
     if path.startswith("/pigeon/") and method in CHARGES:
         statuses.add("402")
+    if path.endswith(OF_A_STATE):
+        statuses.add("409")
     return statuses
 
 
@@ -170,9 +176,13 @@ def _statuses_of_sign_in(path: str, operation: dict[str, Any]) -> set[str]:
     return statuses | ({"404"} if "{" in path else set())
 
 
-def _error(status: str) -> dict[str, Any]:
+def _texts(operation: dict[str, Any]) -> dict[str, str]:
+    return {**TEXTS, **TEXTS_OF_FORMS} if FORM in operation.get("requestBody", {}).get("content", {}) else TEXTS
+
+
+def _error(status: str, texts: dict[str, str]) -> dict[str, Any]:
     error: dict[str, Any] = {
-        "description": TEXTS[status],
+        "description": texts[status],
         "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
     }
     headers = {"401": AUTHENTICATE, "429": RETRY_AFTER}.get(status)

@@ -16,6 +16,7 @@ from django.utils import timezone
 from rest_framework.exceptions import MethodNotAllowed
 from rest_framework.filters import BaseFilterBackend
 from rest_framework.generics import GenericAPIView, get_object_or_404
+from rest_framework.parsers import BaseParser
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
@@ -64,7 +65,7 @@ class ProblemView(APIView):
     """DRF's view with one parser, one renderer, problems for errors and Idempotency-Key on POST."""
 
     http_method_names = METHODS
-    parser_classes = (StrictJSONParser,)
+    parser_classes: Sequence[type[BaseParser]] = (StrictJSONParser,)
     renderer_classes = (JSONRenderer,)
     # False where a body is not looked at, however malformed.
     takes_body: ClassVar[bool] = True

@@ -7,8 +7,16 @@ accounts, and the audit trail last.
 from __future__ import annotations
 
 from ops_console.ledger.reconciliation import Difference, reconcile
-from ops_console.ledger.services.accounts import adjust, open_account, pay, set_credit_limit
-from ops_console.ledger.services.charges import NewCharge, adjust_charge, charge, charge_many, pay_insurance, tip
+from ops_console.ledger.services.accounts import adjust, open_account, pay, set_credit_limit, set_default_account
+from ops_console.ledger.services.charges import (
+    NewCharge,
+    adjust_charge,
+    charge,
+    charge_affordable,
+    charge_many,
+    pay_insurance,
+    tip,
+)
 from ops_console.ledger.services.refunds import approve_refund, reject_refund, request_refund
 from ops_console.ledger.services.system_refunds import refund_rest
 
@@ -19,6 +27,7 @@ __all__ = [
     "adjust_charge",
     "approve_refund",
     "charge",
+    "charge_affordable",
     "charge_many",
     "open_account",
     "pay",
@@ -28,5 +37,6 @@ __all__ = [
     "reject_refund",
     "request_refund",
     "set_credit_limit",
+    "set_default_account",
     "tip",
 ]

@@ -34,6 +34,8 @@ def open_account(
 ) -> Account:
     """Open a customer's account; without a credit limit it gets the installation's.
 
+    The first of an organization is its default.
+
     Raises:
         Forbidden: the actor may not open accounts.
         InvalidInput: at ``account``, ``region`` or ``credit_limit``.
@@ -44,12 +46,12 @@ def open_account(
     errors = _faults(username, region)
     if errors:
         raise InvalidInput(errors)
-    if not Organization.objects.filter(pk=organization_id).exists():
-        raise NotFound("There is no such organization.")
     account = Account(
         organization_id=organization_id, username=username, region=region, credit_limit=limit, created_at=now
     )
     with transaction.atomic():
+        _lock_organization(organization_id)
+        account.is_default = Account.objects.default_of(organization_id) is None
         _insert(account)
         after = {"account": username, "region": region, "credit_limit": str(limit)}
         _record(account, "account.open", actor, now, after=after)
@@ -72,6 +74,33 @@ def set_credit_limit(*, account_id: UUID, credit_limit: Decimal, actor: Actor, n
         Account.objects.filter(pk=account.pk).update(credit_limit=limit)
         account.credit_limit = limit
         _record(account, "account.set_limit", actor, now, before=before, after={"credit_limit": str(limit)})
+    return account
+
+
+def set_default_account(*, account_id: UUID, actor: Actor, now: datetime, reason: str = "") -> Account:
+    """Make an account the one its organization is billed on where nothing names another.
+
+    Raises:
+        Forbidden: the actor may not choose it.
+        InvalidInput: at ``reason``.
+        NotFound: the actor has no such customer's account.
+    """
+    policy.require(actor, "accounts", "set_default")
+    reason = check_reason(reason, required=False)
+    with transaction.atomic():
+        account = Account.objects.visible_to(actor).customers().filter(pk=account_id).first()
+        if account is None or account.organization_id is None:
+            raise NotFound("There is no such account.")
+        _lock_organization(account.organization_id)
+        before = Account.objects.default_of(account.organization_id)
+        if before != account:
+            if before is not None:
+                Account.objects.filter(pk=before.pk).update(is_default=False)
+            Account.objects.filter(pk=account.pk).update(is_default=True)
+            told = {"default_account": before.username} if before else {}
+            after = {"default_account": account.username}
+            _record(account, "account.set_default", actor, now, before=told, after=after, reason=reason)
+    account.is_default = True
     return account
 
 
@@ -121,6 +150,12 @@ def _faults(username: str, region: str) -> list[FieldError]:
     if region not in Region.values:
         errors.append(FieldError(("region",), f"There is no such region; one is {Region.US_SW}.", "invalid_choice"))
     return errors
+
+
+def _lock_organization(organization_id: UUID) -> None:
+    """Wait for whoever else opens its accounts or chooses among them."""
+    if not Organization.objects.select_for_update(no_key=True).filter(pk=organization_id).exists():
+        raise NotFound("There is no such organization.")
 
 
 def _insert(account: Account) -> None:

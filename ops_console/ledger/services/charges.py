@@ -12,7 +12,7 @@ from django.db import transaction
 from uuid6 import uuid7
 
 from ops_console.errors import Conflict, NotFound
-from ops_console.ledger.models import Charge, Entry, EntryKind
+from ops_console.ledger.models import Account, Charge, Entry, EntryKind
 from ops_console.ledger.services.amounts import check_amount, show
 from ops_console.ledger.services.journal import ADJUSTMENTS, REVENUE, Line, post, post_one
 
@@ -64,6 +64,31 @@ def charge_many(*, account_id: UUID, charges: Sequence[NewCharge], actor_label: 
         within_limit=True,
     )
     return made
+
+
+@transaction.atomic
+def charge_affordable(
+    *, account_id: UUID, charges: Sequence[NewCharge], actor_label: str, now: datetime
+) -> list[Charge]:
+    """Bill the account for the first of many things, as far as its limit goes; return those billed.
+
+    Two statements, under one lock.
+
+    Raises:
+        InvalidInput: as ``charge``.
+        NotFound: there is no such customer.
+    """
+    account = Account.objects.customers().select_for_update(no_key=True).filter(pk=account_id).first()
+    if account is None:
+        raise NotFound("There is no such account.")
+    room = account.balance + account.credit_limit
+    affordable = []
+    for new in charges:
+        room -= new.amount
+        if room < 0:
+            break
+        affordable.append(new)
+    return charge_many(account_id=account_id, charges=affordable, actor_label=actor_label, now=now)
 
 
 @transaction.atomic

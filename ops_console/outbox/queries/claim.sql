@@ -33,4 +33,4 @@ WITH RECURSIVE host AS (
 )
 UPDATE outbox_webhook w SET leased_by = %(worker)s, lease_until = %(until)s, due_at = %(until)s
 FROM chosen WHERE w.id = chosen.id
-RETURNING w.id, w.organization_id, w.url, w.event, w.created_at, w.payload
+RETURNING w.id, w.organization_id, w.url, w.event, w.created_at, w.payload, w.headers

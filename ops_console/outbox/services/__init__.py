@@ -3,7 +3,14 @@
 from __future__ import annotations
 
 from ops_console.outbox.services.delivery import deliver_due
-from ops_console.outbox.services.queue import NewWebhook, enqueue, purge, replay
+from ops_console.outbox.services.queue import (
+    NewWebhook,
+    enqueue,
+    enqueue_series,
+    purge,
+    reencrypt_headers,
+    replay,
+)
 from ops_console.outbox.services.signing_secrets import (
     SecretState,
     create_secret,
@@ -18,7 +25,9 @@ __all__ = [
     "create_secret",
     "deliver_due",
     "enqueue",
+    "enqueue_series",
     "purge",
+    "reencrypt_headers",
     "reencrypt_secrets",
     "replay",
     "rotate_secret",

@@ -15,7 +15,7 @@ from time import monotonic
 from uuid import UUID
 
 from ops_console import secrets_at_rest
-from ops_console.outbox import signing
+from ops_console.outbox import own_headers, signing
 from ops_console.outbox.claims import Claimed, claim, only_run
 from ops_console.outbox.client import Caller, Reply
 from ops_console.outbox.models import WebhookSecret
@@ -96,9 +96,16 @@ def call_one(caller: Caller, webhook: Claimed, secrets: list[str], at: datetime)
     """Sign it and call. Runs in a thread without a database."""
     if not secrets:
         return Reply(duration_ms=0, error="The organization has no webhook secret that we can read.", is_ours=True)
+    try:
+        own = own_headers.unseal(webhook.headers)
+    except secrets_at_rest.Undecipherable:
+        return Reply(duration_ms=0, error="Its headers are encrypted under a key that we do not have.", is_ours=True)
+    fault = own_headers.first_fault(own)
+    if fault is not None:
+        return Reply(duration_ms=0, error=fault, is_refused=True)
     content = signing.body(event=webhook.event, at=webhook.created_at, payload=webhook.payload)
     signed = signing.headers(webhook_id=str(webhook.id), at=at, content=content, secrets=secrets)
-    return caller.post(webhook.url, signed, content)
+    return caller.post(webhook.url, own_headers.beside(signed, own), content)
 
 
 def live_secrets(organization_ids: Iterable[UUID], now: datetime) -> dict[UUID, list[str]]:

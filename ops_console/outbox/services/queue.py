@@ -2,27 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from itertools import chain
 from typing import Any
 from urllib.parse import urlsplit
 from uuid import UUID
 
 from django.db import transaction
+from uuid6 import uuid7
 
-from ops_console import doorbell
+from ops_console import doorbell, secrets_at_rest
 from ops_console.access import policy
 from ops_console.access.actors import Actor
 from ops_console.audit.services import record
 from ops_console.errors import NotFound
 from ops_console.formats import to_text
+from ops_console.outbox import own_headers
 from ops_console.outbox.models import SilentHost, Webhook, WebhookSecret
 from ops_console.outbox.retries import RETRY_FOR
 from ops_console.outbox.states import PENDING, WEBHOOKS
 
 DELIVER_TASK = "ops_console.outbox.tasks.deliver_webhooks"
 BATCH = 1000
+# Of the payloads that one statement writes.
+BATCH_CHARACTERS = 4_000_000
 HOST_LENGTH = 261
 
 
@@ -33,21 +38,30 @@ class NewWebhook:
     organization_id: UUID
     url: str
     event: str
-    # What it is about: a msgId.
+    # What it is about: a msgId, or a campaign's id.
     reference: str
     payload: Mapping[str, Any]
+    # Of the receiver's own; ``own_headers.header_fault`` found nothing wrong with them.
+    headers: Mapping[str, str] = field(default_factory=dict)
 
 
-def enqueue(*, webhooks: Sequence[NewWebhook], now: datetime) -> list[UUID]:
+def enqueue(*, webhooks: Iterable[NewWebhook], now: datetime) -> list[UUID]:
     """Write webhooks down in the caller's transaction, and return their ids; they go out once it commits.
 
-    No network, one query a thousand. Whatever is wrong with a URL by now is found out when it is called.
+    No network, one query a thousand. Whatever is wrong with a URL or header by now is found out when it is called.
     """
-    if not webhooks:
-        return []
-    rows = Webhook.objects.bulk_create([_row(new, now) for new in webhooks], batch_size=BATCH)
-    _ring()
-    return [row.pk for row in rows]
+    return _write(_row(new, now) for new in webhooks)
+
+
+def enqueue_series(*, webhooks: Iterable[NewWebhook], now: datetime) -> UUID:
+    """Write down at least one, that tell one thing in parts; return the first one's id, which names the series.
+
+    As ``enqueue``. Takes them as they are written, so that a long series needs no more memory than a short one.
+    """
+    series = uuid7()
+    ids = chain([series], iter(uuid7, None))
+    _write(_row(new, now, id=pk, series=series) for new, pk in zip(webhooks, ids, strict=False))
+    return series
 
 
 def replay(*, webhook_id: UUID, actor: Actor, now: datetime) -> None:
@@ -102,7 +116,45 @@ def purge(*, older_than: timedelta, now: datetime) -> int:
     return n_deleted
 
 
-def _row(new: NewWebhook, now: datetime) -> Webhook:
+def reencrypt_headers() -> int:
+    """Encrypt webhooks' headers under the current SECRET_KEY, a thousand in a transaction; return how many.
+
+    Raises:
+        Undecipherable: some were encrypted under a key we do not hold; those before them were done.
+    """
+    n_done, last = 0, UUID(int=0)
+    while True:
+        with transaction.atomic():
+            rows = list(Webhook.objects.with_headers(after=last).only("id", "headers").select_for_update()[:BATCH])
+            for row in rows:
+                row.headers = secrets_at_rest.reencrypt(row.headers or b"")
+            Webhook.objects.bulk_update(rows, ["headers"])
+        if not rows:
+            return n_done
+        n_done, last = n_done + len(rows), rows[-1].pk
+
+
+def _write(rows: Iterable[Webhook]) -> list[UUID]:
+    ids = [row.pk for batch in _batches(rows) for row in Webhook.objects.bulk_create(batch)]
+    if ids:
+        _ring()
+    return ids
+
+
+def _batches(rows: Iterable[Webhook]) -> Iterator[list[Webhook]]:
+    batch: list[Webhook] = []
+    n_characters = 0
+    for row in rows:
+        batch.append(row)
+        n_characters += len(row.payload)
+        if len(batch) == BATCH or n_characters > BATCH_CHARACTERS:
+            yield batch
+            batch, n_characters = [], 0
+    if batch:
+        yield batch
+
+
+def _row(new: NewWebhook, now: datetime, **more: UUID) -> Webhook:
     return Webhook(
         organization_id=new.organization_id,
         url=new.url,
@@ -110,9 +162,11 @@ def _row(new: NewWebhook, now: datetime) -> Webhook:
         event=new.event,
         reference=new.reference,
         payload=to_text(new.payload),
+        headers=own_headers.seal(new.headers),
         created_at=now,
         due_at=now,
         give_up_at=now + RETRY_FOR,
+        **more,
     )
 
 

@@ -12,11 +12,13 @@ from ops_console.access.actors import Actor
 from ops_console.access.services import signing_keys, sso_providers
 from ops_console.audit.services import record
 from ops_console.letters import services as letters
+from ops_console.outbox.services.queue import reencrypt_headers
 from ops_console.outbox.services.signing_secrets import reencrypt_secrets
 
 # Every table of the platform that holds something encrypted; the settings name those of the apps above it.
 KINDS = {
     "webhook secrets": reencrypt_secrets,
+    "webhooks' headers": reencrypt_headers,
     "signing keys": signing_keys.reencrypt_keys,
     "identity providers' secrets": sso_providers.reencrypt_client_secrets,
     "waiting e-mails": letters.reencrypt_letters,

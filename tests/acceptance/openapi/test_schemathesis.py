@@ -12,16 +12,19 @@ from zlib import crc32
 import pytest
 import schemathesis
 from django.test import Client
+from django.utils import timezone
 from drf_spectacular.generators import SchemaGenerator
 from drf_spectacular.renderers import OpenApiJsonRenderer
 from hypothesis import HealthCheck, given, settings
 from schemathesis import Case, GenerationMode, checks
 from schemathesis.core.failures import FailureGroup
 
+from campaigns.models import Delivery
+from campaigns.services.steering import start_campaign
 from ops_console.ledger.models import Account, Entry
 from ops_console.organizations.models import Group, Organization, Team
 from ops_console.organizations.rights import Right
-from tests import authoring, bearers, factories, ops, tenants, webhooks
+from tests import authoring, bearers, campaigns, factories, ops, tenants, webhooks
 
 CHECKS = [
     checks.not_a_server_error,
@@ -72,7 +75,12 @@ def things_of(account: Account) -> dict[str, list[str]]:
     messages = [ops.enroute(account), *(ops.queued(account) for _ in range(4))]
     member = tenants.member(organization, Right.ORG_READ)
     keys = [bearers.api_key(member, Right.ORG_READ).api_key.pk for _ in range(2)]
+    sending = [campaigns.campaign(organization) for _ in range(4)]
+    for campaign in sending[:2]:
+        start_campaign(campaign_id=campaign.pk, actor=factories.COMMAND, now=timezone.now())
     known: dict[tuple[str, str], list[Any]] = {
+        ("campaigns", "id"): [campaign.pk for campaign in sending],
+        ("deliveries", "id"): list(Delivery.objects.values_list("pk", flat=True)),
         ("messages", "msgId"): [message.msg_id for message in messages],
         ("couriers", "pgnId"): [ops.bird(500).pgn_id, ops.bird(501).pgn_id],
         ("accounts", "account"): [account.username, "house:cash"],
@@ -92,7 +100,8 @@ def things_of(account: Account) -> dict[str, list[str]]:
         ("groups", "id"): list(Group.objects.filter(organization=organization).values_list("pk", flat=True)),
     }
     named = {f"{resource}.{name}": [str(value) for value in values] for (resource, name), values in known.items()}
-    return named | {"organization": [str(account.organization_id)], "account": [account.username]}
+    of_lists = {"account": [account.username], "campaign": [str(campaign.pk) for campaign in sending]}
+    return named | of_lists | {"organization": [str(account.organization_id)]}
 
 
 @pytest.fixture

@@ -63,6 +63,7 @@ ACTS: dict[str, set[Pair]] = {
     },
     "Finance": {
         ("accounts", "set_limit"),
+        ("accounts", "set_default"),
         ("accounts", "adjust"),
         ("accounts", "pay"),
         ("refunds", "request"),
@@ -106,6 +107,7 @@ BY_RIGHT: dict[Right, set[Pair]] = {
         ("webhook-secret", "retrieve"),
     },
     Right.ORG_WRITE: {
+        ("accounts", "set_default"),
         ("organizations", "update"),
         ("recipients", "create"),
         ("recipients", "update"),
@@ -233,6 +235,8 @@ def test_all_rights_together_move_no_money_and_no_message_and_open_no_organizati
         ("members", "invite"),
         ("api-keys", "revoke"),
         *FOR_CUSTOMERS,
+        # Which of its own accounts is billed.
+        ("accounts", "set_default"),
     }
     assert not {resource for resource, _ in everything} & {"audit", "people", "service-keys"}
     assert ("organizations", "create") not in everything

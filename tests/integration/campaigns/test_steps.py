@@ -33,7 +33,7 @@ from tests.campaigning import (
     step,
     steps_of,
 )
-from tests.factories import COMMAND, NOW
+from tests.factories import COMMAND, NOW, account
 
 pytestmark = pytest.mark.django_db
 
@@ -51,7 +51,7 @@ def status_of(campaign: Campaign) -> str:
 
 
 def hook(key: str = "hook", **then: str) -> dict[str, Any]:
-    return step(key, "call_webhook", config=HOOK, **then)
+    return step(key, "call_webhook", HOOK, **then)
 
 
 def remind(key: str = "remind", config: Mapping[str, Any] | None = None, **then: str) -> dict[str, Any]:
@@ -59,7 +59,7 @@ def remind(key: str = "remind", config: Mapping[str, Any] | None = None, **then:
 
 
 def miss(key: str = "miss", **then: str) -> dict[str, Any]:
-    return step(key, "mark_missed", **then)
+    return step(key, "mark_missed", None, **then)
 
 
 # --- How each type of step ends ------------------------------------------------------------------------------------
@@ -179,7 +179,9 @@ def test_a_reminder_takes_the_channel_it_names(spy: Spy, monkeypatch: pytest.Mon
         return spy
 
     monkeypatch.setattr(sending, "channel", channel)
-    started(crowd(1), send(completed="remind"), remind(config={"type": "pigeon"}))
+    members = crowd(1)
+    account(members[0].organization)
+    started(members, send(completed="remind"), remind(config={"type": "pigeon"}))
     run(NOW)
     assert asked == ["push", "pigeon"]
 
@@ -254,7 +256,11 @@ def test_what_a_webhook_tells(spy: Spy):
     run(NOW + SECOND)
     webhook = Webhook.objects.get()
     assert (webhook.event, webhook.reference, webhook.url) == ("campaign.webhook", str(sent.pk), HOOK["url"])
-    assert json.loads(webhook.payload) == {
+    payload = json.loads(webhook.payload)
+    assert {outcome["deliveryId"]: outcome["status"] for outcome in payload.pop("outcomes")} == {
+        str(pk): status for pk, status in Delivery.objects.values_list("pk", "status")
+    }
+    assert payload == {
         "name": "Tell them",
         "step": "hook",
         "campaign": {
@@ -273,6 +279,8 @@ def test_what_a_webhook_tells(spy: Spy):
             "no_device": 1,
             "failed": 0,
         },
+        "page": 1,
+        "pages": 1,
     }
 
 

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 from django.conf import LazySettings
@@ -89,6 +89,47 @@ def test_of_ten_who_want_one_name_one_gets_it(committed_db: None) -> None:
     refused = [answer for answer in answers if isinstance(answer, InvalidInput)]
     assert [error.path for answer in refused for error in answer.errors] == [("account",)] * 9
     assert Account.objects.customers().count() == AuditEntry.objects.count() == 1
+
+
+def default_of(organization_id: UUID | None) -> list[str]:
+    return list(
+        Account.objects.filter(organization=organization_id, is_default=True).values_list("username", flat=True)
+    )
+
+
+@pytest.mark.django_db
+def test_the_first_account_is_the_default_until_another_is_named() -> None:
+    first = ledgers.open_account()
+    second = ledger.open_account(**opening(username="second", organization_id=first.organization_id))
+    assert default_of(first.organization_id) == ["featherfan92"]
+    who = ledgers.staff("nellie@example.com", "set_limit")
+    for _ in range(2):
+        assert ledger.set_default_account(account_id=second.id, actor=who, now=NOW).is_default
+        assert default_of(first.organization_id) == ["second"]
+    trail = AuditEntry.objects.filter(action="account.set_default").get()
+    assert (trail.actor, trail.target_id) == ("nellie@example.com", "second")
+    assert (trail.before, trail.after) == ({"default_account": "featherfan92"}, {"default_account": "second"})
+
+
+@pytest.mark.django_db
+def test_who_may_name_the_default() -> None:
+    account, house = ledgers.open_account(), Account.objects.get(username="house:revenue")
+    with pytest.raises(Forbidden):
+        ledger.set_default_account(account_id=account.id, actor=ledgers.staff("n@example.com", "pay"), now=NOW)
+    for other in (house.id, uuid4()):
+        with pytest.raises(NotFound):
+            ledger.set_default_account(account_id=other, actor=SYSTEM, now=NOW)
+
+
+def test_there_is_one_default_however_many_are_opened_and_named_at_once(committed_db: None) -> None:
+    fields = opening()
+
+    def open_and_name(number: int) -> None:
+        account = ledger.open_account(**{**fields, "username": f"fan{number}"})
+        ledger.set_default_account(account_id=account.id, actor=SYSTEM, now=NOW)
+
+    assert in_threads(8, open_and_name) == [None] * 8
+    assert len(default_of(fields["organization_id"])) == 1
 
 
 @pytest.mark.django_db

@@ -162,3 +162,26 @@ def test_a_decrease_is_posted_even_past_the_limit() -> None:
     Account.objects.filter(pk=account.pk).update(credit_limit=0)
     adjust("0.60")
     assert ledgers.balance(account.id) == Decimal("-0.60")
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(("limit", "n"), [("0.30", 2), ("0.44", 2), ("0.45", 3), ("9.00", 3), ("0.00", 0)])
+def test_as_many_are_charged_as_the_limit_allows(limit: str, n: int) -> None:
+    account = ledgers.open_account(credit_limit=limit)
+    wanted = [ledger.NewCharge(f"msg{number}", Decimal("0.15")) for number in range(3)]
+    made = ledger.charge_affordable(account_id=account.id, charges=wanted, actor_label="system", now=NOW)
+    assert [charge.reference for charge in made] == [new.reference for new in wanted[:n]]
+    assert ledgers.balance(account.id) == -n * Decimal("0.15")
+    assert list(ledger.reconcile()) == []
+
+
+def test_as_many_are_charged_as_the_limit_allows_at_once(committed_db: None) -> None:
+    account = ledgers.open_account(credit_limit="1.00")
+
+    def charge_three(turn: int) -> int:
+        wanted = [ledger.NewCharge(f"msg{turn}-{number}", Decimal("0.15")) for number in range(3)]
+        return len(ledger.charge_affordable(account_id=account.id, charges=wanted, actor_label="system", now=NOW))
+
+    answers = in_threads(4, charge_three)
+    assert sum(n for n in answers if isinstance(n, int)) == 6
+    assert ledgers.balance(account.id) == Decimal("-0.90")

@@ -14,7 +14,9 @@ from ops_console.ledger.services import reconcile
 from tests import factories, ops
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("places")]
-ACCOUNTS = [("accounts", action) for action in ("list", "retrieve", "create", "set_limit", "adjust", "pay")]
+ACCOUNTS = [
+    ("accounts", action) for action in ("list", "retrieve", "create", "set_limit", "set_default", "adjust", "pay")
+]
 REFUNDS = [("refunds", action) for action in ("list", "retrieve", "request", "approve", "reject")]
 REASON = {"reason": "The customer rang."}
 
@@ -59,6 +61,10 @@ def test_an_account_is_opened_paid_adjusted_and_limited() -> None:
     assert (adjusted["kind"], adjusted["memo"]) == ("adjustment", REASON["reason"])
     assert client.send("accounts/nest/limit", {"creditLimit": 1000}).json()["creditLimit"] == 1000
     assert client.get("/api/v1/accounts/nest").json()["balance"] == 14.75
+    second = client.send("accounts", {**wanted, "account": "roost"}).json()
+    assert (opened.json()["isDefault"], second["isDefault"]) == (True, False)
+    assert client.send("accounts/roost/default", REASON).json()["isDefault"]
+    assert not client.get("/api/v1/accounts/nest").json()["isDefault"]
     assert list(reconcile()) == []
 
 

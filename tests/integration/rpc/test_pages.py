@@ -144,7 +144,8 @@ def test_a_page_ends_before_its_rows_weigh_too_much_but_has_one_at_least() -> No
     organization = factories.organization()
     add(organization, *"abcde")
     for weight, sizes in ((MAX_BYTES // 2, [2, 2, 1]), (MAX_BYTES + 1, [1] * 5), (1, [5])):
-        seen, token = [], ""
+        seen: list[list[str]] = []
+        token = ""
         while not seen or token:
             found = page(
                 groups(organization),

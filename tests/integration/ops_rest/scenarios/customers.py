@@ -49,6 +49,12 @@ def set_limit(of: Organization) -> Request:
     return Request("POST", f"accounts/{factories.account(of).username}/limit", {"creditLimit": 250})
 
 
+@scenario("accounts", "set_default")
+def set_default(of: Organization) -> Request:
+    factories.account(of)
+    return Request("POST", f"accounts/{factories.account(of).username}/default", REASON)
+
+
 @scenario("accounts", "adjust")
 def adjust(of: Organization) -> Request:
     return Request("POST", f"accounts/{factories.account(of).username}/adjust", {**REASON, "amount": -1.5})
