@@ -21,6 +21,7 @@ from messages.services.planning import (
     Located,
     Plan,
     Schedule,
+    check_makeable,
     check_timeframe,
     find_requested,
     locate,
@@ -115,7 +116,7 @@ class Planner:
         located = self._locate(draft.destination)
         weight = weigh(draft.content)
         requested = find_requested(draft.requested)
-        check_timeframe(draft.timeframe, now=self._now)
+        check_timeframe(draft.timeframe, before=Timeframe(), now=self._now)
         return Plan(
             located=located,
             weight_g=weight,
@@ -141,6 +142,7 @@ class Planner:
     def _schedule(self, located: Located, weight: float, timeframe: Timeframe, *, is_requested: bool) -> Schedule:
         key = (located.latitude, located.longitude, weight, timeframe, is_requested)
         if key not in self._schedules:
+            check_makeable(located, weight, timeframe, now=self._now)
             self._schedules[key] = schedule(located, weight, timeframe, is_requested=is_requested, now=self._now)
         return self._schedules[key]
 
