@@ -16,7 +16,7 @@ test: .venv/dev node_modules/.made ## Run the tests, on servers of their own
 	@exec $(PYTHON) -m pytest -n 2 --dist worksteal -m "not faults"
 
 faults: .venv/dev ## Run the long fault tests
-	@exec $(PYTHON) -m pytest -m faults
+	@exec $(PYTHON) -m pytest -n 2 --dist worksteal -m faults
 
 bench: .venv/dev ## Measure the product beside plain SQL and plain Django; results go to bench/results
 	@exec $(PYTHON) -m bench
