@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from json.encoder import encode_basestring
 from typing import Any
+from uuid import UUID
 
 
 def json_time(at: datetime) -> str:
@@ -20,6 +21,8 @@ def to_text(value: Any) -> str:
     """The value as JSON text. Every Decimal is money."""
     if isinstance(value, str):
         return encode_basestring(value)
+    if value is None:
+        return "null"
     if isinstance(value, Mapping):
         return "{" + ",".join(f"{encode_basestring(str(k))}:{to_text(v)}" for k, v in value.items()) + "}"
     if isinstance(value, (list, tuple)):
@@ -28,6 +31,8 @@ def to_text(value: Any) -> str:
         return f"{value:.2f}"
     if isinstance(value, datetime):
         return f'"{json_time(value)}"'
+    if isinstance(value, UUID):
+        return f'"{value}"'
     return json.dumps(value, default=str, allow_nan=False)
 
 

@@ -26,8 +26,9 @@ from ops_console.outbox.states import PENDING, WEBHOOKS
 
 DELIVER_TASK = "ops_console.outbox.tasks.deliver_webhooks"
 BATCH = 1000
-# Of the payloads that one statement writes.
-BATCH_CHARACTERS = 4_000_000
+# Of the payloads one statement writes, the last not counted: psycopg remembers the last 100 statements of a connection,
+# values and all.
+BATCH_CHARACTERS = 100_000
 HOST_LENGTH = 261
 
 
@@ -48,7 +49,8 @@ class NewWebhook:
 def enqueue(*, webhooks: Iterable[NewWebhook], now: datetime) -> list[UUID]:
     """Write webhooks down in the caller's transaction, and return their ids; they go out once it commits.
 
-    No network, one query a thousand. Whatever is wrong with a URL or header by now is found out when it is called.
+    No network, one query a thousand or 100 kB. Whatever is wrong with a URL or header by now is found out when it is
+    called.
     """
     return _write(_row(new, now) for new in webhooks)
 
