@@ -85,5 +85,10 @@ def _prepared(statement: str, parameters: Sequence[Any]) -> Iterator[Any]:
     made: Any = psycopg.Cursor(connection.connection)
     made.format = psycopg.pq.Format.BINARY
     with connection.make_debug_cursor(made) if connection.queries_logged else connection.make_cursor(made) as cursor:
-        cursor.execute(statement, parameters)
+        # For this statement alone: psycopg counts those it may prepare by their texts, and Django's hold all values.
+        made.connection.prepare_threshold = 0
+        try:
+            cursor.execute(statement, parameters)
+        finally:
+            made.connection.prepare_threshold = None
         yield cursor

@@ -326,8 +326,6 @@ DATABASES: dict[str, Any] = {
 }
 # Connections a process keeps; processes times pool stays below PostgreSQL's max_connections.
 OPTIONS = DATABASES["default"].setdefault("OPTIONS", {})
-# Statements of ops_console/readers.py stay prepared from their third use on.
-OPTIONS["prepare_threshold"] = 3
 OPTIONS["pool"] = {
     "min_size": 1,
     "max_size": env.int("DATABASE_POOL_SIZE", 10),
