@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-import threading
-import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from itertools import cycle
-from typing import Any
 
-import grpc
 from django.utils import timezone
 
 from bench.fixtures import Login, settle
 from bench.load import Measured, measure, request
+from bench.native_load import NativeConnection, call
 from bench.report import ROUNDS, Comparison
 from bench.servers import native, web
-from ops_console.gen.pidgr.v1.group_pb import ListGroupsRequest
 from ops_console.organizations.models import Group
 
 CONNECTIONS = 8
@@ -38,16 +33,17 @@ def bench_calls(logins: Sequence[Login]) -> list[Comparison]:
     grpc_calls = Comparison("ListGroups, native gRPC, 8 connections", "calls/s", least=1 / 4)
     doubled = Comparison("ListGroups, Connect JSON, two web workers beside one", "calls/s", least=1.3)
     ours, theirs = over_connect(keys), over_connect([""])
-    with web(PRODUCT) as product, web(PRODUCT, workers=1) as single, web(PEER) as peer, native() as address:
+    natively = cycle([call(METHOD, authorization=f"Bearer {key}") for key in keys])
+    with web(PRODUCT) as product, web(PRODUCT, workers=1) as single, web(PEER) as peer, native() as grpc_port:
         for port, requests in ((product, ours), (single, ours), (peer, theirs)):
             measure(port, requests, connections=CONNECTIONS, seconds=2)
-        measure_native(address, keys, seconds=2)
+        measured_native(grpc_port, natively)
         for _ in range(ROUNDS):
             bare = measured(peer, theirs).per_s
             connect.peer.append(bare)
             grpc_calls.peer.append(bare)
             connect.ours.append(measured(product, ours).per_s)
-            grpc_calls.ours.append(measure_native(address, keys, seconds=SECONDS).per_s)
+            grpc_calls.ours.append(measured_native(grpc_port, natively).per_s)
             doubled.peer.append(measured(single, ours).per_s)
             doubled.ours.append(measured(product, ours).per_s)
     return [connect, grpc_calls, doubled]
@@ -70,43 +66,5 @@ def measured(port: int, requests: Iterator[bytes]) -> Measured:
     return measure(port, requests, connections=CONNECTIONS, seconds=SECONDS)
 
 
-@dataclass
-class Caller:
-    """One connection that sends its next call when the last is answered."""
-
-    address: str
-    keys: Iterator[str]
-    until: float
-
-    def run(self, into: list[float]) -> None:
-        options = [("grpc.use_local_subchannel_pool", 1)]
-        with grpc.insecure_channel(self.address, options=options) as channel:
-            call: Any = channel.unary_unary(METHOD)
-            body = ListGroupsRequest().to_binary()
-            while (began := time.perf_counter()) < self.until:
-                call(body, metadata=(("authorization", f"Bearer {next(self.keys)}"),))
-                into.append((time.perf_counter() - began) * 1000)
-
-
-def measure_native(address: str, keys: Sequence[str], *, seconds: float) -> Measured:
-    """Call over the connections for that long; any error ends it."""
-    start = time.perf_counter()
-    result = Measured(elapsed_s=seconds)
-    callers = [Caller(address, cycle(keys[number::CONNECTIONS]), start + seconds) for number in range(CONNECTIONS)]
-    failures: list[BaseException] = []
-
-    def run(caller: Caller) -> None:
-        try:
-            caller.run(result.latencies_ms)
-        except grpc.RpcError as error:
-            failures.append(error)
-
-    threads = [threading.Thread(target=run, args=[caller]) for caller in callers]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    if failures:
-        raise failures[0]
-    result.elapsed_s = time.perf_counter() - start
-    return result
+def measured_native(port: int, requests: Iterator[bytes]) -> Measured:
+    return measure(port, requests, connections=CONNECTIONS, seconds=SECONDS, connect=NativeConnection)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import selectors
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from statistics import quantiles
 
@@ -82,13 +82,20 @@ def request(
     return ("\r\n".join(lines) + "\r\n\r\n").encode() + body
 
 
-def measure(port: int, requests: Iterator[bytes], *, connections: int, seconds: float) -> Measured:
+def measure(
+    port: int,
+    requests: Iterator[bytes],
+    *,
+    connections: int,
+    seconds: float,
+    connect: Callable[[int], Connection] = Connection,
+) -> Measured:
     """Send requests over the connections for that long; raises NotOk at the first answer that is not 2xx."""
     selector = selectors.DefaultSelector()
     start = time.perf_counter()
     end, measured = start + seconds, Measured(elapsed_s=seconds)
     for _ in range(connections):
-        connection = Connection(port)
+        connection = connect(port)
         selector.register(connection.socket, selectors.EVENT_READ, connection)
         connection.send(next(requests))
     under_way = connections

@@ -61,8 +61,8 @@ def web(application: str, *, workers: int = 2, threads: int = 4) -> Iterator[int
 
 
 @contextmanager
-def native(*, processes: int = 2, threads: int = 4) -> Iterator[str]:
-    """Serve native gRPC as the Procfile does; give the address."""
+def native(*, processes: int = 2, threads: int = 4) -> Iterator[int]:
+    """Serve native gRPC as the Procfile does; give the port."""
     port = free_port()
     command = [sys.executable, "manage.py", "rungrpc", "--processes", str(processes), "--grace", "1"]
     environment = {**os.environ, "GRPC_PORT": str(port), "GRPC_THREADS": str(threads)}
@@ -70,7 +70,7 @@ def native(*, processes: int = 2, threads: int = 4) -> Iterator[str]:
     try:
         with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
             grpc.channel_ready_future(channel).result(30)
-        yield f"127.0.0.1:{port}"
+        yield port
     finally:
         server.terminate()
         server.wait(30)
