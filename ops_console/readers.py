@@ -86,7 +86,8 @@ def _prepared(statement: str, parameters: Sequence[Any]) -> Iterator[Any]:
     made.format = psycopg.pq.Format.BINARY
     with connection.make_debug_cursor(made) if connection.queries_logged else connection.make_cursor(made) as cursor:
         # For this statement alone: psycopg counts those it may prepare by their texts, and Django's hold all values.
-        made.connection.prepare_threshold = 0
+        # Who wants to see statements is shown none of the prepared ones.
+        made.connection.prepare_threshold = None if connection.queries_logged else 0
         try:
             cursor.execute(statement, parameters)
         finally:

@@ -13,6 +13,8 @@ from typing import Any
 import pytest
 from playwright.sync_api import sync_playwright
 
+from ops_console.organizations.models import Member
+from tests import callers, campaigning, factories
 from tests.acceptance.wire.conftest import SOURCES, Pages, Servers, bundle
 from tests.acceptance.wire.edge import Edge
 from tests.browsers import FLAGS
@@ -26,13 +28,25 @@ EXPECTED = {
     "stranger": "Unauthenticated",
     "stream": "PermissionDenied",
 }
-# Campaigns come with a later issue; until then their methods say so.
-OVERVIEW = {"campaigns": "Unimplemented", "pages": [1, 1, 2, ""]}
+N_CAMPAIGNS = 23
+OVERVIEW = {"listed": 10, "pages": [20, 3], "seen": N_CAMPAIGNS, "total": N_CAMPAIGNS, "last": ""}
 
 
-def test_connect_node_by_every_transport_and_the_overviews_client(servers: Servers, key: str, typescript: Path) -> None:
+@pytest.fixture
+def busy_key(committed_db: None) -> str:
+    """A key with every right, of an organization with campaigns."""
+    organization = factories.organization()
+    founder, template = Member.objects.get(organization=organization), campaigning.template(organization)
+    for _ in range(N_CAMPAIGNS):
+        campaigning.campaign([founder], of_template=template)
+    return callers.organization_key(organization)
+
+
+def test_connect_node_by_every_transport_and_the_overviews_client(
+    servers: Servers, busy_key: str, typescript: Path
+) -> None:
     script = bundle(typescript / "node.ts", "--platform=node", "--target=node20")
-    variables = {"WEB_URL": servers.web_url, "GRPC_URL": f"http://{servers.grpc_address}", "KEY": key}
+    variables = {"WEB_URL": servers.web_url, "GRPC_URL": f"http://{servers.grpc_address}", "KEY": busy_key}
     outcomes = output_of([program("node"), script], variables)
     assert outcomes.pop("overview") == OVERVIEW
     assert len(outcomes) == 6
@@ -41,7 +55,7 @@ def test_connect_node_by_every_transport_and_the_overviews_client(servers: Serve
 
 @pytest.mark.parametrize("is_through_envoy", [False, True])
 def test_connect_web_and_the_overviews_client_in_a_browser_from_another_origin(
-    is_through_envoy: bool, servers: Servers, edge: Edge, pages: Pages, key: str, typescript: Path
+    is_through_envoy: bool, servers: Servers, edge: Edge, pages: Pages, busy_key: str, typescript: Path
 ) -> None:
     shutil.copy(bundle(typescript / "browser.ts", "--platform=browser"), pages.folder / "client.mjs")
     (pages.folder / "index.html").write_text('<!doctype html><script type="module" src="client.mjs"></script>')
@@ -52,7 +66,7 @@ def test_connect_web_and_the_overviews_client_in_a_browser_from_another_origin(
         page = browser.new_page(ignore_https_errors=True)
         page.goto(f"{pages.origin}/index.html")
         page.wait_for_function("() => 'run' in globalThis")
-        outcomes = page.evaluate("([url, key]) => globalThis.run(url, key)", [url, key])
+        outcomes = page.evaluate("([url, key]) => globalThis.run(url, key)", [url, busy_key])
         browser.close()
     assert outcomes.pop("overview") == OVERVIEW
     assert outcomes == dict.fromkeys(["connect", "connect, JSON", "grpc-web", "grpc-web, JSON"], EXPECTED)
