@@ -13,7 +13,7 @@ run: .venv/run ## Run the whole console on this machine; Ctrl-C stops it
 	@exec $(PYTHON) -m ops_console.launch --stop-with-parent
 
 test: .venv/dev node_modules/.made ## Run the tests, on servers of their own
-	@exec $(PYTHON) -m pytest -n 2 --dist worksteal -m "not faults"
+	@exec $(PYTHON) -m pytest -n 3 --dist worksteal -m "not faults"
 
 faults: .venv/dev ## Run the long fault tests
 	@exec $(PYTHON) -m pytest -n 2 --dist worksteal -m faults
