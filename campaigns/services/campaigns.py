@@ -114,14 +114,18 @@ def create_campaign(
         **_columns(delivering),
     )
     with transaction.atomic():
-        campaign.save(force_insert=True)
-        campaign.n_recipients = freeze(audience, campaign_id=campaign.pk, organization_id=organization.pk)
-        campaign.save(update_fields=["n_recipients"])
-        count({(campaign.pk, None, "", str(Closing.OPEN)): campaign.n_recipients})
-        note(campaign, "", campaign.status, actor=actor, now=now)
-        record(campaign, "create", after=_shown(campaign), actor=actor, now=now)
+        _write(campaign, audience, actor=actor, now=now)
         transaction.set_rollback(dry_run)
     return campaign
+
+
+def _write(campaign: Campaign, audience: NewAudience, *, actor: Actor, now: datetime) -> None:
+    campaign.save(force_insert=True)
+    campaign.n_recipients = freeze(audience, campaign_id=campaign.pk, organization_id=campaign.organization_id)
+    campaign.save(update_fields=["n_recipients"])
+    count({(campaign.pk, None, "", str(Closing.OPEN)): campaign.n_recipients})
+    note(campaign, "", campaign.status, actor=actor, now=now)
+    record(campaign, "create", after=_shown(campaign), actor=actor, now=now)
 
 
 def update_campaign(

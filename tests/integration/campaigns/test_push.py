@@ -1,115 +1,28 @@
-"""The push channel against providers that speak their real protocols over sockets."""
+"""The push channel against Google and Apple, who speak their real protocols over sockets."""
 
 from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Iterator, Sequence
-from datetime import datetime, timedelta
-from pathlib import Path
+from datetime import timedelta
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import uuid4
 
-import http_ece
-import jwt
 import pytest
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from pytest_django import Settings
 
-from campaigns.channels import Handed, Parcel
 from campaigns.channels.push import Push
-from campaigns.models import AttemptKind, AttemptOutcome, Device, PushCredential
-from campaigns.push_keys import base64url, from_base64url, pem_of
+from campaigns.models import AttemptOutcome, Device
 from campaigns.services import devices
-from campaigns.services.push_credentials import set_credentials
-from ops_console.organizations.models import Member, Organization
+from ops_console.organizations.models import Organization
 from tests import factories, tenants
-from tests.factories import COMMAND, NOW
+from tests.factories import NOW
 from tests.fakes import apns, fcm
-from tests.fakes.certificates import CA_FILE, server_and_client_contexts
-from tests.fakes.webhook_receiver import Answer, Drop, Hang, WebhookReceiver, receiving
+from tests.pushing import credential, device, parcel, to_one
 
 pytestmark = pytest.mark.django_db
 Outcome = AttemptOutcome
 PLATFORMS = ("android", "ios")
-
-
-@pytest.fixture
-def house() -> Organization:
-    return factories.organization()
-
-
-@pytest.fixture
-def google(settings: Settings) -> Iterator[fcm.FakeFcm]:
-    with fcm.faking_fcm() as fake:
-        settings.FCM_URL, settings.FCM_TOKEN_URL = fake.url, fake.token_url
-        yield fake
-
-
-@pytest.fixture
-def apple(settings: Settings, tmp_path: Path) -> Iterator[apns.FakeApns]:
-    server, _ = server_and_client_contexts(tmp_path, "apns.example")
-    settings.PUSH_CA_FILE = str(tmp_path / CA_FILE)
-    with apns.faking_apns(server) as fake:
-        settings.APNS_URL = fake.url
-        yield fake
-
-
-@pytest.fixture
-def push(settings: Settings) -> Iterator[Push]:
-    settings.PUSH_CONSOLE = False
-    settings.PUSH_TIMEOUT_S = 2.0
-    made = Push()
-    yield made
-    made.close()
-
-
-@pytest.fixture
-def both(house: Organization, google: fcm.FakeFcm, apple: apns.FakeApns) -> dict[str, Any]:
-    """The fakes by platform, the organization known to both."""
-    keep(house, "fcm", fcm.service_account())
-    keep(house, "apns", apns.signing_key())
-    return {"android": google, "ios": apple}
-
-
-def keep(house: Organization, provider: str, secret: dict[str, Any]) -> PushCredential:
-    return set_credentials(provider=provider, secret=secret, actor=COMMAND, now=NOW, organization_id=house.pk)
-
-
-def device(house: Organization, platform: str, token: str = "", member: Member | None = None) -> Device:
-    return devices.register(
-        device_id=uuid4(),
-        platform=platform,
-        push_token=token or uuid4().hex,
-        actor=tenants.signed_in(member or tenants.member(house)),
-        now=NOW,
-    )
-
-
-def parcel(to: Member, delivery_id: UUID | None = None, **given: Any) -> Parcel:
-    return Parcel(
-        **{
-            "delivery_id": delivery_id or uuid4(),
-            "member_id": to.pk,
-            "organization_id": to.organization_id,
-            "campaign_id": uuid4(),
-            "kind": AttemptKind.SEND,
-            "title": "Loft inspection",
-            "summary": "On Monday, all lofts are inspected.",
-            "body": "On Monday...",
-            "sender_name": "The loft",
-            "critical": False,
-            "address": {},
-            **given,
-        }
-    )
-
-
-def to_one(push: Push, target: Device, **given: Any) -> Handed:
-    """What comes of one parcel for the device's member, who has no other."""
-    [handed] = push.hand_over([parcel(target.member, **given)], now=NOW)
-    return handed
 
 
 # --- Android -------------------------------------------------------------------------------------------------------
@@ -127,7 +40,7 @@ def test_fcm_gets_the_message(push: Push, house: Organization, both: dict[str, A
 
 
 def test_one_access_token_serves_a_batch_and_the_next(push: Push, house: Organization, google: fcm.FakeFcm) -> None:
-    keep(house, "fcm", fcm.service_account())
+    credential(house, "fcm", fcm.service_account())
     members = [device(house, "android").member for _ in range(20)]
     for _ in range(2):
         handed = push.hand_over([parcel(member) for member in members], now=NOW)
@@ -287,7 +200,7 @@ def test_a_provider_in_trouble_is_tried_again_and_others_do_not_wait(
 
 
 def test_a_provider_that_is_away_is_tried_again(push: Push, house: Organization, settings: Settings) -> None:
-    keep(house, "fcm", fcm.service_account())
+    credential(house, "fcm", fcm.service_account())
     settings.FCM_URL = settings.FCM_TOKEN_URL = "http://127.0.0.1:9"
     handed = to_one(push, device(house, "android"))
     assert (handed.outcome, handed.detail) == (Outcome.LATER, "No access token: No connection to the provider.")
@@ -383,108 +296,3 @@ def test_long_texts_are_cut(push: Push, house: Organization, both: dict[str, Any
     [pushed] = both["ios"].pushed[target.push_token]
     assert len(json.dumps(pushed.payload, ensure_ascii=False).encode()) < 4096
     assert pushed.payload["aps"]["alert"]["title"].endswith("\U0001f54a…")
-
-
-# --- Browsers ------------------------------------------------------------------------------------------------------
-
-
-class Browser:
-    """A subscription, and what opens the messages sent to it."""
-
-    def __init__(self, endpoint: str) -> None:
-        self.key = ec.generate_private_key(ec.SECP256R1())
-        self.auth = b"0123456789abcdef"
-        point = self.key.public_key().public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)
-        keys = {"p256dh": base64url(point), "auth": base64url(self.auth)}
-        self.token = json.dumps({"endpoint": endpoint, "expirationTime": None, "keys": keys})
-
-    def open(self, body: bytes) -> Any:
-        return json.loads(http_ece.decrypt(body, private_key=self.key, auth_secret=self.auth, version="aes128gcm"))
-
-
-@pytest.fixture
-def service(settings: Settings) -> Iterator[WebhookReceiver]:
-    """A browser vendor's push service."""
-    settings.PUSH_ALLOW_LOOPBACK = True
-    with receiving(otherwise=Answer(201)) as receiver:
-        yield receiver
-
-
-@pytest.fixture
-def vapid(house: Organization) -> ec.EllipticCurvePrivateKey:
-    key = ec.generate_private_key(ec.SECP256R1())
-    keep(house, "webpush", {"private_key": pem_of(key), "subject": "mailto:loft@customer.example"})
-    return key
-
-
-def test_a_browser_gets_the_message_sealed_and_signed(
-    push: Push, house: Organization, service: WebhookReceiver, vapid: ec.EllipticCurvePrivateKey
-) -> None:
-    browser, delivery_id = Browser(service.url("/push/abc")), uuid4()
-    handed = to_one(push, device(house, "web", browser.token), delivery_id=delivery_id, critical=True)
-    assert (handed.carrier, handed.outcome) == ("webpush", Outcome.ACCEPTED)
-    [request] = service.received
-    assert request.path == "/push/abc"
-    assert browser.open(request.body)["deliveryId"] == str(delivery_id)
-    assert (request.headers["Topic"], len(request.headers["Topic"])) == (delivery_id.hex, 32)
-    assert (request.headers["Urgency"], request.headers["Content-Encoding"]) == ("high", "aes128gcm")
-    scheme, token, public = request.headers["Authorization"].replace(",", "").split()
-    assert scheme == "vapid"
-    point = vapid.public_key().public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)
-    assert from_base64url(public.removeprefix("k=")) == point
-    claims = jwt.decode(
-        token.removeprefix("t="),
-        vapid.public_key(),
-        algorithms=["ES256"],
-        audience=service.url(""),
-        options={"verify_exp": False},
-    )
-    assert claims["sub"] == "mailto:loft@customer.example"
-    assert datetime.fromtimestamp(claims["exp"], tz=NOW.tzinfo) - NOW <= timedelta(hours=24)
-
-
-@pytest.mark.parametrize(
-    ("script", "outcome", "wait_s"),
-    [
-        ([Answer(410)], Outcome.GONE, None),
-        ([Answer(404)], Outcome.GONE, None),
-        ([Answer(429, {"Retry-After": "40"})], Outcome.LATER, 40.0),
-        ([Answer(500)], Outcome.LATER, None),
-        ([Answer(413)], Outcome.REFUSED, None),
-        ([Hang()], Outcome.LATER, None),
-        ([Drop()], Outcome.LATER, None),
-    ],
-)
-def test_what_a_push_service_says_is_understood(
-    push: Push,
-    house: Organization,
-    service: WebhookReceiver,
-    vapid: ec.EllipticCurvePrivateKey,
-    script: Sequence[Any],
-    outcome: AttemptOutcome,
-    wait_s: float | None,
-) -> None:
-    service.script.extend(script)
-    target = device(house, "web", Browser(service.url()).token)
-    handed = to_one(push, target)
-    assert (handed.outcome, handed.retry_after_s) == (outcome, wait_s)
-    target.refresh_from_db()
-    assert target.is_active == (outcome != Outcome.GONE)
-
-
-@pytest.mark.parametrize(
-    "token",
-    ["not a subscription", "{}", "[]", '{"endpoint": "https://x.example/", "keys": {"p256dh": "AA", "auth": ""}}'],
-)
-def test_what_is_no_subscription_is_gone(
-    push: Push, house: Organization, vapid: ec.EllipticCurvePrivateKey, token: str
-) -> None:
-    assert to_one(push, device(house, "web", token)).outcome == Outcome.GONE
-
-
-@pytest.mark.parametrize("endpoint", ["http://127.0.0.1:8000/", "https://169.254.169.254/", "https://10.0.0.1/x"])
-def test_a_subscription_leads_to_no_private_address(
-    push: Push, house: Organization, vapid: ec.EllipticCurvePrivateKey, endpoint: str
-) -> None:
-    handed = to_one(push, device(house, "web", Browser(endpoint).token))
-    assert handed.outcome in (Outcome.GONE, Outcome.REFUSED)

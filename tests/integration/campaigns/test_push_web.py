@@ -1,0 +1,129 @@
+"""The push channel against a browser vendor's push service."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import uuid4
+
+import http_ece
+import jwt
+import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from pytest_django import Settings
+
+from campaigns.channels.push import Push
+from campaigns.models import AttemptOutcome
+from campaigns.push_keys import base64url, from_base64url, pem_of
+from ops_console.organizations.models import Organization
+from tests.factories import NOW
+from tests.fakes.webhook_receiver import Answer, Drop, Hang, WebhookReceiver, receiving
+from tests.pushing import credential, device, to_one
+
+pytestmark = pytest.mark.django_db
+Outcome = AttemptOutcome
+
+
+class Browser:
+    """A subscription, and what opens the messages sent to it."""
+
+    def __init__(self, endpoint: str) -> None:
+        self.key = ec.generate_private_key(ec.SECP256R1())
+        self.auth = b"0123456789abcdef"
+        point = self.key.public_key().public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)
+        keys = {"p256dh": base64url(point), "auth": base64url(self.auth)}
+        self.token = json.dumps({"endpoint": endpoint, "expirationTime": None, "keys": keys})
+
+    def open(self, body: bytes) -> Any:
+        return json.loads(http_ece.decrypt(body, private_key=self.key, auth_secret=self.auth, version="aes128gcm"))
+
+
+@pytest.fixture
+def service(settings: Settings) -> Iterator[WebhookReceiver]:
+    """A browser vendor's push service."""
+    settings.PUSH_ALLOW_LOOPBACK = True
+    with receiving(otherwise=Answer(201)) as receiver:
+        yield receiver
+
+
+@pytest.fixture
+def vapid(house: Organization) -> ec.EllipticCurvePrivateKey:
+    key = ec.generate_private_key(ec.SECP256R1())
+    credential(house, "webpush", {"private_key": pem_of(key), "subject": "mailto:loft@customer.example"})
+    return key
+
+
+def test_a_browser_gets_the_message_sealed_and_signed(
+    push: Push, house: Organization, service: WebhookReceiver, vapid: ec.EllipticCurvePrivateKey
+) -> None:
+    browser, delivery_id = Browser(service.url("/push/abc")), uuid4()
+    handed = to_one(push, device(house, "web", browser.token), delivery_id=delivery_id, critical=True)
+    assert (handed.carrier, handed.outcome) == ("webpush", Outcome.ACCEPTED)
+    [request] = service.received
+    assert request.path == "/push/abc"
+    assert browser.open(request.body)["deliveryId"] == str(delivery_id)
+    assert (request.headers["Topic"], len(request.headers["Topic"])) == (delivery_id.hex, 32)
+    assert (request.headers["Urgency"], request.headers["Content-Encoding"]) == ("high", "aes128gcm")
+    scheme, token, public = request.headers["Authorization"].replace(",", "").split()
+    assert scheme == "vapid"
+    point = vapid.public_key().public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)
+    assert from_base64url(public.removeprefix("k=")) == point
+    claims = jwt.decode(
+        token.removeprefix("t="),
+        vapid.public_key(),
+        algorithms=["ES256"],
+        audience=service.url(""),
+        options={"verify_exp": False},
+    )
+    assert claims["sub"] == "mailto:loft@customer.example"
+    assert datetime.fromtimestamp(claims["exp"], tz=NOW.tzinfo) - NOW <= timedelta(hours=24)
+
+
+@pytest.mark.parametrize(
+    ("script", "outcome", "wait_s"),
+    [
+        ([Answer(410)], Outcome.GONE, None),
+        ([Answer(404)], Outcome.GONE, None),
+        ([Answer(429, {"Retry-After": "40"})], Outcome.LATER, 40.0),
+        ([Answer(500)], Outcome.LATER, None),
+        ([Answer(413)], Outcome.REFUSED, None),
+        ([Hang()], Outcome.LATER, None),
+        ([Drop()], Outcome.LATER, None),
+    ],
+)
+def test_what_a_push_service_says_is_understood(
+    push: Push,
+    house: Organization,
+    service: WebhookReceiver,
+    vapid: ec.EllipticCurvePrivateKey,
+    script: Sequence[Any],
+    outcome: AttemptOutcome,
+    wait_s: float | None,
+) -> None:
+    service.script.extend(script)
+    target = device(house, "web", Browser(service.url()).token)
+    handed = to_one(push, target)
+    assert (handed.outcome, handed.retry_after_s) == (outcome, wait_s)
+    target.refresh_from_db()
+    assert target.is_active == (outcome != Outcome.GONE)
+
+
+@pytest.mark.parametrize(
+    "token",
+    ["not a subscription", "{}", "[]", '{"endpoint": "https://x.example/", "keys": {"p256dh": "AA", "auth": ""}}'],
+)
+def test_what_is_no_subscription_is_gone(
+    push: Push, house: Organization, vapid: ec.EllipticCurvePrivateKey, token: str
+) -> None:
+    assert to_one(push, device(house, "web", token)).outcome == Outcome.GONE
+
+
+@pytest.mark.parametrize("endpoint", ["http://127.0.0.1:8000/", "https://169.254.169.254/", "https://10.0.0.1/x"])
+def test_a_subscription_leads_to_no_private_address(
+    push: Push, house: Organization, vapid: ec.EllipticCurvePrivateKey, endpoint: str
+) -> None:
+    handed = to_one(push, device(house, "web", Browser(endpoint).token))
+    assert handed.outcome in (Outcome.GONE, Outcome.REFUSED)
