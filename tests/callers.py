@@ -14,7 +14,7 @@ from tests import factories
 
 def organization_key(of: Organization | None = None, *, rights: Iterable[Right] = tuple(Right)) -> str:
     """The text of a new key that acts as the organization's founder."""
-    creator = Member.objects.filter(organization=of or factories.organization()).earliest("created_at")
+    creator = Member.objects.filter(organization=of or factories.organization()).earliest("created_at", "id")
     text = new_text(KeyKind.ORGANIZATION)
     ApiKey.objects.create(
         organization=creator.organization,
