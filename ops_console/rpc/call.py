@@ -29,6 +29,20 @@ class Call:
     request: Message | None = field(default=None, repr=False)
 
 
+@dataclass(frozen=True)
+class CallsOut:
+    """A handler in two halves: ``prepare`` calls others' servers, and is never within a transaction.
+
+    ``carry_out`` is given what came of it, and may be in the transaction of an Idempotency-Key.
+    """
+
+    prepare: Callable[[Any, Call], Any]
+    carry_out: Callable[[Any, Call, Any], Any]
+
+    def __call__(self, request: Any, call: Call) -> Any:
+        return self.carry_out(request, call, self.prepare(request, call))
+
+
 # (request message, call) -> response message, or an iterator of them where the method streams.
 Handler = Callable[[Any, Call], Any | Iterator[Any]]
 # In an app's ``rpc.py``: SERVICES, from a service's name to its methods' handlers by name.

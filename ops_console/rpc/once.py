@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from hashlib import sha256
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
 from protobuf import Message
 
 from ops_console.access.idempotency import Answer, answer_once, is_key, scope_of
+from ops_console.rpc.call import Call, CallsOut, Handler
 from ops_console.rpc.statuses import Violation, invalid
 
 if TYPE_CHECKING:
@@ -19,8 +20,8 @@ if TYPE_CHECKING:
 KEPT_STATUS = 200
 
 
-def answer(exchange: Exchange, request: Message, work: Callable[[], Message]) -> Message:
-    """The response of ``work``, carried out once for the call's key, if it has one.
+def answer(exchange: Exchange, request: Message, handler: Handler, call: Call) -> Message:
+    """The handler's response, carried out once for the call's key, if it has one.
 
     Raises:
         Conflict, IdempotencyKeyReused: as ``answer_once``.
@@ -30,9 +31,10 @@ def answer(exchange: Exchange, request: Message, work: Callable[[], Message]) ->
     assert route is not None
     assert actor is not None
     if key is None or not route.method.changes:
-        return work()
+        return cast(Message, handler(request, call))
     if not is_key(key):
         raise invalid([Violation("idempotency-key", "must be 1 to 255 printable ASCII characters", "idempotency_key")])
+    prepare, work = _halves(handler, request, call)
     done: list[Message] = []
 
     def carry_out() -> Answer:
@@ -41,11 +43,22 @@ def answer(exchange: Exchange, request: Message, work: Callable[[], Message]) ->
 
     scope = scope_of(organization_id=actor.organization_id, caller=actor.caller_id, endpoint=route.path, key=key)
     digest = sha256(request.to_binary()).digest()
-    kept, is_kept = answer_once(scope=scope, request_digest=digest, now=exchange.now, work=carry_out)
+    kept, is_kept = answer_once(scope=scope, request_digest=digest, now=exchange.now, work=carry_out, prepare=prepare)
     if not is_kept:
         return done[0]
     exchange.reply_headers["idempotency-replayed"] = "true"
     return route.response_type.from_binary(kept.body)
+
+
+def _halves(handler: Handler, request: Message, call: Call) -> tuple[Callable[[], None] | None, Callable[[], Message]]:
+    """What is done before the transaction that keeps the answer, if anything, and what is done in it."""
+    if not isinstance(handler, CallsOut):
+        return None, lambda: cast(Message, handler(request, call))
+    prepared: list[Any] = []
+    return (
+        lambda: prepared.append(handler.prepare(request, call)),
+        lambda: handler.carry_out(request, call, prepared[0]),
+    )
 
 
 def _answer(route: Route, response: Message) -> Answer:

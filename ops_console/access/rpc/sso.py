@@ -8,9 +8,9 @@ from protobuf.wkt import Timestamp
 
 from ops_console.access.models import SsoProvider, SsoProviderType
 from ops_console.access.services import sso_providers
-from ops_console.access.services.sso_providers import AttributeMapping, NewProvider
+from ops_console.access.services.sso_providers import AttributeMapping, NewProvider, ReadProvider
 from ops_console.gen.pidgr.v1 import sso_pb as pb
-from ops_console.rpc.call import Call, Services
+from ops_console.rpc.call import Call, CallsOut, Services
 
 TYPES = {pb.SSOProviderType.SAML: SsoProviderType.SAML, pb.SSOProviderType.OIDC: SsoProviderType.OIDC}
 TYPES_ON_THE_WIRE = {ours: wire for wire, ours in TYPES.items()}
@@ -21,7 +21,7 @@ def check_sso_by_domain(request: pb.CheckSSOByDomainRequest, call: Call) -> pb.C
     return pb.CheckSSOByDomainResponse(sso_enabled=found.is_enabled, provider_name=found.provider_name)
 
 
-def create_sso_provider(request: pb.CreateSSOProviderRequest, call: Call) -> pb.CreateSSOProviderResponse:
+def read_sso_provider(request: pb.CreateSSOProviderRequest, call: Call) -> ReadProvider:
     wanted = NewProvider(
         domain=request.domain,
         type=TYPES[request.type],
@@ -30,7 +30,13 @@ def create_sso_provider(request: pb.CreateSSOProviderRequest, call: Call) -> pb.
         client_secret=request.client_secret,
         attribute_mapping=_mapping(request.attribute_mapping),
     )
-    provider = sso_providers.create_provider(wanted=wanted, actor=call.actor, now=call.now)
+    return sso_providers.read_provider(wanted=wanted, actor=call.actor, now=call.now)
+
+
+def save_sso_provider(
+    request: pb.CreateSSOProviderRequest, call: Call, read: ReadProvider
+) -> pb.CreateSSOProviderResponse:
+    provider = sso_providers.save_provider(read=read, actor=call.actor, now=call.now)
     return pb.CreateSSOProviderResponse(provider=_message(provider))
 
 
@@ -65,7 +71,7 @@ def _mapping(given: pb.SSOAttributeMapping | None) -> AttributeMapping:
 SERVICES: Services = {
     "SSOService": {
         "CheckSSOByDomain": check_sso_by_domain,
-        "CreateSSOProvider": create_sso_provider,
+        "CreateSSOProvider": CallsOut(read_sso_provider, save_sso_provider),
         "GetSSOProvider": get_sso_provider,
         "DeleteSSOProvider": delete_sso_provider,
     },

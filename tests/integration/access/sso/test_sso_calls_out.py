@@ -8,9 +8,11 @@ import pytest
 from django.db import connection
 
 from ops_console.access.sso import dns_proof, metadata
+from ops_console.gen.pidgr.v1 import sso_pb as pb
 from ops_console.organizations.rights import Right
 from tests import bearers, factories, sso
 from tests.fakes.identity_provider import DISCOVERY
+from tests.pidgr import call
 
 
 @dataclass(frozen=True)
@@ -43,3 +45,15 @@ def test_a_provider_is_read_and_its_domain_proved_outside_transactions_and_once(
     proved = [client.send(f"sso-providers/{made[0].json()['id']}/prove", {}, key="k2") for _ in range(2)]
     assert [answer.json()["answer"] for answer in proved] == ["missing", "missing"]
     assert watchful.seen == [False] * 3
+
+
+def test_so_it_is_over_rpc(committed_db: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    watchful = Watchful()
+    monkeypatch.setattr(metadata, "usual_reader", lambda: watchful)
+    key = bearers.key_text(factories.organization(), Right.ORG_READ, Right.ORG_WRITE)
+    wanted = pb.CreateSSOProviderRequest(
+        domain="acme.example", type=pb.SSOProviderType.OIDC, metadata_url=sso.ISSUER + DISCOVERY, client_id="pigeon"
+    )
+    made = [call("SSOService.CreateSSOProvider", wanted, key, idempotency_key="k1") for _ in range(2)]
+    assert made[0] == made[1]
+    assert watchful.seen == [False]
