@@ -15,4 +15,5 @@ pytest_plugins = [
     "tests.programs",
     "tests.browsers",
     "tests.quick",
+    "tests.openid",
 ]

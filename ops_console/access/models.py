@@ -164,6 +164,10 @@ class Session(models.Model):
     # Null: a person without an organization, who may only create one.
     member = models.ForeignKey("organizations.Member", models.CASCADE, null=True, related_name="sessions")
     method = models.CharField(max_length=8, choices=SignInMethod.choices)
+    # Of a session begun at an identity provider: good for its organization alone, and no longer than it.
+    sso_provider = models.ForeignKey(
+        "SsoProvider", models.SET_NULL, null=True, blank=True, related_name="sessions", db_index=False
+    )
     address = models.GenericIPAddressField(null=True, blank=True)
     client = models.CharField(max_length=200, blank=True)
     created_at = models.DateTimeField()
@@ -173,8 +177,14 @@ class Session(models.Model):
     ended_for = models.CharField(max_length=32, blank=True)
 
     class Meta:
-        # The purge of those long over.
-        indexes: ClassVar = [models.Index(fields=["expires_at"], name="session_expires")]
+        indexes: ClassVar = [
+            # The purge of those long over.
+            models.Index(fields=["expires_at"], name="session_expires"),
+            # Those that end with their provider.
+            models.Index(
+                fields=["sso_provider"], condition=models.Q(sso_provider__isnull=False), name="session_of_provider"
+            ),
+        ]
 
     def __str__(self) -> str:
         return str(self.id)
@@ -284,6 +294,10 @@ class SsoProvider(models.Model):
     client_id = models.CharField(max_length=500, blank=True)
     # Encrypted.
     client_secret = models.BinaryField(null=True, blank=True)
+    # SAML: whether it may send people who did not begin here.
+    allows_idp_initiated = models.BooleanField(default=False)
+    # The super_admin who may still sign in by code or passkey, while he is one; null leaves it to the longest-standing.
+    break_glass = models.ForeignKey("organizations.Member", models.SET_NULL, null=True, blank=True, related_name="+")
     # What the TXT record of the domain must hold.
     proof = models.CharField(max_length=64)
     proved_at = models.DateTimeField(null=True, blank=True)
@@ -322,3 +336,40 @@ class SsoProvider(models.Model):
     @property
     def is_proved(self) -> bool:
         return self.proved_at is not None
+
+
+class SsoAttempt(models.Model):
+    """A sign-in that was begun at a provider: one browser's, for minutes, and good for one answer."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    provider = models.ForeignKey(SsoProvider, models.CASCADE, related_name="+")
+    # Of the state (SAML: the RelayState) that the answer names.
+    state_digest = models.BinaryField(max_length=32, unique=True)
+    # Of the secret in the browser's cookie, out of which nonce, PKCE verifier and request id are made.
+    browser_digest = models.BinaryField(max_length=32)
+    # A path of this installation to go on to; empty is the page itself.
+    return_to = models.CharField(max_length=2000, blank=True)
+    expires_at = models.DateTimeField()
+
+    class Meta:
+        # The purge of those that expired.
+        indexes: ClassVar = [models.Index(fields=["expires_at"], name="ssoattempt_expires")]
+
+    def __str__(self) -> str:
+        return str(self.id)
+
+
+class UsedAssertion(models.Model):
+    """A SAML assertion that has let somebody in, kept for as long as it would be good. It outlives its provider."""
+
+    id = models.BigAutoField(primary_key=True)
+    # Over issuer, audience and id.
+    digest = models.BinaryField(max_length=32, unique=True)
+    expires_at = models.DateTimeField()
+
+    class Meta:
+        # The purge of those that expired.
+        indexes: ClassVar = [models.Index(fields=["expires_at"], name="usedassertion_expires")]
+
+    def __str__(self) -> str:
+        return f"an assertion good until {self.expires_at}"

@@ -8,7 +8,7 @@ from celery import shared_task
 from django.utils import timezone
 
 from ops_console.access import idempotency
-from ops_console.access.services import codes, passkeys, sessions, signing_keys, sso_proofs
+from ops_console.access.services import codes, passkeys, sessions, signing_keys, sso_proofs, sso_sign_in
 
 
 @shared_task(ignore_result=True, time_limit=600)
@@ -33,8 +33,8 @@ def rotate_signing_keys() -> None:
 
 @shared_task(ignore_result=True, time_limit=600)
 def purge_sign_ins() -> None:
-    """Delete sessions long over, and codes and challenges that expired, batch by batch."""
+    """Delete sessions long over, and codes, challenges and sign-ins at providers that expired, batch by batch."""
     now = timezone.now()
-    for module in (sessions, codes, passkeys):
+    for module in (sessions, codes, passkeys, sso_sign_in):
         while module.purge(now=now) >= module.PURGE_BATCH:
             pass

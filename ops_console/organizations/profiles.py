@@ -35,3 +35,12 @@ class Profile:
 CUSTOM_ATTRIBUTES = "custom_attributes"
 # Those of one text each.
 PROFILE_FIELDS = tuple(each.name for each in fields(Profile) if each.name != CUSTOM_ATTRIBUTES)
+
+
+# Before the name of an attribute of the organization's own, where fields are named; it may be left out.
+CUSTOM_PREFIX = "custom:"
+
+
+def custom_name(field_name: str) -> str:
+    """The attribute's own name."""
+    return field_name.removeprefix(CUSTOM_PREFIX)

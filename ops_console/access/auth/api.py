@@ -297,10 +297,11 @@ def tokens(signed_in: SignedIn, *, cookie: bool) -> HttpResponse:
         "access_token": signed_in.access.text,
         "token_type": "Bearer",
         "expires_in": int(signed_in.access.lifetime.total_seconds()),
+        "method": session.method,
         "person": person_members(person),
         "organization": organization_members(member.organization) if member else None,
         "member": {"id": member.id, "name": member.name, "role": member.role.slug} if member else None,
-        "organizations": named(own.organization for own in sign_in.organizations_of(person)),
+        "organizations": named(own.organization for own in sign_in.organizations_of(session)),
     }
     if not cookie:
         return answer({**members, "refresh_token": signed_in.refresh_token}, headers=PRIVATE)

@@ -13,6 +13,7 @@ from django.views.decorators.http import require_safe
 
 from ops_console.access.auth import cookies
 from ops_console.access.services import sessions
+from ops_console.access.sso import refusals
 
 
 @never_cache
@@ -25,6 +26,8 @@ def sign_in_page(request: HttpRequest) -> HttpResponse:
         "is_signed_in": is_signed_in(request) and (is_in_console or not path.startswith(console_url)),
         "is_in_console": is_in_console,
         "next": path,
+        # What came of a sign-in at a provider.
+        "problem": refusals.sentence(request.GET.get("problem", "")),
         "public_url": settings.PUBLIC_URL,
         "console_url": console_url,
     }

@@ -88,6 +88,20 @@ class SignOutSerializer(AuthSerializer):
     cookie = BooleanField(required=False, default=False)
 
 
+class SsoStartSerializer(AuthSerializer):
+    provider = TextField(max_length=260, help_text="The `provider_name` of CheckSSOByDomain.")
+    email = TextField(
+        required=False, default="", allow_blank=True, max_length=254, help_text="A hint for the provider."
+    )
+    next = TextField(
+        required=False,
+        default="",
+        allow_blank=True,
+        max_length=2000,
+        help_text="A path of this installation to end at; any other is left out.",
+    )
+
+
 class EmptySerializer(AuthSerializer):
     """No members."""
 
@@ -123,10 +137,18 @@ class SignedInSerializer(serializers.Serializer[Any]):
     token_type = TextField(required=False, help_text="Bearer")
     expires_in = IntegerField(required=False, help_text="Seconds the access token is good.")
     refresh_token = TextField(required=False, help_text="Good for one use. Left out with `cookie`.")
+    method = TextField(
+        required=False,
+        help_text="How the session began: code, passkey, command or sso. The last stays in its organization.",
+    )
     person = SignedInPersonSerializer(required=False)
     organization = NamedSerializer(required=False, allow_null=True, help_text="Null: one may only create one.")
     member = SignedInMemberSerializer(required=False, allow_null=True)
     organizations = ListField(child=NamedSerializer(), help_text="All that the person may enter.")
+
+
+class SsoBegunSerializer(serializers.Serializer[Any]):
+    url = TextField(help_text="Where the browser goes now.")
 
 
 class PasskeySerializer(serializers.Serializer[Any]):

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from ops_console.access.auth import api, pages, well_known
+from ops_console.access.auth import api, pages, sso, well_known
 
 urlpatterns = [
     path("auth/otp/start", api.CodeStartView.as_view()),
@@ -15,6 +15,8 @@ urlpatterns = [
     path("auth/passkeys/<uuid:passkey_id>", api.PasskeyView.as_view()),
     path("auth/token/refresh", api.RefreshView.as_view()),
     path("auth/signout", api.SignOutView.as_view()),
+    path("auth/sso/start", sso.SsoStartView.as_view()),
+    path("auth/sso/<str:provider>/callback", sso.OidcReturnView.as_view()),
     path("signin", pages.sign_in_page, name="signin"),
     path(".well-known/jwks.json", well_known.key_set),
     path(".well-known/oauth-authorization-server", well_known.metadata),

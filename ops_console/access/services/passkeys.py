@@ -109,20 +109,28 @@ def register(*, actor: Actor, credential: Mapping[str, Any], name: str = "", now
 
 
 def passkeys_of(*, actor: Actor) -> Sequence[Passkey]:
-    """The person's own, oldest first. One query."""
-    return list(Passkey.objects.filter(person=owner(actor)).order_by("id"))
+    """The person's own, oldest first. Two queries.
+
+    Raises:
+        Forbidden: not a person, or signed in by an organization's identity provider.
+    """
+    person = owner(actor)
+    refuse_foreign_sign_in(actor)
+    return list(Passkey.objects.filter(person=person).order_by("id"))
 
 
 def remove(*, passkey_id: UUID, actor: Actor, now: datetime) -> None:
     """Refuse a passkey of one's own from now on.
 
     Raises:
-        Forbidden: not a person.
+        Forbidden: not a person, or signed in by an organization's identity provider.
         NotFound: the person has no such passkey.
     """
+    person = owner(actor)
+    refuse_foreign_sign_in(actor)
     with transaction.atomic():
         own = Passkey.objects.select_for_update(of=("self",)).select_related("person")
-        passkey = own.filter(pk=passkey_id, person=owner(actor)).first()
+        passkey = own.filter(pk=passkey_id, person=person).first()
         if passkey is None:
             raise NotFound("You have no such passkey.")
         record("passkey.remove", passkey, actor, now, before=named(passkey))
@@ -199,7 +207,7 @@ def refuse_foreign_sign_in(actor: Actor) -> None:
     """An organization's provider vouches for its member there, not for the person: a passkey opens everything."""
     session = Session.objects.filter(pk=actor.credential_id).first() if actor.credential_id else None
     if session is None or session.method == SignInMethod.SSO:
-        raise Forbidden("Sign in with a code by e-mail first: your organization's sign-in cannot add passkeys.")
+        raise Forbidden("Passkeys are your own: sign in with a code by e-mail to see to them.")
 
 
 def refuse_too_many(n_passkeys: int) -> None:

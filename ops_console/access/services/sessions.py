@@ -19,7 +19,7 @@ from django.db.models import QuerySet
 
 from ops_console.access import policy
 from ops_console.access.actors import SYSTEM, Actor
-from ops_console.access.models import RefreshToken, Session, SignInMethod
+from ops_console.access.models import RefreshToken, Session, SignInMethod, SsoProvider
 from ops_console.access.services.tokens import refused
 from ops_console.audit import services as audit
 from ops_console.errors import NotFound, Unauthenticated
@@ -30,6 +30,8 @@ logger = logging.getLogger(__name__)
 PREFIX = "pidgr_r_"
 CLIENT_LENGTH = 200
 SIGNED_OUT, REUSED, DEACTIVATED, BY_STAFF = "signed_out", "token_reused", "deactivated", "ended_by_staff"
+# A code or passkey began it, and a provider guards its organization by now; or its own provider is gone.
+SSO_REQUIRED, PROVIDER_GONE = "sso_required", "provider_gone"
 PURGE_BATCH = 10_000
 
 
@@ -50,14 +52,21 @@ class Client:
 
 
 def open_session(
-    *, person: Person, member: Member | None, method: SignInMethod, client: Client, now: datetime
+    *,
+    person: Person,
+    member: Member | None,
+    method: SignInMethod,
+    client: Client,
+    now: datetime,
+    provider: SsoProvider | None = None,
 ) -> OpenSession:
-    """Begin a session of a person, in an organization or in none."""
+    """Begin a session of a person, in an organization or in none; ``provider``: which vouched for him."""
     with transaction.atomic():
         session = Session.objects.create(
             person=person,
             member=member,
             method=method,
+            sso_provider=provider,
             address=client.address or None,
             client="".join(filter(str.isprintable, client.name))[:CLIENT_LENGTH],
             created_at=now,
@@ -107,6 +116,12 @@ def sign_out(*, refresh_token: str, now: datetime) -> bool:
 def end_sessions_of_member(*, member_id: UUID, reason: str, now: datetime) -> int:
     """End every session in which the member is signed in to the organization; return how many."""
     return Session.objects.filter(member_id=member_id, ended_at=None).update(ended_at=now, ended_for=reason)
+
+
+def end_sessions_of_provider(*, provider_id: UUID, now: datetime) -> int:
+    """End every session for which the provider vouched; return how many. Call it with the provider locked."""
+    begun = Session.objects.filter(sso_provider_id=provider_id, ended_at=None)
+    return begun.update(ended_at=now, ended_for=PROVIDER_GONE)
 
 
 def end_sessions_of_person(*, person_id: UUID, actor: Actor, now: datetime, reason: str = "") -> int:
@@ -175,6 +190,8 @@ def why_over(session: Session, now: datetime) -> str | None:
         return "person_inactive"
     if session.member is not None and session.member.status == MemberStatus.DEACTIVATED:
         return "member_deactivated"
+    if session.method == SignInMethod.SSO and session.sso_provider_id is None:
+        return PROVIDER_GONE
     return None
 
 

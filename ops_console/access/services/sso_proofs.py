@@ -17,6 +17,7 @@ from django.db import IntegrityError, transaction
 from ops_console.access import policy
 from ops_console.access.actors import SYSTEM, Actor
 from ops_console.access.models import ProofAnswer, SsoProvider
+from ops_console.access.services import sessions
 from ops_console.access.sso import dns_proof
 from ops_console.audit import services as audit
 from ops_console.errors import NotFound, RateLimited
@@ -203,6 +204,7 @@ def _gone(provider: SsoProvider, now: datetime) -> None:
     if now - provider.missing_since < GRACE:
         return
     before, after = {"proved_at": provider.proved_at}, {"domain": provider.domain, "proved_at": None}
-    record(provider, "lose", SYSTEM, now, before=before, after=after)
+    ended = sessions.end_sessions_of_provider(provider_id=provider.pk, now=now)
+    record(provider, "lose", SYSTEM, now, before=before, after=after | {"sessions_ended": ended})
     provider.proved_at = provider.missing_since = None
     provider.updated_at, provider.due_at = now, now + SHORTEST_WAIT

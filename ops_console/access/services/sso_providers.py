@@ -21,6 +21,7 @@ from ops_console.access import policy
 from ops_console.access.actors import Actor
 from ops_console.access.models import SsoProvider, SsoProviderType
 from ops_console.access.rate_limits import limits, neighbourhood, refuse_if_limited
+from ops_console.access.services import sessions
 from ops_console.access.services.sso_proofs import first_due, is_proved_by_another, record
 from ops_console.access.sso import dns_proof, domains, metadata
 from ops_console.access.sso.unfit import Unfit
@@ -158,6 +159,8 @@ def get_provider(*, actor: Actor) -> SsoProvider:
 def delete_provider(*, provider_id: UUID, actor: Actor, now: datetime, reason: str = "") -> None:
     """Remove a provider; its domain signs in by code and passkey again, and may be claimed by others.
 
+    Who signed in through it is signed out.
+
     Raises:
         Forbidden: the actor may not.
         NotFound: the actor's organization has none of that id.
@@ -167,10 +170,12 @@ def delete_provider(*, provider_id: UUID, actor: Actor, now: datetime, reason: s
         provider = SsoProvider.objects.visible_to(actor).select_for_update(of=("self",)).filter(pk=provider_id).first()
         if provider is None:
             raise _missing()
+        ended = sessions.end_sessions_of_provider(provider_id=provider_id, now=now)
         provider.delete()
         # Django takes the id from what it deleted.
         provider.pk = provider_id
-        record(provider, "delete", actor, now, before=_shown(provider), reason=reason)
+        after = {"sessions_ended": ended}
+        record(provider, "delete", actor, now, before=_shown(provider), after=after, reason=reason)
 
 
 def check_by_domain(*, email: str, actor: Actor) -> Check:

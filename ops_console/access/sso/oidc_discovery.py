@@ -37,6 +37,8 @@ class OidcMetadata:
     algorithms: tuple[str, ...]
     client_authentication: tuple[str, ...]
     has_pkce: bool
+    # Whether it promises to name its issuer where it sends people back (RFC 9207).
+    names_issuer: bool = False
 
     @property
     def urls(self) -> Mapping[str, str]:
@@ -71,6 +73,7 @@ def parse(document: bytes, *, url: str) -> OidcMetadata:
             fields, "token_endpoint_auth_methods_supported", CLIENT_AUTHENTICATION, unsaid=("client_secret_basic",)
         ),
         has_pkce="S256" in _names(fields, "code_challenge_methods_supported", required=False),
+        names_issuer=fields.get("authorization_response_iss_parameter_supported") is True,
     )
 
 

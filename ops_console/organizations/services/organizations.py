@@ -18,7 +18,7 @@ from ops_console.audit import services as audit
 from ops_console.errors import FieldError, InvalidInput, NotFound
 from ops_console.gen.pidgr.v1.common_pb import WorkflowDefinition
 from ops_console.organizations.models import Organization
-from ops_console.organizations.profiles import CUSTOM_ATTRIBUTES, PROFILE_FIELDS
+from ops_console.organizations.profiles import CUSTOM_ATTRIBUTES, CUSTOM_PREFIX, PROFILE_FIELDS, custom_name
 from ops_console.organizations.services.checks import (
     ATTRIBUTE_NAME_LENGTH,
     MOST_ATTRIBUTES,
@@ -76,7 +76,8 @@ def update_sso_attribute_mappings(
 ) -> Organization:
     """Replace the list; a field of the profile is filled by one claim.
 
-    ``profile_field`` names a field of UserProfile, or else an attribute of the organization's own.
+    ``profile_field`` names a field of UserProfile, or else an attribute of the organization's own, which may have
+    ``custom:`` before it.
 
     Raises:
         Forbidden: the actor may not.
@@ -167,7 +168,7 @@ def _workflow_faults(workflow: WorkflowDefinition | None) -> list[FieldError]:
 
 def _mapping_faults(mappings: Sequence[AttributeMapping]) -> list[FieldError]:
     faults: list[FieldError] = []
-    often = Counter(mapping.profile_field for mapping in mappings)
+    often = Counter(custom_name(mapping.profile_field) for mapping in mappings)
     if len(often.keys() - set(PROFILE_FIELDS)) > MOST_ATTRIBUTES:
         message = f"A profile has at most {MOST_ATTRIBUTES} attributes of an organization's own."
         faults.append(FieldError(("sso_attribute_mappings",), message, "too_many"))
@@ -175,10 +176,10 @@ def _mapping_faults(mappings: Sequence[AttributeMapping]) -> list[FieldError]:
         path = ("sso_attribute_mappings", index)
         faults += _name_in_mapping_faults(mapping.idp_claim, (*path, "idp_claim"), CLAIM_LENGTH)
         faults += _name_in_mapping_faults(mapping.profile_field, (*path, "profile_field"), ATTRIBUTE_NAME_LENGTH)
-        if mapping.profile_field == CUSTOM_ATTRIBUTES:
+        if mapping.profile_field in (CUSTOM_ATTRIBUTES, CUSTOM_PREFIX):
             message = "Name an attribute itself, as in address.city."
             faults.append(FieldError((*path, "profile_field"), message))
-        elif often[mapping.profile_field] > 1:
+        elif often[custom_name(mapping.profile_field)] > 1:
             faults.append(FieldError((*path, "profile_field"), "Another mapping fills this field.", "duplicate"))
     return faults
 

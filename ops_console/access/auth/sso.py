@@ -1,0 +1,113 @@
+"""/auth/sso: signing in through an organization's identity provider, in a browser.
+
+It begins on a page of this installation and ends on one. The refresh token is in the page's cookie then, as after a
+code; the page fetches its access token with it. No console session is opened here, for a provider vouches for a member
+of its organization and for nobody else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any, cast
+from urllib.parse import urlencode
+
+from django.conf import settings
+from django.http import HttpResponse, HttpResponseRedirect
+from django.urls import reverse
+from drf_spectacular.utils import extend_schema
+from rest_framework.request import Request
+
+from ops_console.access import rate_limits
+from ops_console.access.auth import cookies, serializers
+from ops_console.access.auth.api import PRIVATE, AuthView
+from ops_console.access.auth.pages import own_path
+from ops_console.access.services import sso_sign_in
+from ops_console.access.services.sso_sign_in import Begun, Entered
+from ops_console.access.sso.refusals import NotLetIn
+from ops_console.rest.views import answer
+
+# An answer of more members, or longer ones, is none.
+MOST_MEMBERS = 20
+
+
+class SsoStartView(AuthView):
+    @extend_schema(
+        operation_id="authStartSso",
+        summary="Begin to sign in through an identity provider",
+        description="For pages of this installation: the browser goes to `url` and comes back signed in, its refresh "
+        "token in the cookie. `provider` is the `provider_name` of CheckSSOByDomain.",
+        request=serializers.SsoStartSerializer,
+        responses={200: serializers.SsoBegunSerializer},
+    )
+    def post(self, request: Request) -> HttpResponse:
+        members = self.parsed(serializers.SsoStartSerializer)
+        cookies.require_own_page(request._request)
+        begun = sso_sign_in.begin(
+            provider_name=members["provider"],
+            email=members["email"],
+            return_to=own_path(members["next"]),
+            client=self.client,
+            now=self.now,
+        )
+        response = answer({"url": begun.url}, headers=PRIVATE)
+        keep_secret(response, begun)
+        return response
+
+
+class ReturnView(AuthView):
+    """Where browsers come back to. A person reads what comes of it: refusals are told on the sign-in page."""
+
+    takes_body = False
+
+    def finished(self, finish: Any, provider: str, members: Mapping[str, str], state: str) -> HttpResponse:
+        try:
+            entered: Entered = finish(
+                provider_name=provider,
+                answer=members,
+                cookies=self.request._request.COOKIES,
+                client=self.client,
+                now=self.now,
+            )
+        except NotLetIn as refusal:
+            sso_sign_in.note_refusal(provider, refusal, self.client)
+            rate_limits.count_failed_authentication(self.client.address)
+            response = see_other(f"{reverse('signin')}?{urlencode({'problem': str(refusal.told)})}")
+        else:
+            response = see_other(own_path(entered.return_to) or reverse("signin"))
+            cookies.keep(response, entered.signed_in.refresh_token)
+        drop_secret(response, state)
+        return response
+
+
+class OidcReturnView(ReturnView):
+    @extend_schema(exclude=True)
+    def get(self, request: Request, provider: str) -> HttpResponse:
+        members = cast(Mapping[str, str], request._request.GET.dict())
+        return self.finished(sso_sign_in.finish_oidc, provider, members, members.get("state", ""))
+
+
+def see_other(path: str) -> HttpResponse:
+    """Go on by GET, whatever the method was; no code or assertion is left in the address."""
+    response = HttpResponseRedirect(path, status=303)
+    response["Cache-Control"] = PRIVATE["Cache-Control"]
+    response["Referrer-Policy"] = "no-referrer"
+    return response
+
+
+def keep_secret(response: HttpResponse, begun: Begun) -> None:
+    response.set_cookie(
+        begun.cookie,
+        begun.secret,
+        max_age=sso_sign_in.LIFETIME,
+        # Cookies that come with other sites' forms must be Secure; browsers count http://localhost as that.
+        secure=settings.IS_HTTPS or begun.by_form,
+        httponly=True,
+        samesite="None" if begun.by_form else "Lax",
+    )
+
+
+def drop_secret(response: HttpResponse, state: str) -> None:
+    response.set_cookie(
+        sso_sign_in.cookie_name(state), "", max_age=timedelta(0), secure=settings.IS_HTTPS, httponly=True
+    )

@@ -1,0 +1,183 @@
+"""Signing in through an organization's identity provider: begun here, answered by it, and let in or not.
+
+An attempt is a row that one browser may finish, once, within minutes. It is used up before the provider's answer is
+looked at. What lets in is the provider's word for an address of its proved domain, and only into its organization.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models import QuerySet
+
+from ops_console.access.models import SsoAttempt, SsoProvider, SsoProviderType, UsedAssertion
+from ops_console.access.services import sign_in_limits
+from ops_console.access.services.sessions import Client
+from ops_console.access.services.sign_in import SignedIn, enter_by_provider
+from ops_console.access.sso import attributes, browser_secret, metadata, oidc
+from ops_console.access.sso.attributes import Identity
+from ops_console.access.sso.refusals import NotLetIn, Told
+from ops_console.errors import Forbidden, NotFound, Unauthenticated
+from ops_console.organizations.services import provisioning
+from ops_console.organizations.services.joining import person_with
+from ops_console.outbound.documents import Reader
+
+logger = logging.getLogger(__name__)
+
+LIFETIME = timedelta(minutes=10)
+PURGE_BATCH = 10_000
+# The longest domain, and its type before it.
+PROVIDER_NAME_LENGTH = 260
+Cookies = Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Begun:
+    """Where the browser goes, and the cookie it needs to come back."""
+
+    url: str
+    cookie: str
+    secret: str
+    # SAML providers send people back by a form, which brings only cookies that any site's form may bring.
+    by_form: bool
+
+
+@dataclass(frozen=True)
+class Entered:
+    """A session at its beginning, and the path of this installation that was wanted; empty for none."""
+
+    signed_in: SignedIn
+    return_to: str
+    cookie: str = ""
+
+
+def begin(*, provider_name: str, email: str, return_to: str, client: Client, now: datetime) -> Begun:
+    """Begin a sign-in at the proved provider of that name; ``email`` is a hint for it, ``return_to`` a path of ours.
+
+    Raises:
+        NotFound: there is no such provider, or its domain is not proved.
+        RateLimited: this client began too often.
+    """
+    sign_in_limits.count_challenge(client.address)
+    provider = _proved(provider_name)
+    if provider is None:
+        raise NotFound("There is no such identity provider.")
+    state, secret = browser_secret.new(), browser_secret.new()
+    SsoAttempt.objects.create(
+        provider=provider,
+        state_digest=browser_secret.digest(state),
+        browser_digest=browser_secret.digest(secret),
+        return_to=return_to,
+        expires_at=now + LIFETIME,
+    )
+    is_saml = provider.type == SsoProviderType.SAML
+    url = oidc.sign_in_url(provider, state=state, secret=secret, email=email)
+    return Begun(url, cookie_name(state), secret, is_saml)
+
+
+def finish_oidc(
+    *,
+    provider_name: str,
+    answer: Mapping[str, str],
+    cookies: Cookies,
+    client: Client,
+    now: datetime,
+    reader: Reader | None = None,
+) -> Entered:
+    """Let in whom an OpenID provider vouches for. Calls it: not within a transaction.
+
+    Raises:
+        NotLetIn: the answer does not count, or is not this browser's.
+    """
+    attempt, secret = _take(provider_name, answer.get("state", ""), cookies, SsoProviderType.OIDC, now)
+    with_reader = reader or metadata.usual_reader()
+    identity = oidc.identify(attempt.provider, answer, secret=secret, reader=with_reader, now=now)
+    entered = _enter(attempt.provider, identity, client, now)
+    return Entered(entered, attempt.return_to)
+
+
+def note_refusal(provider_name: str, refusal: NotLetIn, client: Client) -> None:
+    """Log why nobody was let in, without a word of what the provider said."""
+    named = provider_name[:PROVIDER_NAME_LENGTH] if provider_name.isprintable() else ""
+    logger.warning("sso.refused", extra={"provider": named, "reason": refusal.reason, "address": client.address})
+
+
+def purge(*, now: datetime) -> int:
+    """Delete one batch of attempts and used assertions that expired; how many went."""
+    return sum(_purge(rows, now) for rows in (SsoAttempt.objects.all(), UsedAssertion.objects.all()))
+
+
+def _purge(rows: QuerySet[Any], now: datetime) -> int:
+    over = rows.filter(expires_at__lte=now).order_by("expires_at").values("pk")
+    return rows.filter(pk__in=over[:PURGE_BATCH]).delete()[0]
+
+
+def cookie_name(state: str) -> str:
+    """One an attempt, so that two tabs do not disturb each other."""
+    name = f"sso-{browser_secret.digest(state).hex()[:16]}"
+    # Browsers take a name that begins so only from this very host, over TLS.
+    return f"__Host-{name}" if settings.IS_HTTPS else name
+
+
+def _proved(provider_name: str) -> SsoProvider | None:
+    """The proved provider of that name. One query."""
+    kind, _, domain = provider_name.partition("-")
+    return SsoProvider.objects.proved(domain).filter(type=kind).first()
+
+
+def _take(provider_name: str, state: str, cookies: Cookies, kind: str, now: datetime) -> tuple[SsoAttempt, str]:
+    """Use an attempt up: the one of this state, if it is this browser's and this provider's.
+
+    Raises:
+        NotLetIn: there is none such.
+    """
+    secret = cookies.get(cookie_name(state), "")
+    begun = SsoAttempt.objects.select_related("provider").filter(
+        state_digest=browser_secret.digest(state), expires_at__gt=now
+    )
+    attempt = begun.first()
+    if attempt is None:
+        raise NotLetIn("no_attempt", Told.BEGIN_AGAIN)
+    if not browser_secret.matches(secret, bytes(attempt.browser_digest)):
+        raise NotLetIn("another_browser", Told.BEGIN_AGAIN)
+    # Of two that bring it at once, one goes on.
+    if not SsoAttempt.objects.filter(pk=attempt.pk).delete()[0]:
+        raise NotLetIn("attempt_used", Told.BEGIN_AGAIN)
+    if attempt.provider.type != kind or attempt.provider.idp_provider_name != provider_name:
+        raise NotLetIn("other_provider")
+    return attempt, secret
+
+
+def _enter(
+    asked: SsoProvider, identity: Identity, client: Client, now: datetime, use_up: Callable[[], None] = lambda: None
+) -> SignedIn:
+    """Let the person in to the provider's organization, whose member he becomes if he is none."""
+    with transaction.atomic():
+        # Held, so that a deletion ends this session with the others, or is seen here.
+        provider = (
+            SsoProvider.objects.select_for_update(of=("self",), no_key=True)
+            .select_related("organization")
+            .filter(pk=asked.pk, proved_at__isnull=False)
+            .first()
+        )
+        if provider is None:
+            raise NotLetIn("provider_gone", Told.BEGIN_AGAIN)
+        use_up()
+        filled = attributes.fill(identity, provider.organization.sso_attribute_mappings)
+        try:
+            member = provisioning.take_in(
+                organization_id=provider.organization_id,
+                person=person_with(identity.email),
+                fields=filled.fields,
+                custom_attributes=filled.custom_attributes,
+                now=now,
+            )
+            return enter_by_provider(member=member, provider=provider, client=client, now=now)
+        except (Forbidden, Unauthenticated) as error:
+            raise NotLetIn("no_member", Told.NO_MEMBER) from error

@@ -1,0 +1,28 @@
+"""Our own addresses that a provider is told. Its name is in each, so that none serves two providers.
+
+A provider's name is known before it is set up, so these can be registered there first. What a provider answers at
+another's address does not count (RFC 9700, 4.4), and an assertion for one organization has no other's audience.
+"""
+
+from __future__ import annotations
+
+from django.conf import settings
+
+
+def callback_url(provider_name: str) -> str:
+    """Where an OpenID provider sends people back to: the client's redirect URI."""
+    return _url(provider_name, "callback")
+
+
+def acs_url(provider_name: str) -> str:
+    """Where a SAML provider posts its assertions (assertion consumer service)."""
+    return _url(provider_name, "acs")
+
+
+def entity_id(provider_name: str) -> str:
+    """What a SAML provider calls us, and where our metadata is."""
+    return _url(provider_name, "metadata")
+
+
+def _url(provider_name: str, what: str) -> str:
+    return f"{settings.PUBLIC_URL}/auth/sso/{provider_name}/{what}"

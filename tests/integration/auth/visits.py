@@ -1,0 +1,38 @@
+"""Visits to identity providers: begun here, and come back from there."""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+from ops_console.access.models import Session
+
+from .conftest import ORIGIN, Caller
+
+
+def begin(caller: Caller, name: str, **more: Any) -> str:
+    """Where the page sends the browser."""
+    answer = caller.call("sso/start", {"provider": name, **more})
+    assert answer.status_code == 200, answer.content
+    return str(answer.json()["url"])
+
+
+def come_back(caller: Caller, url: str) -> Any:
+    return caller.get(url.removeprefix(ORIGIN))
+
+
+def query(url: str) -> dict[str, str]:
+    return {name: values[0] for name, values in parse_qs(urlsplit(url).query).items()}
+
+
+def tokens(caller: Caller, **more: Any) -> Any:
+    """What the page fetches, once it is back."""
+    return caller.call("token/refresh", {"cookie": True, **more})
+
+
+def problem(back: Any) -> str:
+    """What the person is told; nobody was let in."""
+    assert back.status_code == 303
+    assert "refresh" not in back.cookies
+    assert not Session.objects.filter(method="sso").exists()
+    return query(back["Location"])["problem"]
