@@ -15,6 +15,8 @@ from campaigns.models import (
     Platform,
     PushCredential,
     PushProvider,
+    Screen,
+    Screenshot,
     Template,
     TemplateType,
 )
@@ -88,4 +90,22 @@ class PushCredentialFilter(filters.FilterSet):
 
     class Meta:
         model = PushCredential
+        fields: tuple[str, ...] = ()
+
+
+class ScreenFilter(filters.FilterSet):
+    organization = filters.UUIDFilter(field_name="organization_id")
+    name = filters.CharFilter(max_length=200)
+
+    class Meta:
+        model = Screen
+        fields: tuple[str, ...] = ()
+
+
+class ScreenshotFilter(filters.FilterSet):
+    organization = filters.UUIDFilter(field_name="screen__organization_id")
+    screen = filters.CharFilter(field_name="screen__name", max_length=200)
+
+    class Meta:
+        model = Screenshot
         fields: tuple[str, ...] = ()

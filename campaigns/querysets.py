@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -20,8 +20,11 @@ if TYPE_CHECKING:
         CampaignFlow,
         Delivery,
         Device,
+        HeatmapSettings,
         PigeonPost,
         PushCredential,
+        Screen,
+        Screenshot,
         TemplateVersion,
     )
 
@@ -159,3 +162,34 @@ class PigeonPostQuerySet(models.QuerySet["PigeonPost"]):
             "kind", "delivery_id", "message__status", "message__eta", "message__ended_at", "message__end_reason"
         )
         return rows.select_for_update(of=("self",), no_key=True, skip_locked=True)
+
+
+class ScreenQuerySet(TenantQuerySet["Screen"]):
+    def for_list(self) -> ScreenQuerySet:
+        """Each with its organization's name."""
+        return self.select_related("organization").only("name", "seen_on", "organization__name")
+
+    def unused_since(self, day: date) -> ScreenQuerySet:
+        """Those that nobody touched or pictured on that day or after it, and that have no picture."""
+        return self.filter(seen_on__lt=day, screenshots=None)
+
+
+class ScreenshotQuerySet(TenantQuerySet["Screenshot"]):
+    tenant_field = "screen__organization"
+
+    def for_list(self) -> ScreenshotQuerySet:
+        """Each with its screen."""
+        return self.select_related("screen")
+
+    def of_organization(self, organization_id: UUID) -> ScreenshotQuerySet:
+        """By the names of the screens, the newest picture of each first."""
+        rows = self.for_list().filter(screen__organization=organization_id)
+        return rows.order_by("screen__name", "-uploaded_at", "-id")
+
+    def newest_of(self, screen_id: int) -> Screenshot | None:
+        """Of whatever version of the app."""
+        return self.filter(screen=screen_id).order_by("-uploaded_at", "-id").first()
+
+
+class HeatmapSettingsQuerySet(TenantQuerySet["HeatmapSettings"]):
+    pass

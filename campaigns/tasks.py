@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from campaigns import transitions
 from campaigns.engine import following, sending, steps
+from campaigns.heatmaps import storage
 from campaigns.services import steering
 from ops_console import doorbell
 
@@ -61,3 +62,9 @@ def start_scheduled() -> int:
 def fold_flow() -> int:
     """Add up the counts that transitions appended."""
     return transitions.fold_flow()
+
+
+@shared_task(name="campaigns.tasks.tend_touches", time_limit=3600)
+def tend_touches() -> int:
+    """Make partitions for the days to come, count up old ones, drop those past their time."""
+    return storage.tend(timezone.now())

@@ -9,11 +9,14 @@ from campaigns.api.campaigns import CampaignViewSet
 from campaigns.api.deliveries import DeliveryViewSet
 from campaigns.api.devices import DeviceViewSet, PushCredentialViewSet
 from campaigns.api.files import CampaignUploadView, DeliveryExportView
+from campaigns.api.heatmaps import HeatmapSettingsView, HeatmapView, ScreenshotViewSet, ScreenViewSet
 from campaigns.api.templates import TemplateViewSet
 
 # Before the resources, whose ids they would be.
 resource_urlpatterns = [
     path("campaigns/upload", CampaignUploadView.as_view({"post": "create"})),
+    path("heatmaps", HeatmapView.as_view({"get": "retrieve"})),
+    path("heatmap-settings", HeatmapSettingsView.as_view({"get": "retrieve", "put": "update"})),
     path("deliveries/export", DeliveryExportView.as_view({"get": "export"})),
 ]
 
@@ -24,3 +27,5 @@ def register(router: SimpleRouter) -> None:
     router.register("deliveries", DeliveryViewSet, basename="deliveries")
     router.register("devices", DeviceViewSet, basename="devices")
     router.register("push-credentials", PushCredentialViewSet, basename="push-credentials")
+    router.register("screens", ScreenViewSet, basename="screens")
+    router.register("screenshots", ScreenshotViewSet, basename="screenshots")

@@ -106,6 +106,14 @@ PUSH_CONCURRENCY = env.int("PUSH_CONCURRENCY", 100)
 PUSH_TIMEOUT_S = env.float("PUSH_TIMEOUT_S", 10)
 PUSH_BATCH_S = env.float("PUSH_BATCH_S", 40)
 
+# Days whose touches are kept one by one before they are counted up by the hour; and kept at all.
+HEATMAP_ROLLUP_AFTER_DAYS = env.int("HEATMAP_ROLLUP_AFTER_DAYS", 2)
+HEATMAP_KEEP_DAYS = env.int("HEATMAP_KEEP_DAYS", 365)
+# People below whom a cell of a heatmap is left out, where the organization says no other number.
+HEATMAP_MIN_USERS = env.int("HEATMAP_MIN_USERS", 5)
+# Seconds an address of a screenshot is good for.
+SCREENSHOT_URL_S = env.int("SCREENSHOT_URL_S", 3600)
+
 # --- Identity ------------------------------------------------------------------------------------------------------
 
 # Minutes an access token is good for; a session that ended is refused at once all the same.
@@ -218,6 +226,13 @@ LANGUAGE_CODE = "en"
 TIME_ZONE = "UTC"
 USE_TZ = True
 STATIC_URL = "/static/"
+# What members upload: closed to others on this machine, and served by signed addresses alone.
+MEDIA_ROOT = VAR_DIR / "media"
+FILE_UPLOAD_PERMISSIONS, FILE_UPLOAD_DIRECTORY_PERMISSIONS = 0o600, 0o700
+STORAGES: dict[str, Any] = {
+    "default": {"BACKEND": env.str("FILE_STORAGE", "django.core.files.storage.FileSystemStorage")},
+    "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
+}
 # Files are served out of the installed packages: there is no collecting step to forget.
 WHITENOISE_USE_FINDERS = True
 
@@ -266,6 +281,7 @@ RPC_MODULES: list[str] = [
     "campaigns.rpc.inbox",
     "campaigns.rpc.actions",
     "campaigns.rpc.devices",
+    "campaigns.rpc.heatmaps",
 ]
 GRPC_PORT = env.int("GRPC_PORT", 8001)
 # Calls that a grpc process carries out at once.
@@ -360,6 +376,7 @@ CELERY_BEAT_SCHEDULE = {
     "fold-flow": every(10, "messages.tasks.fold_flow"),
     "advance-campaigns": every(1, "campaigns.tasks.advance"),
     "send-campaigns": every(1, "campaigns.tasks.send"),
+    "tend-touches": every(600, "campaigns.tasks.tend_touches"),
     "follow-pigeons": every(2, "campaigns.tasks.follow_pigeons"),
     "start-scheduled-campaigns": every(5, "campaigns.tasks.start_scheduled"),
     "fold-campaign-flow": every(10, "campaigns.tasks.fold_flow"),

@@ -1,4 +1,4 @@
-"""Templates, campaigns with their audiences and steps, deliveries, and the devices they go to."""
+"""Templates, campaigns with their audiences and steps, deliveries, the devices they go to, and screens."""
 
 from __future__ import annotations
 
@@ -25,6 +25,7 @@ from campaigns.models.deliveries import (
     RecipientAction,
 )
 from campaigns.models.devices import Device, Platform, PushCredential, PushProvider
+from campaigns.models.heatmaps import HeatmapSettings, Screen, Screenshot
 from campaigns.models.pigeons import PigeonPost
 from campaigns.models.templates import Template, TemplateType, TemplateVersion
 
@@ -44,6 +45,7 @@ __all__ = [
     "DeliveryEvent",
     "DeliveryStatus",
     "Device",
+    "HeatmapSettings",
     "Inbox",
     "Lateness",
     "PigeonPost",
@@ -51,6 +53,8 @@ __all__ = [
     "PushCredential",
     "PushProvider",
     "RecipientAction",
+    "Screen",
+    "Screenshot",
     "StepStatus",
     "StepType",
     "Template",

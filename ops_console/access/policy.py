@@ -161,8 +161,12 @@ POLICY: dict[tuple[str, str], Rule] = {
     ("push-credentials", "create"): Rule("campaigns.add_pushcredential", WRITE),
     ("push-credentials", "delete"): Rule("campaigns.delete_pushcredential", WRITE),
     ("touches", "ingest"): Rule(person=True),
-    ("heatmaps", "retrieve"): Rule(rights=CAMPAIGNS_READ),
+    ("screens", "list"): Rule("campaigns.view_screen", CAMPAIGNS_READ),
+    ("heatmaps", "retrieve"): Rule("campaigns.view_screen", CAMPAIGNS_READ),
+    ("heatmap-settings", "retrieve"): Rule("campaigns.view_heatmapsettings", READ),
+    ("heatmap-settings", "update"): Rule("campaigns.change_heatmapsettings", WRITE),
     ("screenshots", "upload"): Rule(person=True),
+    ("screenshots", "list"): Rule("campaigns.view_screenshot", CAMPAIGNS_READ),
     ("recordings", "list"): Rule(rights=CAMPAIGNS_READ),
     ("recordings", "retrieve"): Rule(rights=CAMPAIGNS_READ),
 }

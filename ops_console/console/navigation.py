@@ -25,6 +25,7 @@ SECTIONS: tuple[tuple[str, tuple[tuple[str, str, str], ...]], ...] = (
             ("Campaigns", "campaign", "campaigns.campaign"),
             ("Deliveries", "outgoing_mail", "campaigns.delivery"),
             ("Templates", "draft", "campaigns.template"),
+            ("Heatmaps", "local_fire_department", "campaigns.screen"),
             ("Devices", "smartphone", "campaigns.device"),
             ("Push credentials", "notifications", "campaigns.pushcredential"),
         ),

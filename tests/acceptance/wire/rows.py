@@ -17,6 +17,7 @@ from ops_console.gen.pidgr.v1 import (
     campaign_pb,
     device_pb,
     group_pb,
+    heatmap_pb,
     inbox_pb,
     member_pb,
     organization_pb,
@@ -31,7 +32,7 @@ from ops_console.gen.pidgr.v1.organization_pb import SsoAttributeMapping
 from ops_console.gen.pidgr.v1.user_pb import ThemePreference, UserProfile, UserSettings
 from ops_console.organizations.models import Group, Member, Team
 from ops_console.organizations.rights import Right
-from tests import authoring, callers, campaigns, contract, factories, tenants
+from tests import authoring, callers, campaigns, contract, factories, heatmaps, tenants
 from tests.factories import NOW, numbers
 from tests.inboxes import Mailing
 from tests.pidgr import Tenant, token_of
@@ -277,12 +278,30 @@ ROWS: dict[str, dict[str, Row]] = {
         ),
     },
     "HeatmapService": {
-        "IngestTouchEvents": later(
-            "IngestTouchEventsRequest", by="person", refused=PERSON_ONLY, without="unimplemented"
+        "IngestTouchEvents": of_person(
+            lambda tenant: heatmap_pb.IngestTouchEventsRequest(
+                events=[
+                    heatmap_pb.TouchEvent(
+                        screen_name="Home", x_pct=0.5, y_pct=1, event_type=heatmap_pb.TouchEventType.TAP
+                    )
+                ]
+            ),
+            without="ok",
         ),
-        "QueryHeatmapData": later("QueryHeatmapDataRequest"),
-        "ListScreenshots": later("ListScreenshotsRequest"),
-        "UploadScreenshot": later("UploadScreenshotRequest", by="person", refused=PERSON_ONLY, without="unimplemented"),
+        "QueryHeatmapData": Row(
+            lambda tenant: heatmap_pb.QueryHeatmapDataRequest(
+                screen_name="Home", mode=heatmap_pb.HeatmapMode.USER_SPECIFIC, user_id=member_of(tenant)
+            ),
+            foreign="user_id",
+            foreign_code="invalid_argument",
+        ),
+        "ListScreenshots": Row(lambda tenant: heatmap_pb.ListScreenshotsRequest()),
+        "UploadScreenshot": Row(
+            lambda tenant: heatmap_pb.UploadScreenshotRequest(screen_name="Home", image_data=heatmaps.png()),
+            by="person",
+            refused=PERSON_ONLY,
+            without="ok",
+        ),
     },
     "InboxService": {
         "Sync": of_person(lambda tenant: inbox_pb.SyncRequest(limit=20)),

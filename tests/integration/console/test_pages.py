@@ -21,7 +21,7 @@ from ops_console.organizations.models import Organization, Person
 from ops_console.organizations.rights import Right
 from ops_console.outbox.models import Webhook
 from ops_console.outbox.services import NewWebhook, enqueue
-from tests import bearers, pushing, sso, tenants
+from tests import bearers, heatmaps, pushing, sso, tenants
 from tests.factories import COMMAND, NOW, credential, message
 from tests.inboxes import Mailing
 from tests.ops import recipient
@@ -39,6 +39,7 @@ CONSOLE = (
     "campaigns.Delivery",
     "campaigns.Device",
     "campaigns.PushCredential",
+    "campaigns.Screen",
     "campaigns.Template",
     "couriers.Courier",
     "couriers.Place",
@@ -71,6 +72,7 @@ def everything(enroute: Message) -> Message:
     pushing.device(enroute.organization)
     pushing.credential(enroute.organization)
     Mailing.of(enroute.organization).deliver(tenants.member(enroute.organization))
+    heatmaps.touch(tenants.member(enroute.organization), (0.5, 0.5))
     recipient(enroute.account)
     message(enroute.account)
     steering.lose_couriers(msg_ids=[enroute.msg_id], reason="Hawk.", actor=COMMAND, now=NOW)

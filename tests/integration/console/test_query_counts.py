@@ -11,6 +11,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
+from campaigns.models import Screen
 from campaigns.services.steering import start_campaign
 from messages.models import Message
 from messages.services.refunds import request_refund
@@ -33,6 +34,7 @@ LISTS = (
     "campaigns.Delivery",
     "campaigns.Device",
     "campaigns.PushCredential",
+    "campaigns.Screen",
     "campaigns.Template",
     "couriers.Courier",
     "couriers.Place",
@@ -63,6 +65,7 @@ def grow(first: int, n: int) -> None:
         sending = campaigns.campaign(sent.organization)
         start_campaign(campaign_id=sending.pk, actor=factories.COMMAND, now=now)
         pushing.device(sent.organization)
+        Screen.objects.create(organization=sent.organization, name="Home", seen_on=now.date())
         pushing.credential(sent.organization)
         sso.provider(sent.organization)
         ops.recipient(sent.account)

@@ -1,0 +1,84 @@
+"""What an organization says about its heatmaps."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from uuid import UUID
+
+from django.db import transaction
+
+from campaigns.models import HeatmapSettings
+from ops_console.access import policy
+from ops_console.access.actors import Actor
+from ops_console.audit import services as audit
+from ops_console.errors import InvalidInput, NotFound
+from ops_console.organizations.models import Organization
+
+# More than this are asked for by nobody.
+MOST_MIN_USERS = 1000
+
+
+def get_settings(*, actor: Actor, organization_id: UUID | None = None) -> HeatmapSettings:
+    """The caller's organization's, saved or not; staff name one.
+
+    Raises:
+        Forbidden: the actor may not.
+        InvalidInput, NotFound: as ``owner_of``.
+    """
+    policy.require(actor, "heatmap-settings", "retrieve")
+    return _of(owner_of(actor, organization_id))
+
+
+def set_min_users(
+    *, min_users: int | None, actor: Actor, now: datetime, organization_id: UUID | None = None, reason: str = ""
+) -> HeatmapSettings:
+    """Leave cells out that fewer people touched; None is the installation's number.
+
+    Raises:
+        Forbidden: the actor may not.
+        InvalidInput: at ``min_users``, or as ``owner_of``.
+        NotFound: as ``owner_of``.
+    """
+    policy.require(actor, "heatmap-settings", "update")
+    owner = owner_of(actor, organization_id)
+    if min_users is not None and not 1 <= min_users <= MOST_MIN_USERS:
+        raise InvalidInput.field("min_users", message=f"This is a whole number from 1 to {MOST_MIN_USERS}.")
+    with transaction.atomic():
+        Organization.objects.select_for_update(no_key=True).only("pk").get(pk=owner.pk)
+        found = _of(owner)
+        before, found.min_users, found.updated_at = found.min_users, min_users, now
+        if before != min_users:
+            found.save()
+            audit.record(
+                actor=actor,
+                action="heatmap.set_min_users",
+                target_type="organization",
+                target_id=str(owner.pk),
+                organization_id=owner.pk,
+                before={"min_users": before},
+                after={"min_users": min_users},
+                reason=reason,
+                at=now,
+            )
+    return found
+
+
+def owner_of(actor: Actor, organization_id: UUID | None) -> Organization:
+    """The caller's organization, which need not be named; the one that staff name.
+
+    Raises:
+        InvalidInput: at ``organization``: none is named.
+        NotFound: there is none of that id for the actor.
+    """
+    wanted = organization_id or actor.organization_id
+    if wanted is None:
+        raise InvalidInput.field("organization", message="Give the organization's id.", code="required")
+    owner = Organization.objects.visible_to(actor).filter(pk=wanted).first()
+    if owner is None:
+        raise NotFound("There is no such organization.")
+    return owner
+
+
+def _of(owner: Organization) -> HeatmapSettings:
+    found = HeatmapSettings.objects.filter(organization=owner).first()
+    return found or HeatmapSettings(organization=owner, updated_at=owner.created_at)
