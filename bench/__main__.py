@@ -1,6 +1,6 @@
-"""``python -m bench [dispatch] [requests] [calls] [rendering] [campaigns]``: measure, write ``bench/results``.
+"""``python -m bench [dispatch] [requests] [calls] [rendering] [campaigns] [touches]``: measure.
 
-Exits with 1 if a limit fails.
+Writes ``bench/results``, and exits with 1 if a limit fails.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ N_ACCOUNTS = 60
 
 def main(names: list[str]) -> int:
     with databases():
-        return measure_all(names or ["dispatch", "requests", "calls", "rendering", "campaigns"])
+        return measure_all(names or ["dispatch", "requests", "calls", "rendering", "campaigns", "touches"])
 
 
 def measure_all(names: list[str]) -> int:
@@ -30,6 +30,7 @@ def measure_all(names: list[str]) -> int:
     from bench.rendering import bench_rendering
     from bench.report import Comparison, Limit, write
     from bench.requests import bench_requests
+    from bench.touching import bench_touches
 
     call_command("migrate", interactive=False, verbosity=0)
     call_command("loadplaces")
@@ -46,6 +47,8 @@ def measure_all(names: list[str]) -> int:
         sent, memory = bench_campaigns(logins[0])
         comparisons += sent
         limits += memory
+    if "touches" in names:
+        comparisons += bench_touches(logins)
     if "dispatch" in names:
         dispatch, memory = bench_dispatch(logins[0])
         comparisons += dispatch

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from functools import cache
 from typing import Any, TypeVar
 
 import protovalidate
-from protobuf import Message
+from protobuf import DescField, DescFieldValueMap, DescMessage, Message, ScalarType
 
 from ops_console.rpc.statuses import Code, Refused, Violation, invalid, path_of
 
@@ -78,7 +79,7 @@ def _with_nul(value: Any, path: Path) -> Iterator[Path]:
         if "\0" in value:
             yield path
     elif isinstance(value, Message):
-        for field in value:
+        for field in _with_texts(type(value)):
             yield from _with_nul(value[field], (*path, field.name))
     elif isinstance(value, list):
         for index, item in enumerate(value):
@@ -86,3 +87,17 @@ def _with_nul(value: Any, path: Path) -> Iterator[Path]:
     elif isinstance(value, dict):
         for item in (*value, *value.values()):
             yield from _with_nul(item, path)
+
+
+@cache
+def _with_texts(kind: Any) -> Sequence[DescField]:
+    """The fields of a class of messages in which a text may stand, however deep: looking into others would take long."""
+    return [field for field in kind.desc().fields if _may_hold_text(field.value)]
+
+
+def _may_hold_text(value: Any) -> bool:
+    inner = getattr(value, "element", None) or getattr(value, "message", None) or getattr(value, "scalar", None)
+    if isinstance(inner, DescMessage):
+        return bool(_with_texts(inner.type))
+    # Maps have texts for keys.
+    return isinstance(value, DescFieldValueMap) or inner is ScalarType.STRING
