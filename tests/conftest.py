@@ -16,4 +16,5 @@ pytest_plugins = [
     "tests.browsers",
     "tests.quick",
     "tests.openid",
+    "tests.saml",
 ]

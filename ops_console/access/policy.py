@@ -129,6 +129,7 @@ POLICY: dict[tuple[str, str], Rule] = {
     ("sso-providers", "retrieve"): Rule("access.view_ssoprovider", READ),
     ("sso-providers", "create"): Rule("access.add_ssoprovider", WRITE),
     ("sso-providers", "delete"): Rule("access.delete_ssoprovider", WRITE),
+    ("sso-providers", "update"): Rule("access.change_ssoprovider", WRITE),
     ("sso-providers", "prove"): Rule("access.change_ssoprovider", WRITE),
     ("sso-providers", "check"): Rule(anyone=True),
     ("templates", "list"): Rule("campaigns.view_template", (Right.TEMPLATES_READ,)),

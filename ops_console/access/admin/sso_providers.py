@@ -12,17 +12,24 @@ from django.utils import timezone
 from django.utils.safestring import SafeString
 
 from ops_console.access.models import ProofAnswer, SsoProvider, SsoProviderType
-from ops_console.access.services import sso_proofs, sso_providers
-from ops_console.access.services.sso_providers import AttributeMapping, NewProvider
-from ops_console.access.sso import dns_proof, metadata
+from ops_console.access.services import sso_proofs, sso_providers, sso_rules
+from ops_console.access.services.sso_providers import AttributeMapping, Change, NewProvider
+from ops_console.access.sso import dns_proof, endpoints, metadata
 from ops_console.console import display, forms
 from ops_console.console.actions import Call, Report, Scope, ServiceAction, each
 from ops_console.console.base import ConsoleAdmin
 from ops_console.console.registry import Part, extend
+from ops_console.errors import InvalidInput
 from ops_console.organizations.admin.references import named_organization
-from ops_console.organizations.models import Organization
+from ops_console.organizations.models import Member, Organization
 
 RESOURCE = "sso-providers"
+IDP_INITIATED = [("", "Stay as they are"), ("yes", "Let people in"), ("no", "Are refused")]
+
+
+class ChangeForm(forms.OptionalReasonForm):
+    idp_initiated = forms.choice("Sign-ins begun there", IDP_INITIATED, required=False)
+    break_glass = forms.line("Break-glass super_admin", required=False, help_text="E-mail address; empty stays.")
 
 
 class ProviderForm(forms.ConsoleForm):
@@ -60,6 +67,24 @@ def prove(call: Call) -> Report:
     return Report(text=f"{said} The domain is {state_of(asked)}.")
 
 
+def change(call: Call) -> Report:
+    initiated, email = call.given["idp_initiated"], call.given["break_glass"].strip().lower()
+    wanted: dict[str, Any] = {"allows_idp_initiated": initiated == "yes"} if initiated else {}
+    if email:
+        found = Member.objects.filter(organization=call.target.organization_id, person__email=email).first()
+        if found is None:
+            raise InvalidInput.field("break_glass", message="The organization has no such member.", code="unknown")
+        wanted["break_glass"] = found.pk
+    sso_providers.update_provider(
+        provider_id=call.target.pk,
+        change=Change(**wanted),
+        actor=call.actor,
+        now=call.now,
+        reason=call.given["reason"],
+    )
+    return Report(text=f"{call.target.domain} was changed.")
+
+
 def delete(call: Call) -> Report:
     report = each(
         call,
@@ -74,7 +99,8 @@ def delete(call: Call) -> Report:
 def preview_deletion(call: Call) -> Sequence[str]:
     domains = ", ".join(provider.domain for provider in call.objects if provider.is_proved)
     then = f"Addresses of {domains} sign in by code and passkey again." if domains else "Nobody signs in through them."
-    return (then, "The domain may be claimed by others, and to claim it again takes a new DNS record.")
+    signed_out = "Who signed in through them is signed out."
+    return (then, signed_out, "The domain may be claimed by others, and to claim it again takes a new DNS record.")
 
 
 CREATE = ServiceAction(
@@ -100,6 +126,17 @@ PROVE = ServiceAction(
     form=forms.OptionalReasonForm,
     icon="domain_verification",
     calls_out=True,
+)
+CHANGE = ServiceAction(
+    name="change",
+    label="Change",
+    resource=RESOURCE,
+    right="update",
+    run=change,
+    preview=lambda call: ("Who breaks the glass signs in by code or passkey while the provider is in force.",),
+    scope=Scope.ONE,
+    form=ChangeForm,
+    icon="tune",
 )
 DELETE = ServiceAction(
     name="delete",
@@ -129,6 +166,14 @@ def record(provider: SsoProvider) -> dict[str, Any]:
         empty="",
         note="Either of the two proves the domain. It has to stay: it is looked for every day.",
     )
+
+
+def our_urls(provider: SsoProvider) -> dict[str, Any]:
+    """What has to be entered at the provider."""
+    labels = {"redirect_uri": "Redirect URI", "acs_url": "ACS URL", "entity_id": "Entity id, audience, metadata"}
+    told = endpoints.told(provider.idp_provider_name)
+    rows = [(labels[name], url) for name, url in told.items() if url]
+    return display.table("To be entered at the provider", ("Name", "Value"), rows, empty="")
 
 
 def certificates(provider: SsoProvider) -> dict[str, Any]:
@@ -165,8 +210,8 @@ def provider_of(organization: Organization) -> dict[str, Any]:
 class SsoProviderAdmin(ConsoleAdmin):
     resource = RESOURCE
     audited_as = ("sso_provider", "pk")
-    service_actions = (CREATE, PROVE, DELETE)
-    parts = (Part(RESOURCE, record), Part(RESOURCE, certificates))
+    service_actions = (CREATE, PROVE, CHANGE, DELETE)
+    parts = (Part(RESOURCE, record), Part(RESOURCE, our_urls), Part(RESOURCE, certificates))
     empty_text = "There are no identity providers yet. Members set up their organization's, or staff do here."
 
     list_display = ("domain", "organization", "state", "type", "answer", "asked_at", "created_at")
@@ -185,6 +230,8 @@ class SsoProviderAdmin(ConsoleAdmin):
         "sign_in_url",
         "client_id",
         "attributes",
+        "allows_idp_initiated",
+        "glass_breaker",
         "answer",
         "asked_at",
         "due_at",
@@ -215,6 +262,11 @@ class SsoProviderAdmin(ConsoleAdmin):
     @admin.display(description="sign-in address")
     def sign_in_url(self, provider: SsoProvider) -> str:
         return metadata.summary(provider).sign_in_url
+
+    @admin.display(description="break-glass super_admin")
+    def glass_breaker(self, provider: SsoProvider) -> str:
+        member = sso_rules.glass_breaker(provider)
+        return member.person.email if member else "nobody: no super_admin has an address of the domain"
 
     @admin.display(description="attributes")
     def attributes(self, provider: SsoProvider) -> str:

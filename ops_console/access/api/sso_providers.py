@@ -16,11 +16,12 @@ from ops_console.access.models import SsoProvider
 from ops_console.access.serializers.sso_providers import (
     NewSsoProviderSerializer,
     ProvingSerializer,
+    SsoProviderChangeSerializer,
     SsoProviderSerializer,
 )
 from ops_console.access.services import sso_proofs, sso_providers
 from ops_console.access.services.sso_proofs import Asked
-from ops_console.access.services.sso_providers import AttributeMapping, NewProvider, ReadProvider
+from ops_console.access.services.sso_providers import AttributeMapping, Change, NewProvider, ReadProvider
 from ops_console.rest.pagination import Orderings
 from ops_console.rest.views import ResourceViewSet, answer
 
@@ -58,7 +59,7 @@ class SsoProviderViewSet(ListModelMixin, RetrieveModelMixin, ResourceViewSet):
     resource = "sso-providers"
     # Ids grow with time.
     orderings: ClassVar[Orderings] = {"-createdAt": ("-id",), "createdAt": ("id",)}
-    policy_actions: ClassVar[Mapping[str, str]] = {"destroy": "delete"}
+    policy_actions: ClassVar[Mapping[str, str]] = {"partial_update": "update", "destroy": "delete"}
     filterset_class = SsoProviderFilter
     search_fields = ("domain__startswith",)
     serializer_class = SsoProviderSerializer
@@ -105,6 +106,23 @@ class SsoProviderViewSet(ListModelMixin, RetrieveModelMixin, ResourceViewSet):
     def prove(self, request: Request, pk: str) -> HttpResponse:
         proved = sso_proofs.write_down(asked=self.asked, actor=self.actor, now=self.now, **self.given)
         return answer(self.get_serializer(proved).data)
+
+    @extend_schema(
+        operation_id="opsUpdateSsoProvider",
+        summary="Change an identity provider",
+        description="Whether it may send people who did not begin here (SAML), and which super_admin may sign in "
+        "without it. What is left out stays.",
+        request=SsoProviderChangeSerializer,
+        responses=SsoProviderSerializer,
+    )
+    def partial_update(self, request: Request, pk: str) -> HttpResponse:
+        provider = self.get_object()
+        given = SsoProviderChangeSerializer(data=request.data).parsed()
+        reason = given.pop("reason", "")
+        changed = sso_providers.update_provider(
+            provider_id=provider.pk, change=Change(**given), actor=self.actor, now=self.now, reason=reason
+        )
+        return answer(self.get_serializer(changed).data)
 
     @extend_schema(
         operation_id="opsDeleteSsoProvider",

@@ -13,22 +13,30 @@ from typing import Any, cast
 from urllib.parse import urlencode
 
 from django.conf import settings
-from django.http import HttpResponse, HttpResponseRedirect
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect, QueryDict
+from django.shortcuts import render
 from django.urls import reverse
+from django.utils import timezone
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_safe
 from drf_spectacular.utils import extend_schema
+from rest_framework.parsers import FormParser
 from rest_framework.request import Request
 
 from ops_console.access import rate_limits
 from ops_console.access.auth import cookies, serializers
 from ops_console.access.auth.api import PRIVATE, AuthView
 from ops_console.access.auth.pages import own_path
+from ops_console.access.models import SsoProviderType
 from ops_console.access.services import sso_sign_in
 from ops_console.access.services.sso_sign_in import Begun, Entered
+from ops_console.access.sso import domains, saml
 from ops_console.access.sso.refusals import NotLetIn
+from ops_console.rest.middleware import PAGE_POLICY
 from ops_console.rest.views import answer
 
-# An answer of more members, or longer ones, is none.
-MOST_MEMBERS = 20
+# As every page's, but that its form goes to a provider, which may send it on.
+FORM_POLICY = PAGE_POLICY.replace("form-action 'self'", "form-action https:")
 
 
 class SsoStartView(AuthView):
@@ -72,7 +80,7 @@ class ReturnView(AuthView):
         except NotLetIn as refusal:
             sso_sign_in.note_refusal(provider, refusal, self.client)
             rate_limits.count_failed_authentication(self.client.address)
-            response = see_other(f"{reverse('signin')}?{urlencode({'problem': str(refusal.told)})}")
+            response = told(refusal)
         else:
             response = see_other(own_path(entered.return_to) or reverse("signin"))
             cookies.keep(response, entered.signed_in.refresh_token)
@@ -85,6 +93,43 @@ class OidcReturnView(ReturnView):
     def get(self, request: Request, provider: str) -> HttpResponse:
         members = cast(Mapping[str, str], request._request.GET.dict())
         return self.finished(sso_sign_in.finish_oidc, provider, members, members.get("state", ""))
+
+
+class SamlReturnView(ReturnView):
+    parser_classes: Any = (FormParser,)
+
+    @extend_schema(exclude=True)
+    def post(self, request: Request, provider: str) -> HttpResponse:
+        members = cast(Mapping[str, str], cast(QueryDict, request.data).dict())
+        return self.finished(sso_sign_in.finish_saml, provider, members, members.get("RelayState", ""))
+
+
+@never_cache
+@require_safe
+def saml_request(request: HttpRequest, provider: str) -> HttpResponse:
+    """Posts the request to a provider that takes it by no other way."""
+    try:
+        posted = sso_sign_in.posted_request(
+            provider_name=provider, state=request.GET.get("state", ""), cookies=request.COOKIES, now=timezone.now()
+        )
+    except NotLetIn as refusal:
+        return told(refusal)
+    response = render(request, "sso_request.html", {"posted": posted})
+    response["Content-Security-Policy"] = FORM_POLICY
+    return response
+
+
+@require_safe
+def saml_metadata(request: HttpRequest, provider: str) -> HttpResponse:
+    """What is entered at the provider, before it is set up here too: it follows from the domain alone."""
+    kind, _, domain = provider.partition("-")
+    if kind != SsoProviderType.SAML or not domains.is_normal(domain):
+        raise Http404
+    return HttpResponse(saml.own_metadata(provider), content_type="application/samlmetadata+xml")
+
+
+def told(refusal: NotLetIn) -> HttpResponse:
+    return see_other(f"{reverse('signin')}?{urlencode({'problem': str(refusal.told)})}")
 
 
 def see_other(path: str) -> HttpResponse:

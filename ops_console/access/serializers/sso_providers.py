@@ -8,8 +8,8 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from ops_console.access.models import ProofAnswer, SsoProvider, SsoProviderType
-from ops_console.access.sso import dns_proof, metadata
-from ops_console.rest.fields import ChoiceField, InstantField, TextField
+from ops_console.access.sso import dns_proof, endpoints, metadata
+from ops_console.rest.fields import BooleanField, ChoiceField, InstantField, TextField
 from ops_console.rest.serializers import StrictSerializer
 
 
@@ -43,6 +43,14 @@ class SsoMetadataSerializer(StrictSerializer):
     certificates = SsoCertificateSerializer(many=True, help_text="SAML: those the provider signs by.")
 
 
+class OurUrlsSerializer(StrictSerializer):
+    """What is entered at the provider; it follows from type and domain, so it can be before one is set up here."""
+
+    redirect_uri = serializers.CharField(help_text="OpenID Connect; empty for SAML.")
+    acs_url = serializers.CharField(help_text="SAML; empty for OpenID Connect.")
+    entity_id = serializers.CharField(help_text="SAML: the audience, and the address of our metadata.")
+
+
 class SsoProviderSerializer(StrictSerializer):
     """An organization's identity provider, without its client's secret."""
 
@@ -55,6 +63,13 @@ class SsoProviderSerializer(StrictSerializer):
     metadata = serializers.SerializerMethodField(method_name="what_it_says")
     attribute_mapping = SsoAttributesSerializer()
     client_id = serializers.CharField(help_text="Empty for SAML.")
+    allows_idp_initiated = serializers.BooleanField(help_text="SAML: whether people may come who did not begin here.")
+    break_glass = serializers.UUIDField(
+        source="break_glass_id",
+        allow_null=True,
+        help_text="The super_admin who may sign in by code or passkey all the same; null: the longest-standing.",
+    )
+    our_urls = serializers.SerializerMethodField(method_name="what_it_is_told_of_us")
     dns_record = serializers.SerializerMethodField(method_name="what_to_put_into_dns")
     proved_at = InstantField(allow_null=True, help_text="Null: the domain is not proved, and nobody signs in here yet.")
     asked_at = InstantField(allow_null=True, help_text="When the DNS was last asked.")
@@ -64,6 +79,10 @@ class SsoProviderSerializer(StrictSerializer):
     due_at = InstantField(allow_null=True, help_text="When it is asked next; null: only when told to.")
     created_at = InstantField()
     updated_at = InstantField()
+
+    @extend_schema_field(OurUrlsSerializer)
+    def what_it_is_told_of_us(self, provider: SsoProvider) -> dict[str, Any]:
+        return dict(OurUrlsSerializer(endpoints.told(provider.idp_provider_name)).data)
 
     @extend_schema_field(SsoMetadataSerializer)
     def what_it_says(self, provider: SsoProvider) -> dict[str, Any]:
@@ -85,6 +104,14 @@ class NewSsoProviderSerializer(StrictSerializer):
     client_id = TextField(max_length=500, required=False, allow_blank=True)
     client_secret = TextField(max_length=500, required=False, allow_blank=True, help_text="Never shown again.")
     attribute_mapping = SsoAttributesSerializer(required=False)
+
+
+class SsoProviderChangeSerializer(StrictSerializer):
+    """What is left out stays."""
+
+    allows_idp_initiated = BooleanField(required=False)
+    break_glass = serializers.UUIDField(required=False, allow_null=True)
+    reason = TextField(max_length=200, required=False, allow_blank=True)
 
 
 class ProvingSerializer(StrictSerializer):

@@ -21,7 +21,7 @@ from ops_console.access import policy
 from ops_console.access.actors import Actor
 from ops_console.access.models import SsoProvider, SsoProviderType
 from ops_console.access.rate_limits import limits, neighbourhood, refuse_if_limited
-from ops_console.access.services import sessions
+from ops_console.access.services import sessions, sso_rules
 from ops_console.access.services.sso_proofs import first_due, is_proved_by_another, record
 from ops_console.access.sso import dns_proof, domains, metadata
 from ops_console.access.sso.unfit import Unfit
@@ -59,6 +59,20 @@ class NewProvider:
     client_id: str = ""
     client_secret: str = field(default="", repr=False)
     attribute_mapping: AttributeMapping = AttributeMapping()
+
+
+KEPT: Any = object()
+# What is changed under one name is kept under another.
+COLUMNS = {"allows_idp_initiated": "allows_idp_initiated", "break_glass": "break_glass_id"}
+
+
+@dataclass(frozen=True)
+class Change:
+    """What is set on a provider; what is not given stays."""
+
+    allows_idp_initiated: bool = KEPT
+    # A member's id, or None: whoever has been super_admin longest.
+    break_glass: UUID | None = KEPT
 
 
 @dataclass(frozen=True)
@@ -154,6 +168,49 @@ def get_provider(*, actor: Actor) -> SsoProvider:
     if provider is None:
         raise _missing()
     return provider
+
+
+def update_provider(*, provider_id: UUID, change: Change, actor: Actor, now: datetime, reason: str = "") -> SsoProvider:
+    """Say whether people may come unasked, and who may break the glass.
+
+    Raises:
+        Forbidden: the actor may not.
+        InvalidInput: at ``allows_idp_initiated``: an OpenID provider sends nobody unasked; at ``break_glass``: the
+            organization has no such active super_admin.
+        NotFound: the actor's organization has no provider of that id.
+    """
+    policy.require(actor, "sso-providers", "update")
+    with transaction.atomic():
+        provider = _lock(actor, provider_id)
+        wanted = {name: value for name, value in vars(change).items() if value is not KEPT}
+        _check_change(provider, wanted)
+        before = {name: getattr(provider, COLUMNS[name]) for name in wanted}
+        changed = {name: value for name, value in wanted.items() if before[name] != value}
+        for name, value in changed.items():
+            setattr(provider, COLUMNS[name], value)
+        if changed:
+            provider.updated_at = now
+            provider.save(update_fields=[*(COLUMNS[name] for name in changed), "updated_at"])
+            old = {name: before[name] for name in changed}
+            record(provider, "update", actor, now, before=old, after=changed, reason=reason)
+    return provider
+
+
+def _lock(actor: Actor, provider_id: UUID) -> SsoProvider:
+    rows = SsoProvider.objects.visible_to(actor).for_list().select_for_update(of=("self",))
+    provider = rows.filter(pk=provider_id).first()
+    if provider is None:
+        raise _missing()
+    return provider
+
+
+def _check_change(provider: SsoProvider, wanted: Mapping[str, Any]) -> None:
+    if wanted.get("allows_idp_initiated") and provider.type != SsoProviderType.SAML:
+        raise InvalidInput.field("allows_idp_initiated", message="This is for SAML only.")
+    named = wanted.get("break_glass")
+    if named is not None and not sso_rules.may_break_glass(provider).filter(pk=named).exists():
+        message = "Name a super_admin of the organization who is active and has an address of the domain."
+        raise InvalidInput.field("break_glass", message=message, code="unknown")
 
 
 def delete_provider(*, provider_id: UUID, actor: Actor, now: datetime, reason: str = "") -> None:
@@ -254,6 +311,8 @@ def _shown(provider: SsoProvider) -> dict[str, Any]:
         "metadata_url": provider.metadata_url,
         "client_id": provider.client_id,
         "attribute_mapping": provider.attribute_mapping,
+        "allows_idp_initiated": provider.allows_idp_initiated,
+        "break_glass": provider.break_glass_id,
         "proved_at": provider.proved_at,
     }
 

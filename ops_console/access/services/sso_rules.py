@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from django.db.models import Case, IntegerField, Value, When
+from django.db.models import Case, IntegerField, QuerySet, Value, When
 
 from ops_console.access.actors import LABEL_LENGTH, Actor, ActorKind
 from ops_console.access.models import Session, SignInMethod, SsoProvider
@@ -57,15 +57,19 @@ def breaks_glass(member: Member, provider: SsoProvider) -> bool:
 def glass_breaker(provider: SsoProvider) -> Member | None:
     """The super_admin named, while he is one and active; else the longest-standing of the domain. One query."""
     named = When(pk=provider.break_glass_id, then=Value(0))
-    candidates = Member.objects.filter(
+    first = Case(named, default=Value(1), output_field=IntegerField())
+    return may_break_glass(provider).order_by(first, "pk").first()
+
+
+def may_break_glass(provider: SsoProvider) -> QuerySet[Member]:
+    """Those of whom one is the glass breaker."""
+    return Member.objects.filter(
         organization=provider.organization_id,
         role__slug=FOUNDER_ROLE,
         status=MemberStatus.ACTIVE,
         person__is_active=True,
         person__email__endswith=f"@{provider.domain}",
     ).select_related("person")
-    ordered = candidates.order_by(Case(named, default=Value(1), output_field=IntegerField()), "pk")
-    return ordered.first()
 
 
 def refuse_closed(doors: Doors, whose: Person, *, wants_closed: bool) -> None:

@@ -13,16 +13,17 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.conf import settings
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.db.models import QuerySet
 
 from ops_console.access.models import SsoAttempt, SsoProvider, SsoProviderType, UsedAssertion
 from ops_console.access.services import sign_in_limits
 from ops_console.access.services.sessions import Client
 from ops_console.access.services.sign_in import SignedIn, enter_by_provider
-from ops_console.access.sso import attributes, browser_secret, metadata, oidc
+from ops_console.access.sso import attributes, browser_secret, endpoints, metadata, oidc, saml
 from ops_console.access.sso.attributes import Identity
 from ops_console.access.sso.refusals import NotLetIn, Told
+from ops_console.access.sso.saml_assertion import Vouched
 from ops_console.errors import Forbidden, NotFound, Unauthenticated
 from ops_console.organizations.services import provisioning
 from ops_console.organizations.services.joining import person_with
@@ -49,12 +50,21 @@ class Begun:
 
 
 @dataclass(frozen=True)
+class PostedRequest:
+    """A form for a SAML provider: where it goes, and its two fields."""
+
+    url: str
+    request: str
+    state: str
+
+
+@dataclass(frozen=True)
 class Entered:
-    """A session at its beginning, and the path of this installation that was wanted; empty for none."""
+    """A session at its beginning, and where the browser wanted to go; empty for nowhere."""
 
     signed_in: SignedIn
+    # May be anything a provider sent: the face takes paths of ours alone.
     return_to: str
-    cookie: str = ""
 
 
 def begin(*, provider_name: str, email: str, return_to: str, client: Client, now: datetime) -> Begun:
@@ -77,8 +87,26 @@ def begin(*, provider_name: str, email: str, return_to: str, client: Client, now
         expires_at=now + LIFETIME,
     )
     is_saml = provider.type == SsoProviderType.SAML
-    url = oidc.sign_in_url(provider, state=state, secret=secret, email=email)
+    if not is_saml:
+        url = oidc.sign_in_url(provider, state=state, secret=secret, email=email)
+    elif provider.metadata["redirect_url"]:
+        url = saml.sign_in_url(provider, state=state, secret=secret)
+    else:
+        url = endpoints.request_url(provider_name, state)
     return Begun(url, cookie_name(state), secret, is_saml)
+
+
+def posted_request(*, provider_name: str, state: str, cookies: Cookies, now: datetime) -> PostedRequest:
+    """What this browser, which began, posts to a SAML provider. The attempt is not used up.
+
+    Raises:
+        NotLetIn: it did not begin, or not there.
+    """
+    attempt, secret = _find(state, cookies, now)
+    provider = attempt.provider
+    if provider.type != SsoProviderType.SAML or provider.idp_provider_name != provider_name:
+        raise NotLetIn("other_provider")
+    return PostedRequest(provider.metadata["post_url"], saml.request_text(provider, secret=secret), state)
 
 
 def finish_oidc(
@@ -100,6 +128,47 @@ def finish_oidc(
     identity = oidc.identify(attempt.provider, answer, secret=secret, reader=with_reader, now=now)
     entered = _enter(attempt.provider, identity, client, now)
     return Entered(entered, attempt.return_to)
+
+
+def finish_saml(
+    *, provider_name: str, answer: Mapping[str, str], cookies: Cookies, client: Client, now: datetime
+) -> Entered:
+    """Let in whom a SAML provider vouches for; whoever did not begin here only where the provider allows it.
+
+    Raises:
+        NotLetIn: the answer does not count, or is not this browser's.
+    """
+    state = answer.get("RelayState", "")
+    provider = _proved(provider_name)
+    if provider is not None and provider.allows_idp_initiated and not _is_begun(state):
+        # The state, if any, is where the provider would have them go.
+        secret, return_to = None, state
+    else:
+        attempt, secret = _take(provider_name, state, cookies, SsoProviderType.SAML, now)
+        provider, return_to = attempt.provider, attempt.return_to
+    if provider.type != SsoProviderType.SAML:
+        raise NotLetIn("other_provider")
+    vouched = saml.identify(provider, answer.get("SAMLResponse", ""), secret=secret, now=now)
+    entered = _enter(provider, vouched.identity, client, now, lambda: _use_up(vouched))
+    return Entered(entered, return_to)
+
+
+def _is_begun(state: str) -> bool:
+    return SsoAttempt.objects.filter(state_digest=browser_secret.digest(state)).exists()
+
+
+def _use_up(vouched: Vouched) -> None:
+    """Keep the assertion for as long as it would be good: it lets in once.
+
+    Raises:
+        NotLetIn: it has let somebody in already.
+    """
+    used = UsedAssertion(digest=vouched.digest, expires_at=vouched.good_until)
+    try:
+        with transaction.atomic():
+            used.save(force_insert=True)
+    except IntegrityError:
+        raise NotLetIn("saml_used") from None
 
 
 def note_refusal(provider_name: str, refusal: NotLetIn, client: Client) -> None:
@@ -137,6 +206,21 @@ def _take(provider_name: str, state: str, cookies: Cookies, kind: str, now: date
     Raises:
         NotLetIn: there is none such.
     """
+    attempt, secret = _find(state, cookies, now)
+    # Of two that bring it at once, one goes on.
+    if not SsoAttempt.objects.filter(pk=attempt.pk).delete()[0]:
+        raise NotLetIn("attempt_used", Told.BEGIN_AGAIN)
+    if attempt.provider.type != kind or attempt.provider.idp_provider_name != provider_name:
+        raise NotLetIn("other_provider")
+    return attempt, secret
+
+
+def _find(state: str, cookies: Cookies, now: datetime) -> tuple[SsoAttempt, str]:
+    """The attempt of this state, if it is this browser's, and its secret.
+
+    Raises:
+        NotLetIn: there is none such.
+    """
     secret = cookies.get(cookie_name(state), "")
     begun = SsoAttempt.objects.select_related("provider").filter(
         state_digest=browser_secret.digest(state), expires_at__gt=now
@@ -146,11 +230,6 @@ def _take(provider_name: str, state: str, cookies: Cookies, kind: str, now: date
         raise NotLetIn("no_attempt", Told.BEGIN_AGAIN)
     if not browser_secret.matches(secret, bytes(attempt.browser_digest)):
         raise NotLetIn("another_browser", Told.BEGIN_AGAIN)
-    # Of two that bring it at once, one goes on.
-    if not SsoAttempt.objects.filter(pk=attempt.pk).delete()[0]:
-        raise NotLetIn("attempt_used", Told.BEGIN_AGAIN)
-    if attempt.provider.type != kind or attempt.provider.idp_provider_name != provider_name:
-        raise NotLetIn("other_provider")
     return attempt, secret
 
 

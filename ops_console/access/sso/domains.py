@@ -60,6 +60,14 @@ def normal(domain: str) -> str:
     return text
 
 
+def is_normal(domain: str) -> bool:
+    """Whether it is a domain in the form in which it is compared."""
+    try:
+        return normal(domain) == domain
+    except NoDomain:
+        return False
+
+
 def of_email(email: str) -> str:
     """The domain of an e-mail address, as ``normal`` gives it.
 

@@ -60,7 +60,6 @@ class SamlMetadata:
     redirect_url: str
     post_url: str
     certificates: tuple[Certificate, ...]
-    wants_signed_requests: bool
     # After which the document says it should not be used.
     valid_until: datetime | None
 
@@ -75,7 +74,6 @@ class SamlMetadata:
             "redirect_url": self.redirect_url,
             "post_url": self.post_url,
             "certificates": [certificate.stored() for certificate in self.certificates],
-            "wants_signed_requests": self.wants_signed_requests,
             "valid_until": json_time(self.valid_until) if self.valid_until else None,
         }
 
@@ -94,6 +92,8 @@ def parse(document: bytes, *, now: datetime) -> SamlMetadata:
     redirect_url, post_url = (_location(services.get(binding)) for binding in (REDIRECT, POST))
     if not (redirect_url or post_url):
         raise Unfit("The metadata names no SingleSignOnService by HTTP-Redirect or HTTP-POST.")
+    if provider.get("WantAuthnRequestsSigned") in ("true", "1"):
+        raise Unfit("The provider wants signed requests (WantAuthnRequestsSigned); let it take ours, which are not.")
     valid_until = min(filter(None, (_valid_until(entity), _valid_until(provider))), default=None)
     if valid_until and valid_until <= now:
         raise Unfit("The metadata's time is over (validUntil).")
@@ -102,7 +102,6 @@ def parse(document: bytes, *, now: datetime) -> SamlMetadata:
         redirect_url=redirect_url,
         post_url=post_url,
         certificates=_certificates(provider),
-        wants_signed_requests=provider.get("WantAuthnRequestsSigned") in ("true", "1"),
         valid_until=valid_until,
     )
 

@@ -42,7 +42,7 @@ class ConnectMount:
         exchange = Exchange(
             route, protocol=_protocol(environ), headers=_headers(environ), address=client_address(environ)
         )
-        body = environ["wsgi.input"] = _Body(environ["wsgi.input"])
+        body = environ["wsgi.input"] = _Body(environ["wsgi.input"], _length(environ))
         if _is_astray(environ, route):
             environ["PATH_INFO"] = ASTRAY_STREAM if _is_stream(environ) else ASTRAY
         head = _Head(start_response, exchange)
@@ -80,14 +80,19 @@ class _Head:
 
 
 class _Body:
-    """A request's body. What nobody wants of it is read all the same, else its sender would see a broken connection."""
+    """A request's body. What nobody wants of it is read all the same, else its sender would see a broken connection.
 
-    def __init__(self, source: Any) -> None:
+    Beyond its ``length``, where that is told, nothing is read: servers may wait for more there (PEP 3333).
+    """
+
+    def __init__(self, source: Any, length: int | None) -> None:
         self.source = source
+        self.end = LONGEST_BODY if length is None else length
         self.n_read = 0
 
     def read(self, size: int = -1) -> bytes:
-        chunk: bytes = self.source.read(size) if self.n_read < LONGEST_BODY else b""
+        left = min(self.end, LONGEST_BODY) - self.n_read
+        chunk: bytes = self.source.read(left if size < 0 else min(size, left)) if left > 0 else b""
         self.n_read += len(chunk)
         return chunk
 
@@ -98,6 +103,11 @@ class _Body:
 
 # No method takes more, and no more is dropped of one that is refused.
 LONGEST_BODY = MAX_DROPPED_BYTES + MEBIBYTE
+
+
+def _length(environ: Environ) -> int | None:
+    text = environ.get("CONTENT_LENGTH") or ""
+    return int(text) if text.isdecimal() else None
 
 
 def _headers(environ: Environ) -> dict[str, str]:

@@ -70,7 +70,7 @@ def code_in_mail(mailbox: MailServer, work: Work, to: str) -> str:
 
 def ask_for_code(visitor: Visitor, mailbox: MailServer, work: Work, email: str) -> str:
     visitor.page.get_by_label("E-mail address").fill(email)
-    visitor.page.get_by_role("button", name="Send a code").click()
+    visitor.page.get_by_role("button", name="Continue").click()
     expect(visitor.page.get_by_role("textbox", name="Code")).to_be_focused()
     return code_in_mail(mailbox, work, email)
 

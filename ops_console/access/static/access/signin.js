@@ -1,11 +1,13 @@
-// The sign-in page: an address and its code, or a passkey; then who one is, where, and with which passkeys.
+// The sign-in page: an address and its code or its identity provider, or a passkey; then who one is, where, and with
+// which passkeys.
 
 import { call, callSignedIn, enter, leave } from "./session.js";
 import * as webauthn from "./webauthn.js";
 
-const { signedIn, inConsole, next, publicUrl, console: consoleUrl } = document.body.dataset;
+const { signedIn, inConsole, next, publicUrl, problem: told, console: consoleUrl } = document.body.dataset;
+const leadsToConsole = next.startsWith(consoleUrl);
 const element = (id) => document.getElementById(id);
-const SECTIONS = ["address", "code", "choice", "account"];
+const SECTIONS = ["address", "provider", "code", "choice", "account"];
 
 // --- What is shown -------------------------------------------------------------------------------------------------
 
@@ -76,20 +78,48 @@ function onSubmit(form, act) {
 
 onSubmit("address-form", async (fields) => {
   const email = fields.get("email").trim();
+  // A provider opens its organization and never the console.
+  const provider = leadsToConsole ? "" : await providerOf(email);
+  if (!provider) return sendCode(email);
+  element("provider-domain").textContent = email.slice(email.lastIndexOf("@") + 1);
+  element("use-provider").onclick = (event) => attempt(() => goTo(provider, email), event.currentTarget);
+  element("use-code").onclick = (event) => attempt(() => sendCode(email), event.currentTarget);
+  show("provider", { focus: "use-provider" });
+});
+
+/** The name of the identity provider that signs the address in; none, also when that cannot be said now. */
+async function providerOf(email) {
+  const response = await fetch("/pidgr.v1.SSOService/CheckSSOByDomain", {
+    method: "POST",
+    headers: { "Content-Type": "application/json" },
+    body: JSON.stringify({ email }),
+  });
+  const { ssoEnabled, providerName } = response.ok ? await response.json() : {};
+  return ssoEnabled ? providerName : "";
+}
+
+async function goTo(provider, email) {
+  const { url } = await call("sso/start", { body: { provider, email, next } });
+  location.assign(url);
+}
+
+async function sendCode(email) {
   await call("otp/start", { body: { email } });
   element("code-email").textContent = email;
   element("code-form").reset();
   show("code", { focus: "digits" });
-});
+}
 
 onSubmit("code-form", (fields) =>
   proceed("otp/verify", { email: element("code-email").textContent, code: fields.get("code") }),
 );
 
-element("start-over").addEventListener("click", () => {
-  say({});
-  show("address", { focus: "email" });
-});
+for (const again of document.querySelectorAll(".start-over")) {
+  again.addEventListener("click", () => {
+    say({});
+    show("address", { focus: "email" });
+  });
+}
 
 element("use-passkey").addEventListener("click", (event) =>
   attempt(async () => {
@@ -111,7 +141,6 @@ async function proceed(path, proof) {
 
 /** Go on to where the reader came from; staff to the console. */
 async function arrive(answer) {
-  const leadsToConsole = next.startsWith(consoleUrl);
   if (next && !leadsToConsole) return location.assign(next);
   if (answer.person.is_staff) return location.assign(next || consoleUrl);
   await showAccount(answer);
@@ -120,14 +149,16 @@ async function arrive(answer) {
 
 // --- Signed in -----------------------------------------------------------------------------------------------------
 
-async function showAccount({ person, organization, organizations }) {
+async function showAccount({ method, person, organization, organizations }) {
   element("account-email").textContent = person.email;
   element("account-organization").textContent = organization?.name ?? "None yet";
   element("console-link").hidden = !person.is_staff || inConsole !== "yes";
   const others = organizations.filter(({ id }) => id !== organization?.id);
   element("others").hidden = others.length === 0;
   fill("other-organizations", others.map(({ id, name }) => [button(name, () => move(id))]));
-  await showPasskeys();
+  // A provider's word is for its organization: passkeys are the person's own.
+  element("own-passkeys").hidden = method === "sso";
+  if (method !== "sso") await showPasskeys();
   show("account");
 }
 
@@ -191,8 +222,9 @@ async function begin() {
     element("use-passkey").disabled = true;
     element("passkey-form").hidden = true;
   }
-  if (signedIn !== "yes") return show("address", { focus: "email" });
-  await showAccount(await enter("token/refresh", {}));
+  if (signedIn !== "yes") show("address", { focus: "email" });
+  else await showAccount(await enter("token/refresh", {}));
+  if (told) say({ problem: told });
 }
 
 attempt(begin).then(() => {

@@ -70,6 +70,13 @@ def test_a_saml_provider_from_setting_up_to_signing_in(
         },
         "attributeMapping": {"email": "", "givenName": "gn", "familyName": ""},
         "clientId": "",
+        "allowsIdpInitiated": False,
+        "breakGlass": None,
+        "ourUrls": {
+            "redirectUri": "",
+            "acsUrl": "http://localhost:8000/auth/sso/saml-acme.example/acs",
+            "entityId": "http://localhost:8000/auth/sso/saml-acme.example/metadata",
+        },
         "dnsRecord": {"name": RECORD, "type": "TXT", "value": kept.proof},
         "provedAt": None,
         "askedAt": None,

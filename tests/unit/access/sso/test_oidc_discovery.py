@@ -30,6 +30,7 @@ def test_what_signing_in_needs_is_kept() -> None:
         "algorithms": ["RS256", "ES256"],
         "client_authentication": ["client_secret_basic"],
         "has_pkce": True,
+        "names_issuer": False,
     }
 
 

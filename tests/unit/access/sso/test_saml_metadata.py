@@ -32,7 +32,6 @@ def test_what_signing_in_needs_is_kept() -> None:
         "entity_id": "https://idp.customer.example/saml",
         "redirect_url": "https://idp.customer.example/sso",
         "post_url": "https://idp.customer.example/sso/post",
-        "wants_signed_requests": False,
         "valid_until": None,
     }
 
@@ -72,6 +71,10 @@ def test_until_when_it_is_valid_is_kept() -> None:
         ("", "not XML"),
         ("{}", "not XML"),
         ("<a>", "not XML"),
+        (
+            saml_metadata().replace("<md:IDPSSODescriptor ", '<md:IDPSSODescriptor WantAuthnRequestsSigned="true" '),
+            "signed",
+        ),
         ("<html><body/></html>", "no identity provider"),
         (saml_metadata().replace("SAML:2.0:protocol", "SAML:1.1:protocol"), "no identity provider"),
         (saml_metadata().replace("IDPSSODescriptor", "SPSSODescriptor"), "no identity provider"),

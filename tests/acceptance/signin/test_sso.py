@@ -1,0 +1,135 @@
+"""Signing in through an identity provider in a real browser: from /signin to the provider's own page, and back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from html import escape
+
+import pytest
+from django.utils import timezone
+from playwright.sync_api import Browser, Page, Request, Route, expect
+
+from ops_console.access.models import Session, SsoProvider
+from ops_console.access.services import sso_providers
+from ops_console.access.services.sso_providers import NewProvider
+from ops_console.organizations.models import Member
+from tests import factories, sso
+from tests.browsers import Visitor, Work
+from tests.fakes.identity_provider import IdentityProvider
+from tests.fakes.webhook_receiver import Answer, Behaviour, Received
+from tests.openid import OpenIdProvider
+from tests.saml import SamlProvider, encoded, query
+
+ANN = {"email": "ann@acme.example", "email_verified": True, "given_name": "Ann", "family_name": "Arbor"}
+
+
+@dataclass
+class Traveller(Visitor):
+    """Somebody who may also visit the identity provider."""
+
+    def on_request(self, route: Route, request: Request) -> None:
+        if request.url.startswith("https://127.0.0.1:"):
+            route.continue_()
+        else:
+            super().on_request(route, request)
+
+
+@pytest.fixture
+def traveller(browser: Browser, address: str, work: Work) -> Iterator[Traveller]:
+    context = browser.new_context(ignore_https_errors=True)
+    traveller = Traveller(context.new_page(), address, work)
+    traveller.watch()
+    yield traveller
+    context.close()
+    assert traveller.complaints == []
+
+
+def set_up(work: Work, wanted: NewProvider) -> SsoProvider:
+    def make() -> SsoProvider:
+        made = sso_providers.create_provider(
+            wanted=wanted,
+            organization_id=factories.organization("Acme Feathers").pk,
+            actor=factories.COMMAND,
+            now=timezone.now(),
+        )
+        return sso.prove(made, now=timezone.now())
+
+    made: SsoProvider = work(make)
+    return made
+
+
+def offer(page: Page, email: str) -> None:
+    page.get_by_label("E-mail address").fill(email)
+    page.get_by_role("button", name="Continue").click()
+    expect(page.get_by_role("heading", name="Sign in at your organization")).to_be_visible()
+    expect(page.get_by_role("button", name="Continue to the identity provider")).to_be_focused()
+    expect(page.get_by_text("acme.example", exact=True)).to_be_visible()
+
+
+def expect_account(page: Page) -> None:
+    expect(page.get_by_role("heading", name="You are signed in")).to_be_visible()
+    expect(page.get_by_role("definition")).to_have_text(["ann@acme.example", "Acme Feathers"])
+    expect(page.get_by_role("heading", name="Passkeys")).to_be_hidden()
+
+
+def test_by_openid_connect(traveller: Traveller, openid: OpenIdProvider, work: Work) -> None:
+    page = traveller.page
+    openid.know(ann=ANN, bea={**ANN, "email_verified": False})
+    set_up(work, openid.register("acme.example"))
+    traveller.go("/signin")
+    offer(page, "ann@acme.example")
+    page.keyboard.press("Enter")
+    page.get_by_label("User").fill("ann")
+    page.get_by_role("button", name="Continue").click()
+    expect_account(page)
+    assert page.url == f"{traveller.address}/signin"
+    assert [cookie["name"] for cookie in page.context.cookies(traveller.address)] == ["refresh"]
+    page.reload()
+    expect_account(page)
+    assert work(lambda: Session.objects.get().method) == "sso"
+    page.get_by_role("button", name="Sign out").click()
+    expect(page.get_by_role("status")).to_have_text("You are signed out.")
+    # Another, of whom the provider is not sure; it remembers Ann.
+    page.context.clear_cookies()
+    offer(page, "bea@acme.example")
+    page.get_by_role("button", name="Continue to the identity provider").click()
+    page.get_by_label("User").fill("bea")
+    page.get_by_role("button", name="Continue").click()
+    expect(page.get_by_role("alert")).to_have_text("Your identity provider has not verified your e-mail address.")
+    expect(page.get_by_label("E-mail address")).to_be_visible()
+    # Who wants the console is offered a code at once, and everybody a way to one.
+    offer(page, "ann@acme.example")
+    page.get_by_role("button", name="Send a code").click()
+    expect(page.get_by_role("textbox", name="Code")).to_be_focused()
+    traveller.go("/signin?next=/admin/")
+    page.get_by_label("E-mail address").fill("ann@acme.example")
+    page.get_by_role("button", name="Continue").click()
+    expect(page.get_by_role("textbox", name="Code")).to_be_focused()
+
+
+def test_by_saml(
+    traveller: Traveller, saml: SamlProvider, idp: IdentityProvider, work: Work, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    posted = idp.take
+
+    def take(request: Received) -> Behaviour:
+        """The provider's own page: it posts its answer from another site than ours."""
+        if not request.path.startswith("/saml/sso"):
+            return posted(request)
+        url = idp.url(request.path)
+        fields = {"SAMLResponse": encoded(saml.answer(url)), "RelayState": query(url)["RelayState"]}
+        inputs = "".join(f'<input type="hidden" name="{name}" value="{escape(text)}">' for name, text in fields.items())
+        page = f"<form method=post action='{traveller.address}/auth/sso/{saml.name}/acs'>{inputs}<button>Go on</button>"
+        return Answer(headers={"Content-Type": "text/html"}, body=page.encode())
+
+    monkeypatch.setattr(idp, "take", take)
+    page = traveller.page
+    set_up(work, saml.wanted("acme.example"))
+    traveller.go("/signin?next=/signin%3Fhere")
+    offer(page, "ann@acme.example")
+    page.keyboard.press("Enter")
+    page.get_by_role("button", name="Go on").click()
+    expect_account(page)
+    assert page.url == f"{traveller.address}/signin?here"
+    assert work(lambda: Member.objects.get(person__email="ann@acme.example").status) == "active"

@@ -1,0 +1,235 @@
+"""What a provider takes from codes and passkeys, and what its own sessions are good for."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.utils import timezone
+
+from ops_console.access.models import Passkey, ProofAnswer, Session, SsoProvider
+from ops_console.access.services import issuing, sessions, sign_in, sso_proofs, sso_providers
+from ops_console.access.services.sso_providers import Change
+from ops_console.audit.models import AuditEntry
+from ops_console.errors import InvalidInput
+from ops_console.organizations.models import Member, MemberStatus, Organization, Person, Role
+from ops_console.organizations.rights import FOUNDER_ROLE, Right
+from ops_console.organizations.services.joining import join, person_with
+from tests import bearers, factories, sso, tenants
+from tests.fakes.authenticator import Authenticator
+
+from .conftest import Caller
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def acme(db: None) -> Organization:
+    return factories.organization("Acme Feathers")
+
+
+@pytest.fixture
+def provider(acme: Organization) -> SsoProvider:
+    return sso.provider(acme, "acme.example", proved=True, now=timezone.now())
+
+
+def member(of: Organization, email: str, slug: str = "employee", **more: Any) -> Member:
+    role = Role.objects.get(organization=of, slug=slug)
+    return join(organization=of, person=person_with(email), role=role, now=timezone.now(), **more)
+
+
+def vouched(who: Member, provider: SsoProvider) -> dict[str, Any]:
+    """Tokens of a session begun at the provider."""
+    entered = sign_in.enter_by_provider(member=who, provider=provider, client=sessions.Client(), now=timezone.now())
+    return {"access_token": entered.access.text, "refresh_token": entered.refresh_token}
+
+
+def trail(action: str) -> list[Any]:
+    return [entry.after for entry in AuditEntry.objects.filter(action=f"sso_provider.{action}").order_by("id")]
+
+
+# --- Codes and passkeys --------------------------------------------------------------------------------------------
+
+
+def test_codes_and_passkeys_open_everything_but_the_providers_organization(
+    acme: Organization, provider: SsoProvider, caller: Caller
+) -> None:
+    ann, other = member(acme, "ann@acme.example"), factories.organization("Wings Ltd")
+    own = Caller(bearers.founders_token())
+    authenticator = Authenticator()
+    # A passkey from before the provider.
+    assert own.add_passkey(authenticator).status_code == 201
+    authenticator.user = ann.person_id.bytes
+    Passkey.objects.update(person=ann.person)
+    for entered in (caller.enter("ann@acme.example"), caller.enter_by(authenticator)):
+        assert entered.status_code == 403
+        assert "identity provider" in entered.json()["detail"]
+    named = {"organization_id": str(acme.pk)}
+    assert caller.enter("ann@acme.example", **named).status_code == 403
+    # One who is invited is not let in to accept.
+    member(acme, "new@acme.example", status=MemberStatus.INVITED)
+    assert caller.enter("new@acme.example").status_code == 403
+    assert Member.objects.get(person__email="new@acme.example").status == "invited"
+    # Another organization is entered as ever, and the provider's is not on the list.
+    member(other, "ann@acme.example")
+    for entered in (caller.enter("ann@acme.example"), caller.enter_by(authenticator)):
+        body = entered.json()
+        assert (body["organization"]["id"], body["organizations"]) == (str(other.pk), [body["organization"]])
+        moved = caller.call("token/refresh", {"refresh_token": body["refresh_token"], **named})
+        assert moved.status_code == 403
+        assert caller.call("token/refresh", {"refresh_token": body["refresh_token"]}).status_code == 200
+    assert caller.enter("ann@acme.example", **named).status_code == 403
+    # Addresses of other domains, those below it included, are nobody's business.
+    for email in ("guest@elsewhere.example", "guest@mail.acme.example"):
+        member(acme, email)
+        assert caller.enter(email).json()["organization"]["id"] == str(acme.pk)
+    # Whoever has the machine may.
+    issued = issuing.issue_token(
+        email="ann@acme.example", organization_id=acme.pk, actor=factories.COMMAND, now=timezone.now()
+    )
+    assert issued.session.member == ann
+
+
+def test_the_console_is_untouched(acme: Organization, provider: SsoProvider, caller: Caller) -> None:
+    ann = member(acme, "ann@acme.example")
+    Person.objects.filter(pk=ann.person_id).update(is_staff=True)
+    entered = caller.enter("ann@acme.example", cookie=True)
+    assert (entered.status_code, entered.json()["organization"]) == (200, None)
+    assert caller.get("/admin/").status_code == 200
+    # By the provider there is no console, not even with the cookie.
+    stranger = Caller()
+    stranger.cookies["refresh"] = vouched(ann, provider)["refresh_token"]
+    refreshed = stranger.call("token/refresh", {"cookie": True})
+    assert (refreshed.status_code, refreshed.json()["method"]) == (200, "sso")
+    assert "sessionid" not in stranger.cookies
+    assert stranger.get("/admin/").status_code == 302
+
+
+def test_one_super_admin_breaks_the_glass(acme: Organization, provider: SsoProvider, caller: Caller) -> None:
+    first, second = (member(acme, f"{name}@acme.example", FOUNDER_ROLE) for name in ("first", "second"))
+
+    def lets_in() -> list[bool]:
+        return [caller.enter(who.person.email).status_code == 200 for who in (first, second)]
+
+    def name(who: Member | None) -> None:
+        change = Change(break_glass=who.pk if who else None)
+        sso_providers.update_provider(
+            provider_id=provider.pk, change=change, actor=factories.COMMAND, now=timezone.now(), reason="drill"
+        )
+
+    assert lets_in() == [True, False]
+    assert trail("break_glass") == [{"member": str(first.pk), "email": "first@acme.example", "method": "code"}]
+    name(second)
+    assert lets_in() == [False, True]
+    # One who is no super_admin any more is none to break it.
+    Member.objects.filter(pk=second.pk).update(role=Role.objects.get(organization=acme, slug="admin"))
+    assert lets_in() == [True, False]
+    Member.objects.filter(pk=first.pk).update(status=MemberStatus.DEACTIVATED)
+    assert lets_in()[1] is False
+    for wrong in (
+        second,
+        member(acme, "root@elsewhere.example", FOUNDER_ROLE),
+        member(factories.organization(), "x@acme.example", FOUNDER_ROLE),
+    ):
+        with pytest.raises(InvalidInput):
+            name(wrong)
+    name(None)
+    assert [entry["break_glass"] for entry in trail("update")] == [str(second.pk), None]
+
+
+def test_an_unproved_provider_takes_nothing(acme: Organization, caller: Caller) -> None:
+    sso.provider(acme, "acme.example")
+    member(acme, "ann@acme.example")
+    assert caller.enter("ann@acme.example").status_code == 200
+
+
+def test_sessions_from_before_end_with_their_next_refresh(acme: Organization, caller: Caller) -> None:
+    ann = member(acme, "ann@acme.example")
+    entered = caller.enter("ann@acme.example").json()
+    sso.provider(acme, "acme.example", proved=True, now=timezone.now())
+    assert caller.call("token/refresh", {"refresh_token": entered["refresh_token"]}).status_code == 401
+    assert Session.objects.get(member=ann).ended_for == "sso_required"
+    assert Caller(entered["access_token"]).call("passkeys", method="GET").status_code == 401
+
+
+# --- A provider's own sessions -------------------------------------------------------------------------------------
+
+
+def test_a_providers_session_is_good_for_its_organization_alone(
+    acme: Organization, provider: SsoProvider, caller: Caller
+) -> None:
+    ann, other = member(acme, "ann@acme.example", FOUNDER_ROLE), factories.organization("Wings Ltd")
+    member(other, "ann@acme.example", FOUNDER_ROLE)
+    Passkey.objects.create(
+        person=ann.person, name="Mine", credential_id=b"1", public_key=b"1", created_at=timezone.now()
+    )
+    tokens = vouched(ann, provider)
+    refreshed = caller.call("token/refresh", {"refresh_token": tokens["refresh_token"]})
+    body = refreshed.json()
+    assert body["organizations"] == [{"id": str(acme.pk), "name": "Acme Feathers"}]
+    # Not by refresh, which is not used up by that.
+    again = {"refresh_token": body["refresh_token"]}
+    assert caller.call("token/refresh", {**again, "organization_id": str(other.pk)}).status_code == 403
+    assert caller.call("token/refresh", {**again, "organization_id": str(acme.pk)}).status_code == 200
+    # Not by anything that shows organizations.
+    client = bearers.BearerClient(body["access_token"])
+    assert [row["id"] for row in client.rows("organizations")] == [str(acme.pk)]
+    assert client.get(f"/api/v1/organizations/{other.pk}").status_code == 404
+    # Passkeys are the person's own.
+    signed_in = Caller(body["access_token"])
+    (passkey,) = Passkey.objects.all()
+    assert signed_in.call("passkeys", method="GET").status_code == 403
+    assert signed_in.call("passkeys/register/options").status_code == 403
+    assert signed_in.call(f"passkeys/{passkey.pk}", method="DELETE").status_code == 403
+    assert Passkey.objects.exists()
+
+
+def test_it_ends_with_the_provider_or_its_proof_and_codes_are_back(
+    acme: Organization, provider: SsoProvider, caller: Caller
+) -> None:
+    ann = member(acme, "ann@acme.example")
+
+    def lives(tokens: dict[str, Any]) -> list[int]:
+        reading = bearers.BearerClient(tokens["access_token"]).get("/api/v1/members").status_code
+        return [reading, caller.call("token/refresh", {"refresh_token": tokens["refresh_token"]}).status_code]
+
+    tokens = vouched(ann, provider)
+    # The record is gone; for three days that means nothing.
+    later = timezone.now() + timedelta(minutes=1)
+    for days in (0, 2, 3):
+        sso_proofs.prove(
+            provider_id=provider.pk,
+            actor=factories.COMMAND,
+            now=later + timedelta(days=days),
+            ask=sso.asks(ProofAnswer.MISSING),
+        )
+        assert (Session.objects.get(sso_provider=provider).ended_at is None) == (days < 3)
+    assert lives(tokens) == [401, 401]
+    assert trail("lose") == [{"domain": "acme.example", "proved_at": None, "sessions_ended": 1}]
+    assert caller.enter("ann@acme.example").status_code == 200
+    sso.prove(provider, now=later + timedelta(days=4))
+    tokens = vouched(ann, provider)
+    assert lives(tokens)[1] == 200
+    tokens = vouched(ann, provider)
+    sso_providers.delete_provider(provider_id=provider.pk, actor=factories.COMMAND, now=timezone.now())
+    assert lives(tokens) == [401, 401]
+    assert trail("delete") == [{"sessions_ended": 2}]
+    assert set(Session.objects.filter(method="sso").values_list("ended_for", flat=True)) == {"provider_gone"}
+    assert caller.enter("ann@acme.example").status_code == 200
+
+
+def test_what_is_set_on_a_provider_over_rest(acme: Organization, provider: SsoProvider) -> None:
+    client = bearers.client(acme, Right.ORG_READ, Right.ORG_WRITE)
+    path, boss = f"sso-providers/{provider.pk}", member(acme, "boss@acme.example", FOUNDER_ROLE)
+    changed = client.send(path, {"breakGlass": str(boss.pk), "reason": "ours"}, method="PATCH")
+    assert (changed.status_code, changed.json()["breakGlass"]) == (200, str(boss.pk))
+    assert client.send(path, {}, method="PATCH").json()["breakGlass"] == str(boss.pk)
+    assert client.send(path, {"breakGlass": None}, method="PATCH").json()["breakGlass"] is None
+    # An OpenID provider sends nobody unasked; nobody else's member breaks the glass.
+    stranger = tenants.member(factories.organization())
+    for wrong in ({"allowsIdpInitiated": True}, {"breakGlass": str(stranger.pk)}, {"breakGlass": "x"}):
+        assert client.send(path, wrong, method="PATCH").status_code == 400, wrong
+    assert bearers.client(acme, Right.ORG_READ).send(path, {}, method="PATCH").status_code == 403
+    elsewhere = bearers.client(factories.organization(), Right.ORG_READ, Right.ORG_WRITE)
+    assert elsewhere.send(path, {}, method="PATCH").status_code == 404
