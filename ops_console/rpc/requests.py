@@ -79,7 +79,7 @@ def _with_nul(value: Any, path: Path) -> Iterator[Path]:
         if "\0" in value:
             yield path
     elif isinstance(value, Message):
-        for field in _with_texts(type(value)):
+        for field in _with_texts(value.desc()):
             yield from _with_nul(value[field], (*path, field.name))
     elif isinstance(value, list):
         for index, item in enumerate(value):
@@ -90,14 +90,14 @@ def _with_nul(value: Any, path: Path) -> Iterator[Path]:
 
 
 @cache
-def _with_texts(kind: Any) -> Sequence[DescField]:
-    """The fields of a class of messages in which a text may stand, however deep: looking into others would take long."""
-    return [field for field in kind.desc().fields if _may_hold_text(field.value)]
+def _with_texts(kind: DescMessage) -> Sequence[DescField]:
+    """The fields of a kind of message in which a text may stand, however deep: looking into others takes long."""
+    return [field for field in kind.fields if _may_hold_text(field.value)]
 
 
 def _may_hold_text(value: Any) -> bool:
     inner = getattr(value, "element", None) or getattr(value, "message", None) or getattr(value, "scalar", None)
     if isinstance(inner, DescMessage):
-        return bool(_with_texts(inner.type))
+        return bool(_with_texts(inner))
     # Maps have texts for keys.
     return isinstance(value, DescFieldValueMap) or inner is ScalarType.STRING
