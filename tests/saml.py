@@ -19,7 +19,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import NameOID
 from django.conf import settings
 from lxml import etree
@@ -36,6 +36,8 @@ SAMLP = "{urn:oasis:names:tc:SAML:2.0:protocol}"
 DS = "{http://www.w3.org/2000/09/xmldsig#}"
 EMAIL = "urn:oasis:names:tc:SAML:1.1:nameid-format:emailAddress"
 UNSPECIFIED = "urn:oasis:names:tc:SAML:1.1:nameid-format:unspecified"
+REDIRECT = "urn:oasis:names:tc:SAML:2.0:bindings:HTTP-Redirect"
+POST = "urn:oasis:names:tc:SAML:2.0:bindings:HTTP-POST"
 BASIC = "urn:oasis:names:tc:SAML:2.0:attrname-format:basic"
 PASSWORD = "urn:oasis:names:tc:SAML:2.0:ac:classes:PasswordProtectedTransport"
 RSA_SHA256 = "http://www.w3.org/2001/04/xmldsig-more#rsa-sha256"
@@ -43,6 +45,14 @@ SHA256 = "http://www.w3.org/2001/04/xmlenc#sha256"
 # Its types leave out what it is made of.
 xmlsec: Any = import_module("xmlsec")
 Alter = Callable[[Any], object]
+
+
+def rsa_key() -> rsa.RSAPrivateKey:
+    return rsa.generate_private_key(65537, 2048)
+
+
+def ec_key() -> ec.EllipticCurvePrivateKey:
+    return ec.generate_private_key(ec.SECP256R1())
 
 
 @dataclass(frozen=True)
@@ -53,8 +63,8 @@ class Keys:
     certificate_file: Path
 
     @classmethod
-    def new(cls, folder: Path, name: str) -> Keys:
-        key, now = rsa.generate_private_key(65537, 2048), datetime.now(UTC)
+    def new(cls, folder: Path, name: str, make: Callable[[], Any] = rsa_key) -> Keys:
+        key, now = make(), datetime.now(UTC)
         subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
         builder = x509.CertificateBuilder(subject, subject, key.public_key(), x509.random_serial_number())
         builder = builder.not_valid_before(now - timedelta(days=2)).not_valid_after(now + timedelta(days=2))
@@ -83,10 +93,11 @@ class SamlProvider:
     def answer(self, url: str = "", **how: Any) -> Any:
         """The response, as lxml has it, to the request in the address we sent the browser to; without one unasked."""
         how = {"user": "ann@acme.example", "name_format": EMAIL, "attributes": {}, "sign_assertion": True, **how}
+        binding = how.pop("binding", REDIRECT)
         service = f"{settings.PUBLIC_URL}/auth/sso/{self.name}"
         asked = ""
         if url:
-            request = self.server.parse_authn_request(query(url)["SAMLRequest"], REDIRECT)
+            request = self.server.parse_authn_request(query(url)["SAMLRequest"], binding)
             assert request.message.assertion_consumer_service_url == f"{service}/acs"
             asked = request.message.id
         response = self.server.create_authn_response(
@@ -161,9 +172,6 @@ def sign(
 
 def key(keys: Keys) -> Any:
     return xmlsec.Key.from_file(str(keys.key_file), xmlsec.KeyFormat.PEM)
-
-
-REDIRECT = "urn:oasis:names:tc:SAML:2.0:bindings:HTTP-Redirect"
 
 
 @contextmanager

@@ -9,13 +9,14 @@ from collections.abc import Mapping
 from typing import Any
 
 import jwt
-from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from tests.fakes.identity_provider import IdentityProvider
 from tests.fakes.webhook_receiver import Answer
 
 KID = "first"
 KEY = rsa.generate_private_key(65537, 2048)
+EC_KEY = ec.generate_private_key(ec.SECP256R1())
 OTHER_KEY = rsa.generate_private_key(65537, 2048)
 SMALL_KEY = rsa.generate_private_key(65537, 1024)
 
@@ -28,7 +29,8 @@ def serve(idp: IdentityProvider, **discovery: Any) -> str:
 
 def publish(idp: IdentityProvider, key: Any) -> None:
     """Let this be the key it signs with."""
-    member = json.loads(jwt.algorithms.RSAAlgorithm.to_jwk(key.public_key()))
+    kind = jwt.algorithms.RSAAlgorithm if isinstance(key, rsa.RSAPrivateKey) else jwt.algorithms.ECAlgorithm
+    member = json.loads(kind.to_jwk(key.public_key()))
     idp.documents["/jwks"] = Answer(body=json.dumps({"keys": [{**member, "kid": KID, "use": "sig"}]}).encode())
 
 

@@ -19,7 +19,7 @@ from tests.browsers import Visitor, Work
 from tests.fakes.identity_provider import IdentityProvider
 from tests.fakes.webhook_receiver import Answer, Behaviour, Received
 from tests.openid import OpenIdProvider
-from tests.saml import SamlProvider, encoded, query
+from tests.saml import POST, REDIRECT, SamlProvider, encoded, query
 
 ANN = {"email": "ann@acme.example", "email_verified": True, "given_name": "Ann", "family_name": "Arbor"}
 
@@ -117,8 +117,11 @@ def test_by_saml(
         """The provider's own page: it posts its answer from another site than ours."""
         if not request.path.startswith("/saml/sso"):
             return posted(request)
-        url = idp.url(request.path)
-        fields = {"SAMLResponse": encoded(saml.answer(url)), "RelayState": query(url)["RelayState"]}
+        # Asked by a form, it finds the same fields in the body.
+        asked = f"{request.path}&{request.body.decode()}"
+        binding = POST if request.body else REDIRECT
+        response = saml.answer(asked, binding=binding)
+        fields = {"SAMLResponse": encoded(response), "RelayState": query(asked)["RelayState"]}
         inputs = "".join(f'<input type="hidden" name="{name}" value="{escape(text)}">' for name, text in fields.items())
         page = f"<form method=post action='{traveller.address}/auth/sso/{saml.name}/acs'>{inputs}<button>Go on</button>"
         return Answer(headers={"Content-Type": "text/html"}, body=page.encode())
@@ -133,3 +136,12 @@ def test_by_saml(
     expect_account(page)
     assert page.url == f"{traveller.address}/signin?here"
     assert work(lambda: Member.objects.get(person__email="ann@acme.example").status) == "active"
+    # The same where it takes requests by forms alone: by way of a page that sends itself.
+    page.get_by_role("button", name="Sign out").click()
+    by_form = {"redirect_url": "", "post_url": idp.url("/saml/sso?by=form")}
+    work(lambda: SsoProvider.objects.update(metadata={**SsoProvider.objects.get().metadata, **by_form}))
+    offer(page, "ann@acme.example")
+    page.keyboard.press("Enter")
+    page.get_by_role("button", name="Go on").click()
+    expect_account(page)
+    assert work(lambda: Session.objects.filter(method="sso").count()) == 2

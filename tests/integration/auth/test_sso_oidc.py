@@ -262,11 +262,13 @@ def test_id_tokens_that_do_not_count(idp: IdentityProvider, lying: SsoProvider) 
         url = begin(caller, NAME)
         liar.answer_code(idp, lie(query(url)["nonce"]))
         assert problem(_back(caller, url)) == "not-counted", name
-    # The smallest of all changes to none: it lets in.
-    caller = Caller()
-    url = begin(caller, NAME)
-    liar.answer_code(idp, liar.signed(liar.claims(idp, query(url)["nonce"])))
-    assert _back(caller, url)["Location"] == "/signin"
+    # The smallest of all changes to none: it lets in; and so does a key on an elliptic curve.
+    for key, algorithm in ((liar.KEY, "RS256"), (liar.EC_KEY, "ES256")):
+        caller = Caller()
+        url = begin(caller, NAME)
+        liar.publish(idp, key)
+        liar.answer_code(idp, liar.signed(liar.claims(idp, query(url)["nonce"]), key, algorithm))
+        assert _back(caller, url)["Location"] == "/signin"
 
 
 def _back(caller: Caller, url: str, **members: str) -> Any:

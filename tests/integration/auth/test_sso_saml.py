@@ -7,10 +7,13 @@ import re
 from copy import deepcopy
 from datetime import UTC, datetime, timedelta
 from html import unescape
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
 from django.utils import timezone
 from lxml import etree
 
@@ -19,7 +22,7 @@ from ops_console.access.services import sso_providers, sso_sign_in
 from ops_console.access.services.sso_providers import Change
 from ops_console.organizations.models import Member, Organization
 from tests import factories, sso
-from tests.saml import DS, SAML, SAMLP, UNSPECIFIED, SamlProvider, assertion_of, encoded, part, xmlsec
+from tests.saml import DS, SAML, SAMLP, UNSPECIFIED, Keys, SamlProvider, assertion_of, ec_key, encoded, part, xmlsec
 
 from .conftest import ORIGIN, Caller
 from .visits import begin, problem, query, tokens
@@ -124,6 +127,19 @@ def test_a_provider_that_takes_requests_by_forms_alone(saml: SamlProvider, provi
     asked = etree.fromstring(base64.b64decode(request)).get("ID")
     assert bring(caller, saml.answer(in_response_to=asked), state)["Location"] == "/signin"
     assert caller.get(f"/auth/sso/{NAME}/request", {"state": state}).status_code == 303
+
+
+def test_a_key_on_an_elliptic_curve_signs_too(saml: SamlProvider, provider: SsoProvider, tmp_path: Path) -> None:
+    keys = Keys.new(tmp_path, "curve", ec_key)
+    certificate = x509.load_pem_x509_certificate(keys.certificate_file.read_bytes())
+    der = base64.b64encode(certificate.public_bytes(Encoding.DER)).decode()
+    # Beside the first, as while a provider changes its key.
+    listed = [*provider.metadata["certificates"], {**provider.metadata["certificates"][0], "der": der}]
+    SsoProvider.objects.update(metadata={**provider.metadata, "certificates": listed})
+    for how in ({"keys": keys, "method": xmlsec.Transform.ECDSA_SHA256}, {"keys": saml.keys}):
+        visit = Visit()
+        response = saml.altered(visit.url, lambda response: None, **how)
+        assert visit.bring(response)["Location"] == "/signin", how
 
 
 # --- Forged and wrapped --------------------------------------------------------------------------------------------
