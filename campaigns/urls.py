@@ -7,7 +7,7 @@ from rest_framework.routers import SimpleRouter
 
 from campaigns.api.campaigns import CampaignViewSet
 from campaigns.api.deliveries import DeliveryViewSet
-from campaigns.api.devices import DeviceViewSet, PushCredentialViewSet
+from campaigns.api.devices import DeviceViewSet, PushCredentialViewSet, VapidKeyView
 from campaigns.api.files import CampaignUploadView, DeliveryExportView
 from campaigns.api.heatmaps import HeatmapSettingsView, HeatmapView, ScreenshotViewSet, ScreenViewSet
 from campaigns.api.templates import TemplateViewSet
@@ -17,6 +17,7 @@ resource_urlpatterns = [
     path("campaigns/upload", CampaignUploadView.as_view({"post": "create"})),
     path("heatmaps", HeatmapView.as_view({"get": "retrieve"})),
     path("heatmap-settings", HeatmapSettingsView.as_view({"get": "retrieve", "put": "update"})),
+    path("vapid-key", VapidKeyView.as_view({"get": "retrieve"})),
     path("deliveries/export", DeliveryExportView.as_view({"get": "export"})),
 ]
 

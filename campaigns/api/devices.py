@@ -16,10 +16,11 @@ from campaigns.serializers.devices import (
     DeviceSerializer,
     NewPushCredentialSerializer,
     PushCredentialSerializer,
+    VapidKeySerializer,
 )
 from campaigns.services import push_credentials
 from ops_console.rest.pagination import Orderings
-from ops_console.rest.views import ResourceViewSet, answer
+from ops_console.rest.views import ResourceView, ResourceViewSet, answer
 
 FCM = OpenApiExample(
     "Firebase Cloud Messaging: a service account's file",
@@ -72,6 +73,21 @@ class DeviceViewSet(ListModelMixin, RetrieveModelMixin, ResourceViewSet):
     filterset_class = DeviceFilter
     serializer_class = DeviceSerializer
     queryset = Device.objects.for_list()
+
+
+class VapidKeyView(ResourceView):
+    resource = "devices"
+    policy_actions: ClassVar[Mapping[str, str]] = {"retrieve": "own"}
+
+    @extend_schema(
+        operation_id="opsGetVapidKey",
+        summary="Read the key that browsers subscribe with",
+        description="The public key of the caller's organization for Web Push. For people in an organization: a "
+        "browser gives it to `PushManager.subscribe`, and registers its subscription over RPC.",
+        responses=VapidKeySerializer,
+    )
+    def retrieve(self, request: Request) -> HttpResponse:
+        return answer(VapidKeySerializer({"public_key": push_credentials.vapid_key(actor=self.actor)}).data)
 
 
 @extend_schema_view(

@@ -39,6 +39,14 @@ class PushCredentialSerializer(StrictSerializer):
     created_at = InstantField()
 
 
+class VapidKeySerializer(StrictSerializer):
+    """What browsers subscribe to notifications with."""
+
+    public_key = serializers.CharField(
+        allow_null=True, help_text="An uncompressed point on P-256 in base64url (RFC 8292); null without credentials."
+    )
+
+
 @extend_schema_field({"type": "object", "additionalProperties": True, "writeOnly": True})
 class SecretField(serializers.Field[Any, Any, Any, Any]):
     """An object whose members the service checks."""

@@ -87,6 +87,18 @@ def of_organizations(organizations: Collection[UUID]) -> dict[tuple[UUID, str], 
     }
 
 
+def vapid_key(*, actor: Actor) -> str | None:
+    """The public key with which browsers of the actor's organization subscribe; None if it has none.
+
+    Raises:
+        Forbidden: the actor is no person in an organization.
+    """
+    policy.require(actor, "devices", "own")
+    mine = PushCredential.objects.filter(organization=actor.organization_id, provider=PushProvider.WEBPUSH)
+    # The label of that provider's is the public key.
+    return mine.values_list("label", flat=True).first()
+
+
 def reencrypt_credentials() -> int:
     """Encrypt every credential under the current SECRET_KEY; return how many.
 

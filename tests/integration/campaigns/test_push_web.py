@@ -2,43 +2,27 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
-import http_ece
 import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from pytest_django import Settings
 
 from campaigns.channels.push import Push
 from campaigns.models import AttemptOutcome
-from campaigns.push_keys import base64url, from_base64url, pem_of
+from campaigns.push_keys import from_base64url, pem_of
 from ops_console.organizations.models import Organization
 from tests.factories import NOW
+from tests.fakes.push_service import Subscriber, point_of
 from tests.fakes.webhook_receiver import Answer, Drop, Hang, WebhookReceiver, receiving
 from tests.pushing import credential, device, to_one
 
 pytestmark = pytest.mark.django_db
 Outcome = AttemptOutcome
-
-
-class Browser:
-    """A subscription, and what opens the messages sent to it."""
-
-    def __init__(self, endpoint: str) -> None:
-        self.key = ec.generate_private_key(ec.SECP256R1())
-        self.auth = b"0123456789abcdef"
-        point = self.key.public_key().public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)
-        keys = {"p256dh": base64url(point), "auth": base64url(self.auth)}
-        self.token = json.dumps({"endpoint": endpoint, "expirationTime": None, "keys": keys})
-
-    def open(self, body: bytes) -> Any:
-        return json.loads(http_ece.decrypt(body, private_key=self.key, auth_secret=self.auth, version="aes128gcm"))
 
 
 @pytest.fixture
@@ -59,7 +43,7 @@ def vapid(house: Organization) -> ec.EllipticCurvePrivateKey:
 def test_a_browser_gets_the_message_sealed_and_signed(
     push: Push, house: Organization, service: WebhookReceiver, vapid: ec.EllipticCurvePrivateKey
 ) -> None:
-    browser, delivery_id = Browser(service.url("/push/abc")), uuid4()
+    browser, delivery_id = Subscriber(service.url("/push/abc")), uuid4()
     handed = to_one(push, device(house, "web", browser.token), delivery_id=delivery_id, critical=True)
     assert (handed.carrier, handed.outcome) == ("webpush", Outcome.ACCEPTED)
     [request] = service.received
@@ -69,8 +53,7 @@ def test_a_browser_gets_the_message_sealed_and_signed(
     assert (request.headers["Urgency"], request.headers["Content-Encoding"]) == ("high", "aes128gcm")
     scheme, token, public = request.headers["Authorization"].replace(",", "").split()
     assert scheme == "vapid"
-    point = vapid.public_key().public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)
-    assert from_base64url(public.removeprefix("k=")) == point
+    assert from_base64url(public.removeprefix("k=")) == point_of(vapid.public_key())
     claims = jwt.decode(
         token.removeprefix("t="),
         vapid.public_key(),
@@ -104,7 +87,7 @@ def test_what_a_push_service_says_is_understood(
     wait_s: float | None,
 ) -> None:
     service.script.extend(script)
-    target = device(house, "web", Browser(service.url()).token)
+    target = device(house, "web", Subscriber(service.url()).token)
     handed = to_one(push, target)
     assert (handed.outcome, handed.retry_after_s) == (outcome, wait_s)
     target.refresh_from_db()
@@ -125,5 +108,5 @@ def test_what_is_no_subscription_is_gone(
 def test_a_subscription_leads_to_no_private_address(
     push: Push, house: Organization, vapid: ec.EllipticCurvePrivateKey, endpoint: str
 ) -> None:
-    handed = to_one(push, device(house, "web", Browser(endpoint).token))
+    handed = to_one(push, device(house, "web", Subscriber(endpoint).token))
     assert handed.outcome in (Outcome.GONE, Outcome.REFUSED)

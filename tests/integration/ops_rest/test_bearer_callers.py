@@ -21,7 +21,7 @@ from tests.integration.ops_rest.scenarios import SCENARIOS, Pair, Request
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("places")]
 PAIRS = sorted(SCENARIOS)
 FOR_MEMBERS = [pair for pair in PAIRS if POLICY[pair].rights or POLICY[pair].member]
-FOR_STAFF = [pair for pair in PAIRS if pair not in FOR_MEMBERS]
+FOR_STAFF = [pair for pair in PAIRS if pair not in FOR_MEMBERS and not POLICY[pair].person]
 # Keys as well as people.
 FOR_BEARERS = [pair for pair in FOR_MEMBERS if not POLICY[pair].person]
 # Deliveries are listed of one campaign, which must be named.

@@ -13,6 +13,11 @@ lists("push-credentials", pushing.credential)
 retrieves("push-credentials", lambda of: pushing.credential(of).pk)
 
 
+@scenario("devices", "own")
+def read_vapid_key(of: Organization) -> Request:
+    return Request("GET", "vapid-key")
+
+
 @scenario("push-credentials", "create")
 def set_credentials(of: Organization) -> Request:
     body = {"organization": str(of.pk), "provider": "apns", "secret": apns.signing_key()}
