@@ -1,18 +1,23 @@
 # Every target works from a fresh clone; it needs Python 3.11 or newer, and make.
 .DEFAULT_GOAL := help
-.PHONY: help run test faults bench proto fmt lint types check
+.PHONY: help run inbox test faults bench proto fmt lint types check
 
 PYTHON := .venv/bin/python
 # Folders of our own code, for the tools that want to be told.
 CODE := manage.py ops_console couriers messages campaigns bench tests proto/generate.py
+INBOX := ops_console/frontend/gen/.made
 
 help: ## Say what each target does
 	@sed -n 's/^\([a-z]*\):[^#]*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 16
 
 run: .venv/run ## Run the whole console on this machine; Ctrl-C stops it
+	@$(MAKE) -s inbox || echo "The inbox page could not be built; everything else runs."
 	@exec $(PYTHON) -m ops_console.launch --stop-with-parent
 
-test: .venv/dev node_modules/.made ## Run the tests, on servers of their own
+inbox: .venv/run $(INBOX) ## Build the inbox page, which needs Node.js with npm
+	@command -v npm >/dev/null || echo "The inbox page is not built: it needs Node.js 20 or newer with npm."
+
+test: .venv/dev node_modules/.made $(INBOX) ## Run the tests, on servers of their own
 	@exec $(PYTHON) -m pytest -n 3 --dist worksteal -m "not faults"
 
 faults: .venv/dev ## Run the long fault tests
@@ -40,6 +45,11 @@ check: lint types ## Everything that needs no test run: lint, types, import cont
 # What Node's clients are made of; without npm the tests of them are skipped.
 node_modules/.made: package.json package-lock.json
 	@if command -v npm >/dev/null; then npm ci --silent && touch $@; fi
+
+# The inbox page, out of its sources and what it takes from elsewhere; without npm it says itself what to install.
+$(INBOX): node_modules/.made ops_console/frontend/build.py $(wildcard ops_console/frontend/inbox/*) \
+		$(wildcard ops_console/gen/pidgr/v1/*_pb.py) ops_console/access/static/access/session.js | .venv/run
+	@if command -v npm >/dev/null; then $(PYTHON) -m ops_console.frontend.build && touch $@; fi
 
 .venv/run: requirements.txt
 	@sh .ci/venv requirements.txt && touch $@

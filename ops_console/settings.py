@@ -182,6 +182,7 @@ INSTALLED_APPS = [
     "ops_console.outbox",
     "ops_console.rpc",
     "ops_console.letters",
+    "ops_console.frontend",
     "couriers",
     "messages",
     "campaigns",

@@ -56,6 +56,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("pigeon/v1/<str:account>/", include(pigeon_urls())),
     path("api/v1/", include(resource_urls())),
     path("", include("ops_console.access.auth.urls")),
+    path("", include("ops_console.frontend.urls")),
     path("", include("campaigns.heatmaps.urls")),
     path("api/schema/", SchemaView.as_view(), name="schema"),
     path("api/docs/", DocsView.as_view(), name="docs"),

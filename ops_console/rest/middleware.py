@@ -16,6 +16,11 @@ PAGE_POLICY = (
     "default-src 'self'; img-src 'self' data:; object-src 'none'; base-uri 'none'; frame-ancestors 'none'; "
     "form-action 'self'"
 )
+# The inbox shows what others wrote: nothing it did not bring along is loaded, run or sent to.
+INBOX_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
+    "worker-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
 # The admin's theme evaluates its attributes and writes style attributes.
 ADMIN_POLICY = f"{PAGE_POLICY}; script-src 'self' 'unsafe-eval'; style-src 'self' 'unsafe-inline'"
 GetResponse = Callable[[HttpRequest], HttpResponseBase]
@@ -42,17 +47,23 @@ class ApiErrors:
 
 
 class ContentSecurity:
-    """Sends the Content-Security-Policy: strict, but for the admin's theme."""
+    """Sends the Content-Security-Policy: strict, but for the admin's theme; the strictest for the inbox."""
 
     def __init__(self, get_response: GetResponse) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         response = self.get_response(request)
-        path = request.path_info
-        policy = ADMIN_POLICY if path.startswith("/admin/") else API_POLICY if is_api(path) else PAGE_POLICY
-        response.headers.setdefault("Content-Security-Policy", policy)
+        response.headers.setdefault("Content-Security-Policy", _policy(request.path_info))
         return response
+
+
+def _policy(path: str) -> str:
+    if path.startswith("/admin/"):
+        return ADMIN_POLICY
+    if path == "/inbox" or path.startswith("/inbox/"):
+        return INBOX_POLICY
+    return API_POLICY if is_api(path) else PAGE_POLICY
 
 
 def _problem(response: HttpResponseBase) -> HttpResponse:

@@ -1,0 +1,56 @@
+// Making and finding elements.
+
+import { reason } from "./faults";
+
+type Child = Node | string | null;
+
+export function element<Tag extends keyof HTMLElementTagNameMap>(
+  tag: Tag,
+  attributes: Record<string, string> = {},
+  ...children: Child[]
+): HTMLElementTagNameMap[Tag] {
+  const made = document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, value);
+  made.append(...children.filter((child) => child !== null));
+  return made;
+}
+
+export function byId(id: string): HTMLElement {
+  const found = document.getElementById(id);
+  if (!found) throw new Error(`The page has no ${id}.`);
+  return found;
+}
+
+/** A button that does one thing at a time, and tells what went wrong. */
+export function button(label: string, act: () => Promise<void>, attributes: Record<string, string> = {}): HTMLElement {
+  const made = element("button", { type: "button", ...attributes }, label);
+  made.addEventListener("click", () => void attempt(act, made));
+  return made;
+}
+
+/** Do it once at a time, and tell what went wrong. */
+export async function attempt(act: () => Promise<void>, control?: HTMLButtonElement): Promise<void> {
+  say({});
+  if (control) control.disabled = true;
+  try {
+    await act();
+  } catch (error) {
+    say({ problem: reason(error) });
+  } finally {
+    if (control) control.disabled = false;
+  }
+}
+
+export function say({ note = "", problem = "" }): void {
+  byId("note").textContent = note;
+  byId("problem").textContent = problem;
+  byId("problem").hidden = !problem;
+}
+
+export const heading = (text: string): HTMLElement => element("h1", { id: "title", tabindex: "-1" }, text);
+
+export function time(ms: number): HTMLElement {
+  const at = new Date(ms);
+  const shown = at.toLocaleString("en", { dateStyle: "medium", timeStyle: "short" });
+  return element("time", { datetime: at.toISOString() }, shown);
+}

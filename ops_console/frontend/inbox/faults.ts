@@ -1,0 +1,26 @@
+// What went wrong, in a sentence for the reader.
+
+import { Code, ConnectError } from "@connectrpc/connect";
+import { Refusal } from "../../access/static/access/session.js";
+
+/** Its message is for the reader. */
+export class Fault extends Error {}
+
+// What trying again cannot mend.
+const FINAL = new Set([
+  Code.InvalidArgument,
+  Code.NotFound,
+  Code.FailedPrecondition,
+  Code.PermissionDenied,
+  Code.Unimplemented,
+]);
+
+/** Whether the server has refused for good; else it may be tried again. */
+export const isFinal = (error: unknown): boolean => error instanceof ConnectError && FINAL.has(error.code);
+
+export function reason(error: unknown): string {
+  if (error instanceof ConnectError && isFinal(error)) return error.rawMessage;
+  if (error instanceof Fault || error instanceof Refusal) return error.message;
+  if (!navigator.onLine) return "You are offline. Try again when you are back.";
+  return "The server did not answer. Try again in a moment.";
+}

@@ -1,0 +1,42 @@
+// One message: what it says, and what can be done about it.
+
+import { button, element, heading, time } from "./elements";
+import { marks } from "./list";
+import { isOpen, type Entry } from "./keeping";
+import { render } from "./markup";
+
+export type Act = (entry: Entry, actionId: string) => Promise<void>;
+
+export function messageView(entry: Entry, body: string, act: Act): HTMLElement[] {
+  const text = element("div", { class: "body" });
+  text.append(render(body));
+  const from = element("p", { class: "quiet" }, entry.sender ? `${entry.sender}, ` : "", time(entry.receivedAt));
+  const article = element("article", { "aria-labelledby": "title" }, heading(entry.title), from, text, footer(entry, act));
+  return [back(), article];
+}
+
+export const missingView = (): HTMLElement[] => [
+  back(),
+  heading("Message"),
+  element("p", {}, "This browser has no such message. It may be another organization's, or you may be offline."),
+];
+
+/** Put what can be done in the place of what could be done before. */
+export function refreshFooter(entry: Entry, act: Act): void {
+  document.getElementById("footer")?.replaceWith(footer(entry, act));
+}
+
+function footer(entry: Entry, act: Act): HTMLElement {
+  const said = marks(entry).filter((mark) => mark !== "Unread");
+  return element(
+    "footer",
+    { id: "footer" },
+    element("p", { id: "standing", class: "marks", tabindex: "-1" }, ...said.map((mark) => element("span", { class: "mark" }, mark))),
+    entry.refusal ? element("p", { class: "problem" }, `It could not be acknowledged: ${entry.refusal}`) : null,
+    ...(isOpen(entry) ? entry.actions : []).map(({ id, label }) =>
+      button(label || "Acknowledge", () => act(entry, id), { class: "primary" }),
+    ),
+  );
+}
+
+const back = (): HTMLElement => element("p", {}, element("a", { href: "#/" }, "Back to the inbox"));
