@@ -9,7 +9,6 @@ from typing import Any
 from uuid import UUID
 
 import numpy as np
-import psycopg
 from django.conf import settings
 from django.db import connection, transaction
 from django.db.models import TextChoices
@@ -227,8 +226,6 @@ def _chunks(screen_id: int, start: datetime, end: datetime, user_id: UUID | None
     values: dict[str, Any] = {"screen": screen_id, "start": start, "end": end, "user": user_id}
     values |= {"first_day": first, "last_day": last, "cut": cut}
     with connection.cursor() as cursor:
-        # In PostgreSQL's binary form bytes are half as long.
-        cursor.cursor.format = psycopg.pq.Format.BINARY
         # Not prepared: which partitions are read is seen from the values.
         cursor.execute(READ, values)
         for member_id, day, entries in cursor.fetchall():
