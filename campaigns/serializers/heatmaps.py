@@ -36,7 +36,7 @@ class ScreenshotSerializer(StrictSerializer):
         return screenshots.url_of(screenshot)
 
 
-class PointSerializer(StrictSerializer):
+class HeatmapPointSerializer(StrictSerializer):
     """A cell by its centre, in shares of the screen."""
 
     x = serializers.FloatField()
@@ -44,7 +44,7 @@ class PointSerializer(StrictSerializer):
     value = serializers.FloatField()
 
 
-class UserCountSerializer(StrictSerializer):
+class HeatmapUserCountSerializer(StrictSerializer):
     """How often a user touched the screen."""
 
     user = serializers.UUIDField(source="user_id")
@@ -59,8 +59,8 @@ class HeatmapSerializer(StrictSerializer):
     date_to = InstantField()
     grid_resolution = serializers.FloatField(source="grid.resolution", help_text="The side of a cell.")
     min_users = serializers.IntegerField(help_text="Cells that fewer people touched are left out of total and median.")
-    points = PointSerializer(many=True)
-    user_counts = UserCountSerializer(
+    points = HeatmapPointSerializer(many=True)
+    user_counts = HeatmapUserCountSerializer(
         many=True, help_text="The busiest 1,000, first; none where one user is told from others."
     )
     screenshot_url = serializers.SerializerMethodField("address_of_screenshot", allow_null=True)
