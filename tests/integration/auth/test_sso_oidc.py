@@ -311,6 +311,11 @@ def test_answers_and_servers_that_do_not_count(idp: IdentityProvider, lying: Sso
     for keys in wrong_keys:
         assert visit({"/jwks": Answer(body=json.dumps(keys).encode())}) == "not-counted", keys
     assert visit({"/userinfo": Answer(body=b'{"sub": "bea"}')}) == "not-counted"
+    # However an address came to be kept, the guard is asked again at each call.
+    for name in ("token_endpoint", "jwks_uri", "userinfo_endpoint"):
+        for url in ("https://10.0.0.1/", "https://169.254.169.254/", "http://127.0.0.1/"):
+            SsoProvider.objects.update(metadata={**lying.metadata, name: url})
+            assert visit() == "unreachable", (name, url)
 
 
 def test_who_vouches_for_the_address_says_it_is_verified(idp: IdentityProvider, lying: SsoProvider) -> None:

@@ -20,6 +20,8 @@ from lxml import etree
 from ops_console.access.models import Session, SsoProvider, UsedAssertion
 from ops_console.access.services import sso_providers, sso_sign_in
 from ops_console.access.services.sso_providers import Change
+from ops_console.access.sso.refusals import NotLetIn
+from ops_console.access.sso.saml_shape import the_assertion
 from ops_console.organizations.models import Member, Organization
 from tests import factories, sso
 from tests.saml import DS, SAML, SAMLP, UNSPECIFIED, Keys, SamlProvider, assertion_of, ec_key, encoded, part, xmlsec
@@ -154,7 +156,7 @@ def evil_of(response: Any, assertion_id: str = "evil") -> Any:
     return evil
 
 
-def test_forged_signatures(saml: SamlProvider, provider: SsoProvider) -> None:
+def test_forged_signatures(saml: SamlProvider, provider: SsoProvider, caplog: pytest.LogCaptureFixture) -> None:
     transform = xmlsec.Transform
     visit = Visit()
 
@@ -237,6 +239,10 @@ def test_forged_signatures(saml: SamlProvider, provider: SsoProvider) -> None:
     for name, forge in forgeries.items():
         visit = Visit()
         assert problem(visit.bring(forge())) == "not-counted", name
+    # The log tells why, and nothing of what was brought.
+    ours = [vars(record) for record in caplog.records if record.name.startswith("ops_console")]
+    assert {"saml_assertion_unsigned", "saml_algorithm"} <= {record.get("reason") for record in ours}
+    assert "@acme.example" not in repr(ours)
     # A comment cuts no text in two: what was signed is read whole.
     visit = Visit()
     assert problem(visit.bring(with_comment())) == "other-address"
@@ -345,6 +351,9 @@ def test_wrapped_signatures(saml: SamlProvider, provider: SsoProvider) -> None:
             visit = Visit()
             response = saml.answer(visit.url, sign_response=whole)
             wrap(response, evil_of(response))
+            # Refused for its shape alone, whatever python3-saml would make of it.
+            with pytest.raises(NotLetIn):
+                the_assertion(response)
             assert problem(visit.bring(response)) == "not-counted", (wrap.__name__, whole)
 
 

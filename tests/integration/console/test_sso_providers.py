@@ -10,6 +10,8 @@ from django.utils import timezone
 
 from ops_console.access.models import SsoProvider
 from ops_console.audit.models import AuditEntry
+from ops_console.organizations.models import Role
+from ops_console.organizations.services.joining import join, person_with
 from tests import factories, sso
 from tests.fakes.identity_provider import IdentityProvider, certificate, key_descriptor, saml_metadata
 from tests.fakes.name_server import NameServer
@@ -76,6 +78,32 @@ def test_proving_now_tells_what_the_dns_said(root: Client, made: SsoProvider, na
     assert "proved" in root.get(list_of(SsoProvider)).content.decode()
 
 
+def test_who_breaks_the_glass_is_shown_and_named(root: Client, idp: IdentityProvider):
+    organization = factories.organization("Feathers & Sons")
+    changes = {"type": "saml", "metadata_url": idp.serve_saml(), "client_id": "", "client_secret": ""}
+    told(confirm(root, action_of(SsoProvider, "create"), **given(idp, **changes)))
+    made = SsoProvider.objects.get()
+    page = root.get(page_of(made)).content.decode()
+    assert "nobody: no super_admin has an address of the domain" in page
+    assert "/auth/sso/saml-acme.example/acs" in page
+    role = Role.objects.get(organization=organization, slug="super_admin")
+    boss, second = (
+        join(organization=organization, person=person_with(f"{name}@acme.example"), role=role, now=timezone.now())
+        for name in ("boss", "second")
+    )
+    assert boss.person.email in root.get(page_of(made)).content.decode()
+    named = {"break_glass": " Second@acme.example", "idp_initiated": "yes", "reason": "They asked."}
+    assert "acme.example was changed" in told(confirm(root, action_of(made, "change"), **named))
+    made.refresh_from_db()
+    assert (made.break_glass, made.allows_idp_initiated) == (second, True)
+    assert AuditEntry.objects.get(action="sso_provider.update").reason == "They asked."
+    refused = confirm(root, action_of(made, "change"), break_glass="stranger@acme.example")
+    assert list(refused.context["form"].errors) == ["break_glass"]
+    told(confirm(root, action_of(made, "change"), idp_initiated="no"))
+    made.refresh_from_db()
+    assert (made.break_glass, made.allows_idp_initiated) == (second, False)
+
+
 def test_deleting_asks_first_and_says_what_it_means(root: Client, made: SsoProvider):
     sso.prove(made, now=timezone.now())
     page = root.get(action_of(made, "delete")).content.decode()
@@ -95,7 +123,7 @@ def test_several_are_deleted_at_once(root: Client, made: SsoProvider):
 
 def test_who_only_reads_changes_nothing(viewer: Client, clerk: Client, made: SsoProvider):
     assert made.proof in viewer.get(page_of(made)).content.decode()
-    for action in ("prove", "delete"):
+    for action in ("prove", "change", "delete"):
         assert viewer.get(action_of(made, action)).status_code == 403
     assert viewer.get(action_of(SsoProvider, "create")).status_code == 403
     assert clerk.get(list_of(SsoProvider)).status_code == 403

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from ops_console.access.models import SsoProvider
-from ops_console.organizations.models import Organization
+from ops_console.organizations.models import Member, Organization
+from ops_console.organizations.rights import FOUNDER_ROLE
 from tests import factories, fixtures_sso, sso
 from tests.integration.ops_rest.scenarios.registry import REASON, Request, lists, retrieves, scenario
 
@@ -16,6 +17,13 @@ def create_provider(of: Organization) -> Request:
     domain = f"customer{next(factories.numbers)}.example"
     body = {"organization": str(of.pk), "domain": domain, "type": "saml", "metadataUrl": fixtures_sso.saml_url()}
     return Request("POST", "sso-providers", body)
+
+
+@scenario("sso-providers", "update")
+def update_provider(of: Organization) -> Request:
+    founder = Member.objects.get(organization=of, role__slug=FOUNDER_ROLE)
+    made = sso.provider(of, founder.person.email.partition("@")[2])
+    return Request("PATCH", f"sso-providers/{made.pk}", {"breakGlass": str(founder.pk), **REASON})
 
 
 @scenario("sso-providers", "prove")
