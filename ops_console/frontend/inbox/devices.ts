@@ -3,7 +3,7 @@
 import { timestampMs } from "@bufbuild/protobuf/wkt";
 import { Platform } from "../gen/pidgr/v1/common_pb";
 import type { DeviceSummary } from "../gen/pidgr/v1/device_pb";
-import { devices } from "./api";
+import { devices, vapidKey } from "./api";
 import { button, byId, element, heading, say, time } from "./elements";
 import * as ringing from "./ringing";
 
@@ -14,7 +14,7 @@ const NAMES: Partial<Record<Platform, string>> = {
 };
 
 export async function devicesView(again: () => Promise<void>): Promise<HTMLElement[]> {
-  const [listed, isRinging] = await Promise.all([devices.listDevices({}), ringing.isRinging()]);
+  const [listed, isRinging, key] = await Promise.all([devices.listDevices({}), ringing.isRinging(), vapidKey()]);
   const own = listed.devices.find(isThis);
   const after = (act: () => Promise<void>, note: string) => async () => {
     await act();
@@ -26,7 +26,7 @@ export async function devicesView(again: () => Promise<void>): Promise<HTMLEleme
   return [
     heading("Devices"),
     element("h2", {}, "This browser"),
-    ...here(Boolean(own?.active && isRinging), Boolean(own?.active), after),
+    ...here({ isRinging: Boolean(own?.active && isRinging), isKnown: Boolean(own?.active), key }, after),
     element("h2", { id: "all" }, "All your devices"),
     items.length ? element("ul", { class: "devices", "aria-labelledby": "all" }, ...items) : element("p", {}, "None yet."),
   ];
@@ -34,20 +34,28 @@ export async function devicesView(again: () => Promise<void>): Promise<HTMLEleme
 
 type After = (act: () => Promise<void>, note: string) => () => Promise<void>;
 
-function here(rings: boolean, isKnown: boolean, after: After): HTMLElement[] {
-  if (rings) {
+interface Standing {
+  isRinging: boolean;
+  isKnown: boolean;
+  /** The organization's; empty if it has none. */
+  key: string;
+}
+
+function here({ isRinging, isKnown, key }: Standing, after: After): HTMLElement[] {
+  if (isRinging) {
     const silence = button("Stop ringing", after(ringing.stop, "This browser does not ring any more."));
     return [element("p", {}, "It rings when a message arrives."), silence];
   }
   const makeKnown = button("Register without ringing", after(ringing.registerSilently, "This browser is registered."));
-  if (!ringing.isSupported()) {
-    const told = element("p", {}, "It cannot ring: it has no notifications, or this page was not opened over HTTPS.");
-    return isKnown ? [told] : [told, makeKnown];
+  if (!ringing.isSupported() || !key) {
+    const why = key
+      ? "It cannot ring: it has no notifications, or this page was not opened over HTTPS."
+      : "It cannot ring: your organization has not set up notifications for browsers.";
+    return isKnown ? [element("p", {}, why)] : [element("p", {}, why), makeKnown];
   }
   const told = element("p", {}, isKnown ? "It is registered and does not ring." : "It does not ring.");
-  const start = button("Ring when a message arrives", after(ringing.ring, "This browser rings from now on."), {
-    class: "primary",
-  });
+  const begin = after(() => ringing.ring(key), "This browser rings from now on.");
+  const start = button("Ring when a message arrives", begin, { class: "primary" });
   return isKnown ? [told, start] : [told, start, makeKnown];
 }
 

@@ -21,6 +21,8 @@ export const isFinal = (error: unknown): boolean => error instanceof ConnectErro
 export function reason(error: unknown): string {
   if (error instanceof ConnectError && isFinal(error)) return error.rawMessage;
   if (error instanceof Fault || error instanceof Refusal) return error.message;
+  // Of IndexedDB and of notifications; those of calls come within a ConnectError.
+  if (error instanceof DOMException) return `This browser could not do it: ${error.message || error.name}`;
   if (!navigator.onLine) return "You are offline. Try again when you are back.";
   return "The server did not answer. Try again in a moment.";
 }

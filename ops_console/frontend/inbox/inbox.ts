@@ -45,35 +45,49 @@ const unavailable = (title: string) => (error: unknown): HTMLElement[] => [
   element("p", { class: "problem" }, reason(error)),
 ];
 
+// How often the reader has gone somewhere.
+let turn = 0;
+
 /** Show what the address says, and begin to read it at its heading. */
 async function go(): Promise<void> {
   say({});
+  const mine = ++turn;
   const [screen, content] = await view();
+  if (mine !== turn) return;
   byId("main").replaceChildren(...content);
   byId("title").focus();
   window.scrollTo(0, 0);
   screenShown.tell(screen);
+  showUnread(await kept.entries());
 }
 
 /** Show the same again as it is now; the reader stays where he is. */
 async function redraw(): Promise<void> {
+  const mine = turn;
+  const [, content] = await view();
+  // The reader has gone elsewhere meanwhile.
+  if (mine !== turn) return;
   const focused = document.activeElement?.id;
-  byId("main").replaceChildren(...(await view())[1]);
+  byId("main").replaceChildren(...content);
   if (focused) document.getElementById(focused)?.focus();
 }
 
 /** Something has changed in what is kept. */
 async function refresh(): Promise<void> {
   const entries = await kept.entries();
-  const nUnread = entries.filter((entry) => !entry.isRead).length;
-  byId("n-unread").textContent = nUnread ? String(nUnread) : "";
-  byId("unread").hidden = nUnread === 0;
-  document.title = nUnread ? `(${nUnread}) ${title}` : title;
+  showUnread(entries);
   await showStanding();
   const [, path = "", id = ""] = location.hash.split("/");
   const open = path === "message" ? entries.find((entry) => entry.id === id) : undefined;
   if (open) refreshFooter(open, act);
-  else if (path === "" || path === "message") await redraw();
+  else if (path === "") await redraw();
+}
+
+function showUnread(entries: Entry[]): void {
+  const nUnread = entries.filter((entry) => !entry.isRead).length;
+  byId("n-unread").textContent = nUnread ? String(nUnread) : "";
+  byId("unread").hidden = nUnread === 0;
+  document.title = nUnread ? `(${nUnread}) ${title}` : title;
 }
 
 let title = "Inbox";
@@ -89,7 +103,7 @@ screenShown.listen((screen) => {
 async function showStanding(): Promise<void> {
   const nWaiting = (await kept.tasks()).filter((task) => task.kind === "act").length;
   const waiting = nWaiting ? ` To be sent when you are back: ${nWaiting} acknowledged.` : "";
-  byId("standing-by").textContent = isAway ? `Offline: this is what was kept.${waiting}` : "";
+  byId("standing-by").textContent = isAway ? `No connection: this is what was kept.${waiting}` : "";
 }
 
 // --- Messages ------------------------------------------------------------------------------------------------------
@@ -135,7 +149,7 @@ async function meet(act: () => Promise<void>): Promise<void> {
     await act();
     isAway = false;
   } catch (error) {
-    isAway = !isFinal(error);
+    isAway = !isFinal(error) && !(error instanceof DOMException);
     if (!isAway) say({ problem: reason(error) });
   }
   await changed();
@@ -206,7 +220,8 @@ async function begin(): Promise<void> {
   const before = last();
   const found = await identify();
   if (!found) {
-    byId("main").replaceChildren(heading("Inbox"), element("p", {}, "You belong to no organization yet."));
+    const account = element("a", { href: "/signin" }, "Your account");
+    byId("main").replaceChildren(heading("Inbox"), element("p", {}, "You belong to no organization yet."), account);
     return;
   }
   // Somebody else's messages are not for whoever came next.

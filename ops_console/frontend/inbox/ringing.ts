@@ -1,7 +1,7 @@
 // Whether this browser rings: its subscription to Web Push, registered as a device of the member.
 
 import { Platform } from "../gen/pidgr/v1/common_pb";
-import { devices, vapidKey } from "./api";
+import { devices } from "./api";
 import { Fault } from "./faults";
 
 export const SCOPE = "/inbox";
@@ -22,10 +22,8 @@ export async function install(): Promise<void> {
   if ("serviceWorker" in navigator) await navigator.serviceWorker.register("/inbox/worker.js", { scope: SCOPE });
 }
 
-/** Ask the reader, subscribe with the organization's key, and register. */
-export async function ring(): Promise<void> {
-  const key = await vapidKey();
-  if (!key) throw new Fault("Your organization has not set up notifications for browsers.");
+/** Ask the reader, first of all for browsers take no late question; subscribe with the organization's key, register. */
+export async function ring(key: string): Promise<void> {
   if ((await Notification.requestPermission()) !== "granted") {
     throw new Fault("Notifications of this site are blocked. Allow them in your browser's settings.");
   }

@@ -18,6 +18,8 @@ from campaigns.channels import channel
 from campaigns.channels.push import Push
 from campaigns.models import Campaign, Delivery, DeliveryStatus, Device
 from campaigns.push_keys import base64url, pem_of
+from campaigns.services.steering import cancel_campaign
+from ops_console.access.models import Session
 from ops_console.frontend import build
 from ops_console.organizations.models import Member, MemberStatus, Theme
 from ops_console.organizations.rights import Right
@@ -25,7 +27,7 @@ from tests import factories, pushing, tenants
 from tests.acceptance.signin.test_signin import enter_by_code
 from tests.accessibility import violations
 from tests.browsers import Visitor, Work
-from tests.campaigning import run, send, started, template
+from tests.campaigning import deadline, run, send, started, template
 from tests.fakes.mail_server import MailServer, mail_server, use
 from tests.fakes.push_service import PushService, point_of, push_service
 
@@ -94,7 +96,9 @@ def member(work: Work, vapid: ec.EllipticCurvePrivateKey) -> Member:
 
 
 def send_campaign(to: Member, body: str) -> Campaign:
-    made = started([to], send(), of_template=template(to.organization, body, []), variables=lambda number: {})
+    """One that runs until a deadline."""
+    steps = send(completed="wait"), deadline("wait")
+    made = started([to], *steps, of_template=template(to.organization, body, []), variables=lambda number: {})
     run(timezone.now())
     return made
 
@@ -179,6 +183,7 @@ def test_a_member_is_rung_reads_and_acknowledges(
     # By keyboard alone from here on.
     press(page, "Devices")
     expect(page.get_by_role("heading", name="Devices", exact=True)).to_be_focused()
+    expect(page).to_have_title("(1) Devices")
     press(page, "Ring when a message arrives")
     expect(page.get_by_text("This browser rings from now on.")).to_be_visible()
     device = work(lambda: Device.objects.get(member=member))
@@ -212,7 +217,7 @@ def test_a_member_is_rung_reads_and_acknowledges(
 def read_and_acknowledge_offline(visitor: Visitor, sent: Campaign, work: Work) -> None:
     page = visitor.page
     page.context.set_offline(True)
-    expect(page.get_by_text("Offline: this is what was kept.")).to_be_visible()
+    expect(page.get_by_text("No connection: this is what was kept.")).to_be_visible()
     page.reload()
     expect(page.get_by_role("list", name="Inbox").or_(page.locator(".body"))).to_be_visible()
     press(page, "Back to the inbox")
@@ -236,7 +241,7 @@ def read_and_acknowledge_offline(visitor: Visitor, sent: Campaign, work: Work) -
     page.context.set_offline(False)
     # By itself, in a few seconds: browsers do not always tell that the network is back.
     expect(page.get_by_text("Acknowledged", exact=True)).to_be_visible(timeout=30_000)
-    expect(page.get_by_text("Offline")).to_be_hidden()
+    expect(page.get_by_text("No connection")).to_be_hidden()
     delivery = work(lambda: Delivery.objects.get(campaign=sent))
     assert (delivery.status, delivery.read_at is not None) == (DeliveryStatus.ACKNOWLEDGED, True)
 
@@ -266,3 +271,47 @@ def sign_out(visitor: Visitor, member: Member, work: Work) -> None:
 def status_of(sent: Campaign, work: Work) -> str:
     status: str = work(lambda: Delivery.objects.get(campaign=sent).status)
     return status
+
+
+# Keeping a message fails once in this tab, as when the disk is full.
+FULL = """() => {
+    const put = IDBObjectStore.prototype.put;
+    IDBObjectStore.prototype.put = function (...given) {
+        if (this.name === "bodies" && !sessionStorage.full) {
+            sessionStorage.full = "yes";
+            throw new DOMException("no room", "QuotaExceededError");
+        }
+        return put.apply(this, given);
+    };
+}"""
+
+
+def test_what_goes_wrong_loses_nothing(visitor: Visitor, mailbox: MailServer, member: Member, work: Work) -> None:
+    page = visitor.page
+    page.add_init_script(f"({FULL})()")
+    sent = [work(lambda: send_campaign(member, "Coo.")) for _ in range(2)]
+    visitor.go("/inbox?message=01a203c2-d396-7f07-8221-d13ab47f5bcd")
+    enter_by_code(visitor, mailbox, work, member.person.email)
+    expect(page.get_by_text("This browser has no such message.")).to_be_visible()
+    page.get_by_role("link", name="Inbox").first.click()
+    # What could not be kept comes again.
+    assert page.evaluate("sessionStorage.full") == "yes"
+    messages = page.get_by_role("list", name="Inbox").get_by_role("listitem")
+    expect(messages).to_have_count(2)
+
+    # Another tab sees what is done here, and a campaign that was cancelled meanwhile takes no acknowledgement.
+    other = page.context.new_page()
+    other.goto(f"{visitor.address}/inbox")
+    expect(other.get_by_role("link", name="Inbox (2 unread)")).to_be_visible()
+    messages.first.get_by_role("link").click()
+    expect(other.get_by_role("link", name="Inbox (1 unread)")).to_be_visible()
+    work(lambda: cancel_campaign(campaign_id=sent[1].pk, actor=factories.COMMAND, now=timezone.now()))
+    page.get_by_role("button", name="Understood").click()
+    expect(page.get_by_text("It could not be acknowledged")).to_be_visible()
+    assert status_of(sent[1], work) == DeliveryStatus.DELIVERED
+
+    # The session ends elsewhere: both tabs lead to the sign-in page, and back to where they were.
+    work(lambda: Session.objects.update(ended_at=timezone.now()))
+    page.evaluate("window.dispatchEvent(new Event('online'))")
+    page.wait_for_url("**/signin?next=%2Finbox%23%2Fmessage%2F*")
+    visitor.complaints[:] = [text for text in visitor.complaints if "401" not in text and "400" not in text]
