@@ -95,7 +95,8 @@ screenShown.listen((screen) => {
   title = screen.title;
   for (const link of document.querySelectorAll<HTMLAnchorElement>("nav a")) {
     const isHere = link.dataset.screen === screen.name;
-    if (isHere) link.setAttribute("aria-current", "page");
+    const isAbove = link.dataset.screen === INBOX.name && location.hash.startsWith("#/message/");
+    if (isHere || isAbove) link.setAttribute("aria-current", isHere ? "page" : "true");
     else link.removeAttribute("aria-current");
   }
 });

@@ -83,16 +83,22 @@ export class Keeping {
     return (await result<string | undefined>(state.get(CURSOR))) ?? "";
   }
 
-  /** Keep entries and, in the same transaction, how far they lead; that never goes back. */
+  /** Keep entries and how far they lead, all or nothing; how far never goes back. */
   async keep(kept: { entry: Entry; body: string }[], since = ""): Promise<void> {
-    const { entries, bodies, state, done } = this.stores("readwrite", "entries", "bodies", "state");
-    for (const { entry, body } of kept) {
-      const known = await result<Entry | undefined>(entries.get(entry.id));
-      entries.put(known ? notBefore(entry, known) : entry);
-      bodies.put(body, entry.id);
+    const { entries, bodies, state, done, abort } = this.stores("readwrite", "entries", "bodies", "state");
+    try {
+      for (const { entry, body } of kept) {
+        const known = await result<Entry | undefined>(entries.get(entry.id));
+        entries.put(known ? notBefore(entry, known) : entry);
+        bodies.put(body, entry.id);
+      }
+      const before = (await result<string | undefined>(state.get(CURSOR))) ?? "";
+      if (since > before) state.put(since, CURSOR);
+    } catch (error) {
+      // What was put before would be kept without the rest.
+      abort();
+      throw error;
     }
-    const before = (await result<string | undefined>(state.get(CURSOR))) ?? "";
-    if (since > before) state.put(since, CURSOR);
     await done;
   }
 
@@ -133,7 +139,7 @@ export class Keeping {
     // Nobody may be waiting for it.
     done.catch(() => {});
     const stores = Object.fromEntries(names.map((name) => [name, transaction.objectStore(name)]));
-    return { ...(stores as Record<Name, IDBObjectStore>), done };
+    return { ...(stores as Record<Name, IDBObjectStore>), done, abort: () => transaction.abort() };
   }
 }
 

@@ -30,6 +30,7 @@ from tests.browsers import Visitor, Work
 from tests.campaigning import deadline, run, send, started, template
 from tests.fakes.mail_server import MailServer, mail_server, use
 from tests.fakes.push_service import PushService, point_of, push_service
+from tests.programs import program
 
 BODY = """\
 # Bring your own seed
@@ -84,6 +85,7 @@ def vapid() -> ec.EllipticCurvePrivateKey:
 @pytest.fixture
 def member(work: Work, vapid: ec.EllipticCurvePrivateKey) -> Member:
     """Somebody invited to an organization whose browsers ring."""
+    program("node")
     assert (build.BUILT / "inbox.js").exists(), "run 'make inbox' first, as make test does"
 
     def make() -> Member:
@@ -204,6 +206,7 @@ def test_a_member_is_rung_reads_and_acknowledges(
     expect(page.get_by_role("heading", name="Closed")).to_be_visible()
     assert page.url.endswith(f"#/message/{pushed['deliveryId']}")
     expect(page.locator(".body")).to_have_text("ClosedThe loft is closed.")
+    expect(page.get_by_role("navigation").get_by_role("link", name="Inbox")).to_have_attribute("aria-current", "true")
     assert page.locator(".body [style], .body [class=x]").count() == 0
     expect(page.get_by_role("link", name="Inbox (1 unread)")).to_be_visible()
     assert_fit_for_all(page)
