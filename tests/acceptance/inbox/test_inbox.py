@@ -313,8 +313,18 @@ def test_what_goes_wrong_loses_nothing(visitor: Visitor, mailbox: MailServer, me
     expect(page.get_by_text("It could not be acknowledged")).to_be_visible()
     assert status_of(sent[1], work) == DeliveryStatus.DELIVERED
 
-    # The session ends elsewhere: both tabs lead to the sign-in page, and back to where they were.
+    page.get_by_role("link", name="Devices").click()
+    page.get_by_role("button", name="Register without ringing").click()
+    expect(page.get_by_text("This browser is registered.")).to_be_visible()
+    assert work(lambda: list(Device.objects.values_list("platform", "push_token", "is_active"))) == [("web", "", True)]
+    page.get_by_role("button", name="Deactivate Web browser (this one)").click()
+    expect(page.get_by_text("Web browser: nothing is sent to it any more.")).to_be_visible()
+    assert not work(lambda: Device.objects.get().is_active)
+
+    # The session ends elsewhere: the page leads to signing in, and from there back to where it was.
     work(lambda: Session.objects.update(ended_at=timezone.now()))
     page.evaluate("window.dispatchEvent(new Event('online'))")
-    page.wait_for_url("**/signin?next=%2Finbox%23%2Fmessage%2F*")
+    page.wait_for_url("**/signin?next=%2Finbox%23%2Fdevices")
+    enter_by_code(visitor, mailbox, work, member.person.email)
+    expect(page.get_by_role("heading", name="Devices", exact=True)).to_be_focused()
     visitor.complaints[:] = [text for text in visitor.complaints if "401" not in text and "400" not in text]
