@@ -238,3 +238,33 @@ def test_equal_content_has_an_equal_id_and_other_content_another():
     others = [content_of(rendered, title="U", actions=()), content_of(rendered, title="", actions=[action])]
     assert len({plain.digest, *(other.digest for other in others)}) == 3
     assert (others[0].title, others[1].title) == ("U", "T")
+
+
+@pytest.mark.parametrize(
+    "hostile",
+    [
+        "![" * 25_000,
+        "[a\n" * 16_000,
+        "[" * 1000 + "*a" * 24_000,
+        # A row of one cell in a table of a thousand columns has a thousand.
+        "|a" * 1000 + "\n" + "|-" * 1000 + "\n" + "a\n" * 20_000,
+        "a|b\n-|-\n" + "a|b\n" * 12_000,
+        "_a*b" * 12_000,
+    ],
+)
+def test_a_body_that_would_take_seconds_to_read_is_refused(hostile: str):
+    [(field, message)] = faults(f"{{{{v}}}}\n\n{hostile}", "v")
+    assert field == "body"
+    assert message.startswith("The markup is too much to be read: more than 20,000 ")
+
+
+@pytest.mark.parametrize(
+    "letter",
+    [
+        "Some *words* here are **bold**, and [one](https://example.com/abc) leads on.\n" * 600,
+        "- an item of a long list\n" * 2000,
+        "|day|loft|who|\n|-|-|-|\n" + "|monday|north|{{v}}|\n" * 900,
+    ],
+)
+def test_the_longest_of_ordinary_bodies_are_read(letter: str):
+    assert compiled(letter, "v").render({"v": "x"}).body == letter.replace("{{v}}", "x")
