@@ -9,13 +9,14 @@ from uuid import UUID
 
 from django.apps import apps
 from django.db import models
-from django.db.models import F, Func, OuterRef, Subquery, Sum
+from django.db.models import Count, F, Func, OuterRef, Subquery, Sum
 from django.db.models.functions import Cast, Coalesce
 
 from ops_console.organizations.querysets import TenantQuerySet
 
 if TYPE_CHECKING:
     from campaigns.models import (  # noqa: F401 - named in the bases
+        AttemptFlow,
         Campaign,
         CampaignFlow,
         Delivery,
@@ -40,6 +41,10 @@ class CampaignQuerySet(TenantQuerySet["Campaign"]):
     def for_list(self) -> CampaignQuerySet:
         """Without workflows, which may be large."""
         return self.defer("workflow")
+
+    def counts(self) -> dict[str, int]:
+        """How many there are of each status, by the index alone."""
+        return dict(self.order_by().values_list("status").annotate(n=Count("pk")))
 
     def in_state(self, state: str) -> CampaignQuerySet:
         """Those whose ``state`` this is: the status, told apart by its columns."""
@@ -101,6 +106,13 @@ class CampaignFlowQuerySet(models.QuerySet["CampaignFlow"]):
             if old:
                 counts[step, old] = counts.get((step, old), 0) - n
         return sums
+
+
+class AttemptFlowQuerySet(models.QuerySet["AttemptFlow"]):
+    def totals(self) -> list[tuple[str, str, int]]:
+        """(carrier, outcome, how many ever)."""
+        rows = self.values_list("carrier", "outcome").annotate(total=Sum("n"))
+        return list(rows.order_by("carrier", "outcome"))
 
 
 class DeliveryQuerySet(TenantQuerySet["Delivery"]):

@@ -131,13 +131,25 @@ def count(moves: Iterable[Move] | Mapping[Move, int]) -> None:
 
 FOLD = """
 WITH taken AS (
-    DELETE FROM campaigns_campaignflow WHERE campaign_id IN (
-        SELECT campaign_id FROM campaigns_campaignflow GROUP BY campaign_id, step_id, from_status, to_status
-        HAVING count(*) > 1
-    ) RETURNING campaign_id, step_id, from_status, to_status, n
+    DELETE FROM campaigns_campaignflow
+    WHERE campaign_id IN (SELECT campaign_id FROM campaigns_campaignflow WHERE NOT is_folded)
+    RETURNING campaign_id, step_id, from_status, to_status, n, is_folded
+), totals AS (
+    INSERT INTO campaigns_deliverytotal AS t (from_status, to_status, n)
+    SELECT from_status, to_status, sum(n) FROM taken WHERE NOT is_folded AND step_id IS NOT NULL
+    GROUP BY 1, 2 ORDER BY 1, 2
+    ON CONFLICT (from_status, to_status) DO UPDATE SET n = t.n + excluded.n
 )
-INSERT INTO campaigns_campaignflow (campaign_id, step_id, from_status, to_status, n)
-SELECT campaign_id, step_id, from_status, to_status, sum(n) FROM taken GROUP BY 1, 2, 3, 4
+INSERT INTO campaigns_campaignflow (campaign_id, step_id, from_status, to_status, n, is_folded)
+SELECT campaign_id, step_id, from_status, to_status, sum(n), TRUE FROM taken GROUP BY 1, 2, 3, 4
+"""
+FOLD_ATTEMPTS = """
+WITH taken AS (
+    DELETE FROM campaigns_attemptflow WHERE (carrier, outcome) IN (
+        SELECT carrier, outcome FROM campaigns_attemptflow GROUP BY 1, 2 HAVING count(*) > 1
+    ) RETURNING carrier, outcome, n
+)
+INSERT INTO campaigns_attemptflow (carrier, outcome, n) SELECT carrier, outcome, sum(n) FROM taken GROUP BY 1, 2
 """
 
 
@@ -147,5 +159,6 @@ def fold_flow() -> int:
     A reader sees either the old rows or the new one. Of two folds at once the second finds deleted what the first took.
     """
     with connection.cursor() as cursor:
+        cursor.execute(FOLD_ATTEMPTS)
         cursor.execute(FOLD)
         return int(cursor.rowcount)

@@ -38,10 +38,15 @@ UPDATE campaigns_delivery d SET n_attempts = s.n_attempts, leased_by = NULL, lea
     due_at = CASE WHEN d.work = '' THEN NULL ELSE s.due_at END
 FROM unnest(%s::uuid[], %s::smallint[], %s::timestamptz[]) AS s (id, n_attempts, due_at) WHERE d.id = s.id
 """
+# Counted, too: nobody counts the attempts.
 NOTE_ATTEMPTS = """
-INSERT INTO campaigns_attempt (delivery_id, kind, carrier, outcome, detail, started_at, ended_at)
-SELECT * FROM unnest(
-    %s::uuid[], %s::text[], %s::text[], %s::text[], %s::text[], %s::timestamptz[], %s::timestamptz[])
+WITH noted AS (
+    INSERT INTO campaigns_attempt (delivery_id, kind, carrier, outcome, detail, started_at, ended_at)
+    SELECT * FROM unnest(
+        %s::uuid[], %s::text[], %s::text[], %s::text[], %s::text[], %s::timestamptz[], %s::timestamptz[])
+    RETURNING carrier, outcome
+)
+INSERT INTO campaigns_attemptflow (carrier, outcome, n) SELECT carrier, outcome, count(*) FROM noted GROUP BY 1, 2
 """
 
 

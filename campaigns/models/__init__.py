@@ -27,9 +27,11 @@ from campaigns.models.deliveries import (
 from campaigns.models.devices import Device, Platform, PushCredential, PushProvider
 from campaigns.models.pigeons import PigeonPost
 from campaigns.models.templates import Template, TemplateType, TemplateVersion
+from campaigns.models.totals import AttemptFlow, DeliveryTotal
 
 __all__ = [
     "Attempt",
+    "AttemptFlow",
     "AttemptKind",
     "AttemptOutcome",
     "AudienceMember",
@@ -43,6 +45,7 @@ __all__ = [
     "Delivery",
     "DeliveryEvent",
     "DeliveryStatus",
+    "DeliveryTotal",
     "Device",
     "Inbox",
     "Lateness",

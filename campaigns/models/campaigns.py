@@ -201,12 +201,18 @@ class CampaignFlow(models.Model):
     from_status = models.CharField(max_length=16, blank=True)
     to_status = models.CharField(max_length=16)
     n = models.BigIntegerField()
+    # Its deliveries are in the totals of all campaigns.
+    is_folded = models.BooleanField(db_default=False)
 
     objects = CampaignFlowQuerySet.as_manager()
 
     class Meta:
-        # Sums of a campaign, and which have something to fold.
-        indexes: ClassVar = [models.Index(fields=["campaign", "step"], name="campaign_flow")]
+        indexes: ClassVar = [
+            # Sums of a campaign.
+            models.Index(fields=["campaign", "step"], name="campaign_flow"),
+            # Which have something to fold.
+            models.Index(fields=["campaign"], condition=Q(is_folded=False), name="campaign_flow_new"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.from_status} to {self.to_status}: {self.n}"
