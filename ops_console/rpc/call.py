@@ -31,5 +31,19 @@ class Call:
 
 # (request message, call) -> response message, or an iterator of them where the method streams.
 Handler = Callable[[Any, Call], Any | Iterator[Any]]
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A handler in two parts, for what calls over the network.
+
+    ``prepare`` is called first, outside of any transaction, that of an Idempotency-Key included, and not at all for a
+    repetition. ``carry_out`` is handed what it returned.
+    """
+
+    prepare: Callable[[Any, Call], Any]
+    carry_out: Callable[[Any, Call, Any], Any]
+
+
 # In an app's ``rpc.py``: SERVICES, from a service's name to its methods' handlers by name.
-Services = dict[str, dict[str, Handler]]
+Services = dict[str, dict[str, Handler | Prepared]]
