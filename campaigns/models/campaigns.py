@@ -57,7 +57,7 @@ class Campaign(models.Model):
     held_at = models.DateTimeField(null=True, blank=True)
     held_because = models.CharField(max_length=500, blank=True)
     paused_at = models.DateTimeField(null=True, blank=True)
-    # Of a campaign that needs a second person; whoever approves did not create it.
+    # Of a campaign that needs a second person; whoever approves neither made nor changed it.
     approved_by = models.ForeignKey(
         "organizations.Person", models.PROTECT, null=True, blank=True, db_index=False, related_name="+"
     )
@@ -77,6 +77,8 @@ class Campaign(models.Model):
     created_by_person = models.ForeignKey(
         "organizations.Person", models.PROTECT, null=True, blank=True, db_index=False, related_name="+"
     )
+    # Who changed it since: they do not approve it either.
+    changed_by = models.ManyToManyField("organizations.Person", blank=True, related_name="+")
     created_at = models.DateTimeField()
     started_at = models.DateTimeField(null=True, blank=True)
     ended_at = models.DateTimeField(null=True, blank=True)

@@ -344,6 +344,9 @@ def _set(campaign: Campaign, wanted: Mapping[str, Any], *, actor: Actor, now: da
         setattr(campaign, field, wanted[field])
     campaign.approved_by, campaign.approved_at = None, None
     campaign.save(update_fields=[*changed, "approved_by", "approved_at"])
+    person = person_of(actor)
+    if person is not None:
+        campaign.changed_by.add(person)
     after = _shown(campaign)
     differing = [field for field in after if before[field] != after[field]]
     record(

@@ -17,6 +17,7 @@ from django.db.models import F
 from campaigns.channels.pigeon import NO_ACCOUNT
 from campaigns.engine.entering import enter
 from campaigns.engine.entering import remind as make_due_for_reminder
+from campaigns.engine.finishing import stop_work
 from campaigns.models import (
     AttemptKind,
     Campaign,
@@ -42,14 +43,6 @@ TASKS = ("campaigns.tasks.advance", "campaigns.tasks.send")
 # Deliveries moved by one statement.
 BATCH = 10_000
 
-# In the order of their ids, as whoever locks several. What a worker has in hand stays under its lease: it records
-# what came of it.
-STOP = """
-WITH stopped AS MATERIALIZED (
-    SELECT id FROM campaigns_delivery WHERE campaign_id = %s AND due_at IS NOT NULL ORDER BY id FOR NO KEY UPDATE
-)
-UPDATE campaigns_delivery d SET work = '', due_at = NULL FROM stopped WHERE d.id = stopped.id
-"""
 FAILED_ONES = """
 SELECT d.id, d.step_id FROM campaigns_delivery d
 JOIN campaigns_audiencemember a ON a.id = d.recipient_id AND a.closing = 'open'
@@ -87,8 +80,7 @@ def cancel_campaign(*, campaign_id: UUID, actor: Actor, now: datetime, reason: s
         for step in CampaignStep.objects.filter(campaign=campaign, status=StepStatus.ACTIVE):
             step.status, step.ended_at, step.due_at = StepStatus.STOPPED, now, None
             step.save(update_fields=["status", "ended_at", "due_at"])
-        with connection.cursor() as cursor:
-            cursor.execute(STOP, [campaign.pk])
+        stop_work(campaign.pk, "The campaign was cancelled before it was sent.")
         _record_state(campaign, "cancel", before, actor=actor, now=now, reason=reason)
     return campaign
 
@@ -128,7 +120,7 @@ def approve(*, campaign_id: UUID, actor: Actor, now: datetime, reason: str = "")
     """Approve a campaign as the second person; a change of it takes the approval back.
 
     Raises:
-        Forbidden: the actor may not, is no person, or made the campaign.
+        Forbidden: the actor may not, is no person, or made or changed the campaign.
         InvalidTransition: it was started or cancelled, or is approved.
         NotFound: the actor has no such campaign.
     """
@@ -139,6 +131,8 @@ def approve(*, campaign_id: UUID, actor: Actor, now: datetime, reason: str = "")
             raise Forbidden("A person must approve this.")
         if campaign.created_by_person_id == person.pk:
             raise Forbidden("Whoever made a campaign does not approve it.")
+        if campaign.changed_by.filter(pk=person.pk).exists():
+            raise Forbidden("Whoever changed a campaign does not approve it.")
         if campaign.approved_at is not None:
             raise InvalidTransition(current="approved", wanted="approved", message="This is approved already.")
         campaign.approved_by, campaign.approved_at = person, now

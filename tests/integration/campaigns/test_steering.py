@@ -123,11 +123,20 @@ def test_neither_a_key_nor_its_maker_approves_what_it_made(organization: Organiz
         steer(steering.approve, campaign, actor=SYSTEM)
 
 
-def test_a_change_takes_the_approval_back(organization: Organization) -> None:
-    campaign = made.campaign(organization)
-    steer(steering.approve, campaign, actor=tenants.caller(organization, *Right))
-    steer(campaigns.update_campaign, campaign, title="Another")
+def test_a_change_takes_the_approval_back_and_who_changed_it_does_not_approve(organization: Organization) -> None:
+    campaign = made.campaign(organization, made_by=tenants.caller(organization, *Right))
+    first, second, third = (tenants.member(organization, *Right) for _ in range(3))
+    steer(steering.approve, campaign, actor=tenants.signed_in(first))
+    steer(campaigns.update_campaign, campaign, title="Another", actor=tenants.key_of(second, *Right))
     assert (campaign.approved_by, campaign.approved_at) == (None, None)
+    steer(campaigns.update_campaign, campaign, name="Other", actor=tenants.signed_in(third))
+    # What changes nothing is no change.
+    steer(campaigns.update_campaign, campaign, title="Another", actor=tenants.signed_in(first))
+    for changer in (second, third):
+        with pytest.raises(Forbidden, match="changed"):
+            steer(steering.approve, campaign, actor=tenants.signed_in(changer))
+    steer(steering.approve, campaign, actor=tenants.signed_in(first))
+    assert campaign.approved_by == first.person
 
 
 # --- Scheduling ----------------------------------------------------------------------------------------------------
@@ -276,6 +285,8 @@ def test_what_is_in_hand_when_it_is_cancelled_is_recorded(organization: Organiza
     verdicts = {sent: Verdict(DeliveryStatus.SENT, 1), put_off: Verdict(None, 1, due_at=later(minutes=1))}
     record(batch, Result(verdicts, [], {sent: content}), organization_id=organization.pk, now=NOW)
     assert made.statuses(campaign) == {"sent": 1, "pending": 3}
+    why = dict(Delivery.objects.order_by("status").values_list("status", "reason"))
+    assert why == {"sent": "", "pending": "The campaign was cancelled before it was sent."}
     assert not Delivery.objects.exclude(due_at=None).exists()
     made.assert_counts_equal_rows(campaign)
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from campaigns.engine import outcomes, sending
+from campaigns.engine import finishing, outcomes, sending
 from campaigns.engine.sending import send_batch
 from campaigns.engine.steps import RETRY, advance_due
 from campaigns.models import AttemptOutcome as Outcome
@@ -83,6 +83,45 @@ def test_sending_fails_only_when_every_delivery_failed(spy: Spy, answers: list[O
     spy.answer = lambda parcel: [next(given)]
     run(NOW)
     assert (steps_of(sent), status_of(sent)) == ({"send": ends}, campaign)
+
+
+def test_a_retry_ordered_while_it_is_completed_is_not_lost(spy: Spy, monkeypatch: pytest.MonkeyPatch):
+    sent = started(crowd(2))
+    answers = iter([A, R])
+    spy.answer = lambda parcel: [next(answers, A)]
+    send_all(NOW)
+    claim = finishing._claim
+
+    def claim_and_retry() -> Any:
+        """What is committed after the claim began to look, and before it holds the campaign."""
+        found = claim()
+        if found is not None and len(spy.batches) == 1:
+            assert steering.retry_failed(campaign_id=sent.pk, actor=COMMAND, now=NOW)[1] == 1
+        return found
+
+    monkeypatch.setattr(finishing, "_claim", claim_and_retry)
+    advance_all(NOW + SECOND)
+    assert status_of(sent) == "running"
+    run(NOW + SECOND)
+    assert (status_of(sent), statuses(sent)) == ("completed", {"sent": 2})
+
+
+def test_a_failed_campaign_leaves_no_work_behind(spy: Spy):
+    sent = started(crowd(3), send(completed="hook"), hook())
+    answers = iter([A, R, R])
+    spy.answer = lambda parcel: [next(answers)]
+    run(NOW)
+    steering.retry_failed(campaign_id=sent.pk, actor=COMMAND, now=NOW)
+    steering.remind(campaign_id=sent.pk, actor=COMMAND, now=NOW)
+    page = Webhook.objects.get()
+    WEBHOOKS.move_one(page.pk, WebhookStatus.FAILED, actor="tests", at=NOW)
+    advance_all(NOW + MINUTE)
+    assert status_of(sent) == "failed"
+    left = Delivery.objects.order_by("status").values_list("status", "work", "due_at", "reason")
+    ended = "The campaign failed before it was sent."
+    assert list(left) == [("pending", "", None, ended)] * 2 + [("sent", "", None, "")]
+    assert send_all(NOW + HOUR) == 0
+    assert_counters_equal_rows()
 
 
 @pytest.mark.parametrize(("ends", "follower"), [("completed", "left"), ("failed", "right")])
