@@ -37,6 +37,7 @@ def parcel(to: Member, delivery_id: UUID | None = None, **given: Any) -> Parcel:
         **{
             "delivery_id": delivery_id or uuid4(),
             "member_id": to.pk,
+            "member_name": to.name,
             "organization_id": to.organization_id,
             "campaign_id": uuid4(),
             "kind": AttemptKind.SEND,

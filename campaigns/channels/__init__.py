@@ -25,6 +25,8 @@ class Parcel:
 
     delivery_id: UUID
     member_id: UUID
+    # Or his e-mail address.
+    member_name: str
     organization_id: UUID
     campaign_id: UUID
     kind: AttemptKind

@@ -147,6 +147,7 @@ class Maker:
         parcel = Parcel(
             delivery_id=delivery.id,
             member_id=delivery.member_id,
+            member_name=delivery.name or delivery.email,
             organization_id=self._outline.organization_id,
             campaign_id=self._lane.campaign_id,
             kind=AttemptKind(delivery.work),

@@ -12,17 +12,24 @@ from uuid import UUID, uuid4
 from django.conf import settings
 from django.db import connection, transaction
 
-from campaigns.addresses import address_of, address_parts
-from campaigns.channels.pigeon import NO_ACCOUNT, NO_ADDRESS
-from campaigns.models import Campaign, CampaignStatus, Platform, PushCredential, PushProvider
-from campaigns.rendering.compiled import CannotRender, Compiled, compiled
+from campaigns.channels.pigeon import NO_ACCOUNT, letter
+from campaigns.models import (
+    Campaign,
+    CampaignStatus,
+    Platform,
+    PushCredential,
+    PushProvider,
+    Template,
+    TemplateType,
+)
+from campaigns.rendering.compiled import CannotRender, Rendered, compiled
 from campaigns.rendering.values import values_for
 from campaigns.services.campaigns import get_campaign
+from campaigns.services.postage import Estimate, Postage
 from campaigns.services.steering import lacks_account, needs_approval
 from campaigns.workflows.definition import COMPLETED, PIGEON, DeadlineCheck, SendNotification, Step, Workflow, parse
-from couriers.places import resolve_address
 from ops_console.access.actors import Actor
-from ops_console.errors import InvalidInput, InvalidTransition
+from ops_console.errors import InvalidTransition
 from ops_console.organizations.models import MemberStatus
 
 # Of each reason, recipients that are named.
@@ -64,6 +71,8 @@ class Preflight:
     no_address: int = 0
     examples: list[Example] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
+    # By pigeon, where there is an account to charge.
+    estimate: Estimate | None = None
     sent_by: datetime | None = None
     ends_by: datetime | None = None
 
@@ -119,7 +128,7 @@ def preflight(*, campaign_id: UUID, actor: Actor, now: datetime) -> Preflight:
     if lacks_account(campaign.organization_id, workflow):
         found.problems.append(NO_ACCOUNT)
     begin = max(now, campaign.scheduled_for or now)
-    before, send = _first_send(workflow)
+    before, send = first_send(workflow)
     if send is not None:
         found.channel = send.channel
         _count(campaign, send, found)
@@ -128,7 +137,7 @@ def preflight(*, campaign_id: UUID, actor: Actor, now: datetime) -> Preflight:
     return found
 
 
-def _first_send(workflow: Workflow) -> tuple[timedelta, SendNotification | None]:
+def first_send(workflow: Workflow) -> tuple[timedelta, SendNotification | None]:
     """The first step that sends on the way all steps complete, and how long that takes to come."""
     before, key = timedelta(), workflow.entry.key
     while True:
@@ -159,24 +168,65 @@ def _delay(step: Step) -> timedelta:
 
 
 def _count(campaign: Campaign, send: SendNotification, found: Preflight) -> None:
-    own = send.template_id is not None
-    template = compiled(
-        template_id=send.template_id or campaign.template_id,
-        version=send.template_version if own else campaign.template_version,
-    )
-    addresses = Addresses()
+    judge = Judge(campaign, send)
     for recipient in _recipients(campaign):
-        profile = json.loads(recipient.profile)
-        if recipient.status == MemberStatus.DEACTIVATED:
-            found.leave_out("inactive", recipient, "The member is deactivated.")
-        elif why := _unfit(template, send, recipient, profile):
-            found.leave_out("unfit", recipient, why)
-        elif send.channel == PIGEON and (why := addresses.why_not(profile)):
-            found.leave_out("no_address", recipient, why)
-        elif send.channel != PIGEON and not recipient.has_device:
-            found.leave_out("no_device", recipient, "The member has no device that can be reached.")
+        reason, told = judge.why_not(recipient)
+        if reason:
+            found.leave_out(reason, recipient, told)
         else:
             found.will_send += 1
+    found.estimate = judge.postage.estimate if judge.postage else None
+
+
+Why = tuple[str, str]
+FINE: Why = ("", "")
+
+
+class Judge:
+    """Tells of each recipient why a step would not send to him, and adds up what those cost to whom it would."""
+
+    def __init__(self, campaign: Campaign, send: SendNotification) -> None:
+        own = send.template_id is not None
+        self._send = send
+        self._title = campaign.title
+        template_id = send.template_id or campaign.template_id
+        version = send.template_version if own else campaign.template_version
+        self._template = compiled(template_id=template_id, version=version)
+        self._is_html = Template.objects.filter(pk=template_id, type=TemplateType.HTML).exists()
+        self._same = None if self._template.variables else self._template.render({})
+        self.postage = Postage(campaign.organization_id) if send.channel == PIGEON else None
+
+    def why_not(self, recipient: Recipient) -> Why:
+        """The reason by its name, and in words; both empty if there is none."""
+        if recipient.status == MemberStatus.DEACTIVATED:
+            return "inactive", "The member is deactivated."
+        profile = json.loads(recipient.profile)
+        try:
+            rendered = self._same or self._render(recipient, profile)
+        except CannotRender as error:
+            return "unfit", error.message
+        if self.postage is not None:
+            return self._post(self.postage, profile, rendered)
+        return FINE if recipient.has_device else ("no_device", "The member has no device that can be reached.")
+
+    def _post(self, postage: Postage, profile: Mapping[str, Any], rendered: Rendered) -> Why:
+        located, told = postage.why_not(profile)
+        if located is None:
+            return "no_address", told
+        title = self._title or rendered.title
+        postage.add(located, letter(title=title, body=rendered.body, is_html=self._is_html))
+        return FINE
+
+    def _render(self, recipient: Recipient, profile: Mapping[str, Any]) -> Rendered:
+        values = values_for(
+            self._template,
+            audience=json.loads(recipient.variables),
+            custom=self._send.custom_variables,
+            profile=profile,
+            name=recipient.name,
+            email=recipient.email,
+        )
+        return self._template.render(values)
 
 
 def _platforms(organization_id: UUID) -> list[str]:
@@ -200,46 +250,3 @@ def _recipients(campaign: Campaign) -> Iterator[Recipient]:
                 break
             yield from map(Recipient._make, rows)
         cursor.execute(f"CLOSE {name}")
-
-
-def _unfit(template: Compiled, send: SendNotification, recipient: Recipient, profile: Mapping[str, Any]) -> str:
-    """Why the recipient's message could not be made; empty if it could."""
-    if not template.variables:
-        return ""
-    values = values_for(
-        template,
-        audience=json.loads(recipient.variables),
-        custom=send.custom_variables,
-        profile=profile,
-        name=recipient.name,
-        email=recipient.email,
-    )
-    try:
-        template.render(values)
-    except CannotRender as error:
-        return error.message
-    return ""
-
-
-class Addresses:
-    """Tells why no pigeon finds a member. One query for each place."""
-
-    def __init__(self) -> None:
-        self._known: dict[tuple[str, str, str], str] = {}
-
-    def why_not(self, profile: Mapping[str, Any]) -> str:
-        """Empty if one does."""
-        address = address_of(address_parts(profile))
-        if address is None:
-            return NO_ADDRESS
-        place = (address.city, address.region, address.country)
-        if place not in self._known:
-            self._known[place] = self._look_up(*place)
-        return self._known[place]
-
-    def _look_up(self, city: str, region: str, country: str) -> str:
-        try:
-            resolve_address(city=city, region=region, country=country)
-        except InvalidInput as error:
-            return " ".join(fault.message for fault in error.errors)
-        return ""

@@ -13,6 +13,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from campaigns import tasks
+from campaigns.admin.steering import sentences
 from campaigns.channels.pigeon import NO_ACCOUNT, NO_ADDRESS, Pigeon
 from campaigns.engine import lanes, sending
 from campaigns.engine.following import follow_batch
@@ -28,7 +29,9 @@ from messages.services.steering import lose_couriers
 from ops_console.errors import InvalidTransition
 from ops_console.ledger.models import Account, Entry
 from ops_console.ledger.services import pay, reconcile, set_default_account
-from tests import factories, tenants
+from ops_console.organizations.models import Member
+from ops_console.organizations.rights import Right
+from tests import bearers, factories, tenants
 from tests.campaigning import (
     SECOND,
     VARIABLES,
@@ -82,6 +85,10 @@ def test_a_campaign_by_pigeon_from_start_to_landing(account: Account) -> None:
     assert first.body == f"Dear pigeon, loft {first.body[18]} is inspected on Monday."
     assert first.address["street"] == "Roost Road 7"
     assert first.address["postal_code"] == "85001"
+    emails = Delivery.objects.values_list("member", "member__person__email")
+    assert {(message.recipient_id, message.recipient_name) for message in messages} == {
+        (str(pk), email) for pk, email in emails
+    }
     assert balance(account) == -sum(message.cost for message in messages) < 0
     assert MessageFlow.objects.depths() == {(first.region, "queued"): 3}
     assert {attempt.carrier for attempt in Attempt.objects.all()} == {"pigeon"}
@@ -248,6 +255,50 @@ def test_without_an_account_to_charge_nothing_starts(steps: tuple[Mapping[str, A
 def test_campaigns_without_pigeons_need_no_account() -> None:
     made = campaign(crowd(1))
     assert preflight(campaign_id=made.pk, actor=COMMAND, now=NOW).problems == []
+
+
+def test_the_preflight_tells_the_cost_and_how_far_the_credit_goes(account: Account) -> None:
+    members = [*people(account, 3), *people(account, 1, city="Tucson"), *people(account, 1, city="Nowhere at All")]
+    house = members[0].organization
+    long_ones = template(house, "{{name}} " * 300, VARIABLES[:1])
+    for number, member in enumerate(members):
+        # Some of them need a second sheet, and a third.
+        member.profile["first_name"] = "Ada" * number
+        member.name = f"Member {number}"
+    Member.objects.bulk_update(members, ["profile", "name"])
+    made = campaign(members, send(config=BY_PIGEON), of_template=long_ones, variables=lambda number: {})
+    with CaptureQueriesContext(connection) as queries:
+        estimate = preflight(campaign_id=made.pk, actor=COMMAND, now=NOW).estimate
+    assert estimate
+    # Of its places three: each is looked up once.
+    assert len([query for query in queries if "couriers_place" in query["sql"]]) == 3
+    assert (estimate.account, estimate.available, estimate.is_affordable) == (account.username, Decimal(100), True)
+    assert estimate.n_affordable == 4
+    Account.objects.update(credit_limit=estimate.cost - Decimal("0.01"))
+    found = preflight(campaign_id=made.pk, actor=COMMAND, now=NOW)
+    short = found.estimate
+    assert short
+    assert sentences(found)[-2] == (
+        f"It costs ${short.cost}; the account {account.username} may spend ${short.available}: "
+        "enough for the first 3, the others fail until it is topped up."
+    )
+    assert (short.cost, short.is_affordable, short.n_affordable) == (estimate.cost, False, 3)
+    told = bearers.client(house, *Right).get(f"/api/v1/campaigns/{made.pk}/preflight").json()["estimate"]
+    assert told == {
+        "account": account.username,
+        "cost": float(estimate.cost),
+        "available": float(estimate.cost) - 0.01,
+        "isAffordable": False,
+        "affordable": 3,
+    }
+    steering.start_campaign(campaign_id=made.pk, actor=COMMAND, now=NOW)
+    send_all(NOW)
+    assert statuses(made) == {"sent": 3, "failed": 2}
+    pay(account_id=account.pk, amount=Decimal("0.01"), actor=COMMAND, now=NOW)
+    steering.retry_failed(campaign_id=made.pk, actor=COMMAND, now=NOW)
+    send_all(NOW)
+    assert sum(Message.objects.values_list("cost", flat=True)) == estimate.cost
+    assert set(Message.objects.values_list("recipient_name", flat=True)) == {f"Member {n}" for n in range(4)}
 
 
 def test_what_a_lease_is_too_short_for_is_tried_again(account: Account, settings: LazySettings) -> None:
