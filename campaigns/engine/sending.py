@@ -43,6 +43,7 @@ def send_batch(*, clock: Clock, limit: int = lanes.BATCH) -> int:
     if batch is None or not batch.deliveries:
         return 0
     made = make(batch, now=clock())
+    lanes.give_back(batch.lane, len(batch.deliveries) - sum(map(len, made.parcels.values())))
     handed = [*made.unfit]
     for name, parcels in made.parcels.items():
         handed += hand_over(name, parcels, clock)

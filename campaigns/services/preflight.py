@@ -132,7 +132,8 @@ def preflight(*, campaign_id: UUID, actor: Actor, now: datetime) -> Preflight:
     if send is not None:
         found.channel = send.channel
         _count(campaign, send, found)
-        found.sent_by = begin + before + timedelta(seconds=found.will_send / (campaign.rate_per_s or EXPECTED_PER_S))
+        rate_per_s = min(campaign.rate_per_s or EXPECTED_PER_S, EXPECTED_PER_S)
+        found.sent_by = begin + before + timedelta(seconds=found.will_send / rate_per_s)
     found.ends_by = (found.sent_by or begin) + _longest(workflow, workflow.entry) - (before if send else timedelta())
     return found
 

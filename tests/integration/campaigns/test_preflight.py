@@ -12,8 +12,8 @@ from django.conf import LazySettings
 
 from campaigns.channels import Parcel
 from campaigns.models import AttemptOutcome, Campaign, Delivery, Device, PushCredential
-from campaigns.services import steering
-from campaigns.services.preflight import MOST_EXAMPLES, Preflight, preflight
+from campaigns.services import campaigns, steering
+from campaigns.services.preflight import EXPECTED_PER_S, MOST_EXAMPLES, Preflight, preflight
 from ops_console.errors import InvalidTransition
 from ops_console.organizations.models import Member, MemberStatus, Organization
 from ops_console.organizations.rights import Right
@@ -147,6 +147,9 @@ def test_the_end_is_reckoned(organization: Organization) -> None:
     assert found.ends_by == NOW + timedelta(hours=25, minutes=30, seconds=2)
     steering.schedule(campaign_id=campaign.pk, at=NOW + timedelta(days=2), actor=COMMAND, now=NOW)
     assert counted(campaign).sent_by == NOW + timedelta(days=2, hours=1, seconds=2)
+    # A rate is a limit: it makes nothing quicker than it is.
+    campaigns.update_campaign(campaign_id=campaign.pk, delivering={"rate_per_s": 5000}, actor=COMMAND, now=NOW)
+    assert counted(campaign).sent_by == NOW + timedelta(days=2, hours=1, seconds=4 / EXPECTED_PER_S)
 
 
 def test_one_that_sends_nothing(organization: Organization) -> None:
