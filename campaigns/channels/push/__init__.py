@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import threading
 import time
@@ -12,6 +13,7 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from django.conf import settings
+from django.db import InterfaceError, OperationalError
 
 from campaigns.channels import Handed, Parcel
 from campaigns.channels.push.engine import Engine
@@ -19,6 +21,8 @@ from campaigns.channels.push.notes import Answer, Note, Target, later
 from campaigns.models import AttemptOutcome, Device, Platform, PushProvider
 from campaigns.services import devices, push_credentials
 from campaigns.services.push_credentials import Credentials
+
+logger = logging.getLogger(__name__)
 
 PROVIDERS: Mapping[str, PushProvider] = {
     Platform.ANDROID: PushProvider.FCM,
@@ -148,10 +152,15 @@ def _handed(parcel: Parcel, carrier: str, answer: Answer, began: datetime, clock
 
 
 def _end_gone(jobs: Sequence[Job], handed: Sequence[Handed]) -> None:
+    """End the devices that are gone. What was pushed is not forgotten for a database that is away: their next push
+    tells again that they are."""
     gone = {
         job.target.id: (job.target.token, f"{one.carrier}: {one.detail}")
         for job, one in zip(jobs, handed, strict=True)
         if one.outcome == AttemptOutcome.GONE
     }
     if gone:
-        devices.end_dead(gone)
+        try:
+            devices.end_dead(gone)
+        except (OperationalError, InterfaceError):
+            logger.warning("push.gone_not_ended", exc_info=True, extra={"devices": len(gone)})

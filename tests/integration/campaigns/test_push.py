@@ -9,6 +9,7 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+from django.db import OperationalError
 from pytest_django import Settings
 
 from campaigns.channels.push import Push
@@ -161,6 +162,26 @@ def test_a_device_that_is_gone_is_ended(push: Push, house: Organization, both: d
     assert (target.is_active, target.push_token) == (False, "")
     assert "unregistered" in target.end_reason.lower()
     assert to_one(push, target).outcome == Outcome.NONE
+
+
+def test_what_was_pushed_is_told_though_a_device_that_is_gone_cannot_be_ended(
+    push: Push, house: Organization, both: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else a batch that the database was away for would be pushed again."""
+    parcels = [parcel(device(house, "android").member) for _ in range(2)]
+    gone = Device.objects.get(member=parcels[1].member_id)
+    both["android"].devices[gone.push_token].extend([fcm.UNREGISTERED] * 2)
+    with monkeypatch.context() as patch:
+        patch.setattr(devices, "end_dead", away)
+        handed = push.hand_over(parcels, now=NOW)
+    assert [one.outcome for one in handed] == [Outcome.ACCEPTED, Outcome.GONE]
+    assert to_one(push, gone).outcome == Outcome.GONE
+    gone.refresh_from_db()
+    assert not gone.is_active
+
+
+def away(*_: Any) -> None:
+    raise OperationalError("the connection is lost")
 
 
 @pytest.mark.parametrize("platform", PLATFORMS)
