@@ -123,9 +123,20 @@ class DeliveryQuerySet(TenantQuerySet["Delivery"]):
         rows = self.filter(campaign=campaign_id).select_related("member__person")
         return rows.defer("member__profile", "member__person__password")
 
+    def of_member(self, campaign_id: UUID, member_id: UUID) -> DeliveryQuerySet:
+        """A recipient's of one campaign, found by its steps: the index has them first."""
+        steps = apps.get_model("campaigns", "CampaignStep").objects.filter(campaign=campaign_id)
+        recipients = apps.get_model("campaigns", "AudienceMember").objects.filter(
+            campaign=campaign_id, member=member_id
+        )
+        return self.filter(
+            campaign=campaign_id, step__in=steps.values("pk"), recipient=Subquery(recipients.values("pk"))
+        )
+
     def for_list(self) -> DeliveryQuerySet:
-        """Each with its step and its member's person."""
-        return self.select_related("step", "member__person").defer("member__profile", "member__person__password")
+        """Each with its step, its member's person, and what the member did."""
+        rows = self.select_related("step", "member__person", "action")
+        return rows.defer("member__profile", "member__person__password", "action__payload")
 
     def in_inbox_of(self, member_id: UUID) -> DeliveryQuerySet:
         """Those the member can see: they have a place in his inbox."""

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from campaigns.admin import campaigns, deliveries, devices, templates
+from campaigns.admin import audiences, campaigns, deliveries, devices, templates
 
-__all__ = ["campaigns", "deliveries", "devices", "templates"]
+__all__ = ["audiences", "campaigns", "deliveries", "devices", "templates"]

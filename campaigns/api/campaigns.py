@@ -27,9 +27,11 @@ from campaigns.serializers.campaigns import (
     ScheduleSerializer,
     SteeringSerializer,
 )
+from campaigns.serializers.templates import CampaignPreviewRequestSerializer, PreviewSerializer
 from campaigns.services import campaigns, preflight, steering
 from campaigns.services.audiences import NewAudience
 from campaigns.services.campaigns import Delivering
+from campaigns.services.previews import preview_campaign
 from ops_console.access.actors import Actor
 from ops_console.organizations.api.members import id_of
 from ops_console.rest.pagination import Orderings
@@ -85,6 +87,7 @@ class CampaignViewSet(ResourceViewSet):
     policy_actions: ClassVar[Mapping[str, str]] = {
         "partial_update": "update",
         "preflight": "retrieve",
+        "preview": "retrieve",
         "audience": "retrieve",
     }
     filterset_class = CampaignFilter
@@ -175,6 +178,21 @@ class CampaignViewSet(ResourceViewSet):
         campaign = campaigns.get_campaign(campaign_id=id_of(pk), actor=self.actor)
         rows = self.filter_queryset(AUDIENCE.filter(campaign=campaign))
         return self.get_paginated_response(AudienceMemberSerializer(self.paginate_queryset(rows), many=True).data)
+
+    @extend_schema(
+        operation_id="opsPreviewCampaign",
+        summary="Preview a campaign",
+        description="What up to 20 recipients would be sent by its first step that sends, with their own values, "
+        "profiles and the step's; the first 5 recipients when none are named. Nothing is sent. Needs the right to read "
+        "members, too.",
+        request=CampaignPreviewRequestSerializer,
+        responses=PreviewSerializer,
+    )
+    @action(detail=True, methods=["post"])
+    def preview(self, request: Request, pk: str) -> HttpResponse:
+        parsed = CampaignPreviewRequestSerializer(data=request.data).parsed()
+        version, results = preview_campaign(campaign_id=id_of(pk), actor=self.actor, **parsed)
+        return answer(PreviewSerializer({"version": version.version, "results": results}).data)
 
     @steers("Start", "Start a campaign", "Once, whatever the number of calls; also one that is scheduled or held.")
     def start(self, request: Request, pk: str) -> HttpResponse:

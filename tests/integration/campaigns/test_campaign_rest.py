@@ -17,7 +17,7 @@ from ops_console.audit.models import AuditEntry
 from ops_console.organizations.models import Member, MemberStatus, Organization
 from ops_console.organizations.rights import Right
 from ops_console.organizations.services import rosters
-from tests import bearers, factories, ops, tenants
+from tests import authoring, bearers, factories, ops, tenants
 from tests import campaigns as made
 from tests.campaigns import later
 from tests.factories import COMMAND, NOW
@@ -206,6 +206,41 @@ def test_a_campaign_is_steered(client: Any, organization: Organization) -> None:
     assert act(client, shown, "preflight", status=405)
 
 
+def test_a_preview_shows_what_its_recipients_would_be_sent(organization: Organization) -> None:
+    client = bearers.client(organization, READ, WRITE, Right.MEMBERS_READ)
+    shift = authoring.template(organization, name="Shift").template
+    everybody = tenants.members(organization, 7)
+    audience = [{"userId": str(member.pk), "variables": {"day": f"day {n}"}} for n, member in enumerate(everybody)]
+    step = made.send()
+    step["sendNotification"]["customVariables"] = {"day": "Sunday"}
+    audience.append({"userId": str((last := tenants.member(organization)).pk)})
+    shown = created(
+        client, organization, templateId=str(shift.pk), audience=audience, workflow=made.workflow(step), title="Today"
+    )
+    path = f"campaigns/{shown['id']}/preview"
+    answer = client.send(path).json()
+    assert answer["version"] == 1
+    assert [row["userId"] for row in answer["results"]] == [str(member.pk) for member in everybody[:5]]
+    assert [row["body"].splitlines()[-1] for row in answer["results"]] == [f"you fly on day {n}." for n in range(5)]
+    assert answer["results"][0]["title"] == "Today"
+    assert answer["results"][0]["actions"] == [
+        {"id": "ack", "type": "ack", "label": "Understood"}
+    ]
+    stranger = tenants.member(organization)
+    wanted = client.send(path, {"userIds": [str(last.pk), str(stranger.pk)]}).json()["results"]
+    assert [(row["userId"], row["error"]) for row in wanted] == [
+        (str(last.pk), ""),
+        (str(stranger.pk), "This is no recipient of the campaign."),
+    ]
+    assert "Sunday" in wanted[0]["body"]
+    assert pointers(client.send(path, {"userIds": [str(last.pk)] * 21})) == {"/userIds"}
+    assert pointers(client.send(path, {"userIds": "x"})) == {"/userIds"}
+    assert bearers.client(organization, READ).send(path).status_code == 403
+    assert bearers.client(organization, Right.MEMBERS_READ).send(path).status_code == 403
+    assert bearers.client(factories.organization(), *Right).send(path).status_code == 404
+    assert not Delivery.objects.exists()
+
+
 def test_a_key_does_not_approve_and_staff_does(client: Any, organization: Organization) -> None:
     shown = created(client, organization)
     act(client, shown, "approve", status=403)
@@ -314,6 +349,7 @@ def test_deliveries_are_listed_and_told(client: Any, organization: Organization)
     assert len(client.rows("deliveries", campaign=path)) == 3
     assert len(client.rows("deliveries", campaign=path, status="pending", step="send", ordering="id")) == 2
     assert len(client.rows("deliveries", campaign=path, user=str(members[0].pk))) == 1
+    assert client.get(f"/api/v1/deliveries?campaign={path}&ordering=id").status_code == 400
     [row] = client.rows("deliveries", campaign=path, status="failed")
     assert (row["reason"], row["email"], row["step"]) == (
         "There is no value for {{day}}.",

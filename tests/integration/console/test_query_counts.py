@@ -29,6 +29,7 @@ LISTS = (
     "access.ServiceKey",
     "access.SsoProvider",
     "audit.AuditEntry",
+    "campaigns.AudienceMember",
     "campaigns.Campaign",
     "campaigns.Delivery",
     "campaigns.Device",
