@@ -182,3 +182,10 @@ def test_it_is_on_rest(organization: Organization) -> None:
     told = answer.json()
     assert (told["recipients"], told["noDevice"], told["willSend"], told["missingVariable"]) == (1, 1, 0, 0)
     assert [example["reason"] for example in told["examples"]] == ["The member has no device that can be reached."]
+    path = f"/api/v1/campaigns/{campaign.pk}/preflight"
+    others = [right for right in Right if right not in (Right.CAMPAIGNS_READ, Right.CAMPAIGNS_WRITE)]
+    strangers = bearers.client(factories.organization(), *Right), bearers.BearerClient("")
+    assert [who.get(path).status_code for who in (bearers.client(organization, *others), *strangers)] == [403, 404, 401]
+    steering.start_campaign(campaign_id=campaign.pk, actor=COMMAND, now=NOW)
+    late = client.get(path)
+    assert (late.status_code, late.json()["current"]) == (409, "running")
