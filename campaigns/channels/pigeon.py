@@ -42,8 +42,8 @@ WHERE d.work = p.kind
 
 
 Said = tuple[AttemptOutcome, str]
+# Neither is a try.
 NOT_WANTED: Said = (AttemptOutcome.LATER, "Somebody else has done this, or taken it back.")
-
 NO_TIME: Said = (AttemptOutcome.LATER, "There was no time left to try.")
 
 
@@ -69,6 +69,7 @@ class Pigeon:
                 carrier=self.name,
                 outcome=outcome,
                 detail=detail,
+                was_tried=(outcome, detail) not in (NOT_WANTED, NO_TIME),
                 started_at=now,
                 ended_at=now,
             )

@@ -55,7 +55,7 @@ JOIN organizations_member m ON m.id = due.member_id
 JOIN organizations_person p ON p.id = m.person_id
 WHERE d.id = due.id
 RETURNING d.id, d.step_id, d.work, d.n_attempts, d.content_id, d.received_at, d.member_id, a.closing, a.variables::text,
-    m.name, m.status, m.profile::text, p.email
+    m.name, m.status, m.profile::text, p.email, d.tried_since
 """
 
 
@@ -77,6 +77,8 @@ class Claimed(NamedTuple):
     # JSON text.
     profile: str
     email: str
+    # Of the tries that n_attempts counts.
+    tried_since: datetime | None = None
 
 
 @dataclass(frozen=True)

@@ -34,6 +34,7 @@ SELECT id, status FROM campaigns_delivery WHERE id = ANY(%s::uuid[]) AND leased_
 # What keeps its status: with a time it is due again then, without one there is nothing left to do.
 SETTLE = """
 UPDATE campaigns_delivery d SET n_attempts = s.n_attempts, leased_by = NULL, lease_until = NULL,
+    tried_since = CASE WHEN d.n_attempts = 0 THEN %s ELSE d.tried_since END,
     work = CASE WHEN s.due_at IS NULL THEN '' ELSE d.work END,
     due_at = CASE WHEN d.work = '' THEN NULL ELSE s.due_at END
 FROM unnest(%s::uuid[], %s::smallint[], %s::timestamptz[]) AS s (id, n_attempts, due_at) WHERE d.id = s.id
@@ -135,7 +136,7 @@ class Writer:
             [verdict.due_at for verdict in verdicts],
         ]
         with connection.cursor() as cursor:
-            cursor.execute(SETTLE, list(map(array_text, columns)))
+            cursor.execute(SETTLE, [self._now, *map(array_text, columns)])
 
 
 def _note_attempts(ours: Sequence[Claimed], handed: Sequence[Handed]) -> None:

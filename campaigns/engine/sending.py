@@ -47,7 +47,8 @@ def send_batch(*, clock: Clock, limit: int = lanes.BATCH) -> int:
     handed = [*made.unfit]
     for name, parcels in made.parcels.items():
         handed += hand_over(name, parcels, clock)
-    result = Result(judge_all(batch, made, handed, clock()), handed, made.contents)
+    tried = [one for one in handed if one.was_tried]
+    result = Result(judge_all(batch, made, handed, clock()), tried, made.contents)
     record_surely(batch, result, clock)
     if batch.is_last:
         nudge(batch.lane.campaign_id, now=clock())
@@ -88,7 +89,9 @@ def judge_all(batch: Batch, made: Made, handed: Sequence[Handed], now: datetime)
     verdicts = {}
     for delivery in batch.deliveries:
         if delivery.id in tries:
-            verdicts[delivery.id] = judge(tries[delivery.id], n_attempts=delivery.n_attempts, now=now)
+            verdicts[delivery.id] = judge(
+                tries[delivery.id], n_attempts=delivery.n_attempts, tried_since=delivery.tried_since, now=now
+            )
         else:
             # Put off, or dropped.
             due_at = made.later.get(delivery.id)

@@ -17,7 +17,7 @@ from django.db import InterfaceError, OperationalError
 
 from campaigns.channels import Handed, Parcel
 from campaigns.channels.push.engine import Engine
-from campaigns.channels.push.notes import Answer, Note, Target, later
+from campaigns.channels.push.notes import Answer, Note, Target, later, not_tried
 from campaigns.models import AttemptOutcome, Device, Platform, PushProvider
 from campaigns.services import devices, push_credentials
 from campaigns.services.push_credentials import Credentials
@@ -120,21 +120,30 @@ def _nobody(parcel: Parcel, carrier: str, detail: str, clock: Clock) -> Handed:
 async def _hand_over_all(engine: Engine, jobs: Sequence[Job], clock: Clock) -> list[Handed]:
     """In the order of the jobs; what there was no time for is for later."""
     room = asyncio.Semaphore(settings.PUSH_CONCURRENCY)
-    tasks = [asyncio.create_task(_hand_over(engine, job, room, clock)) for job in jobs]
+    # Of each call, by its place among the jobs.
+    begun: dict[int, datetime] = {}
+    tasks = [asyncio.create_task(_hand_over(engine, job, room, clock, begun, n)) for n, job in enumerate(jobs)]
     _, late = await asyncio.wait(tasks, timeout=settings.PUSH_BATCH_S)
     for task in late:
         task.cancel()
     await asyncio.gather(*late, return_exceptions=True)
-    none_left = later("There was no time left to try.")
     return [
-        _handed(job.parcel, job.carrier, none_left, clock.now(), clock) if task in late else task.result()
-        for job, task in zip(jobs, tasks, strict=True)
+        _cut_off(job, begun.get(n), clock) if task in late else task.result()
+        for n, (job, task) in enumerate(zip(jobs, tasks, strict=True))
     ]
 
 
-async def _hand_over(engine: Engine, job: Job, room: asyncio.Semaphore, clock: Clock) -> Handed:
+def _cut_off(job: Job, began: datetime | None, clock: Clock) -> Handed:
+    if began is None:
+        return _handed(job.parcel, job.carrier, not_tried("There was no time left to try."), clock.now(), clock)
+    return _handed(job.parcel, job.carrier, later("The provider did not answer in time."), began, clock)
+
+
+async def _hand_over(
+    engine: Engine, job: Job, room: asyncio.Semaphore, clock: Clock, begun: dict[int, datetime], number: int
+) -> Handed:
     async with room:
-        began = clock.now()
+        began = begun[number] = clock.now()
         answer = await engine.push(job.carrier, Note.of(job.parcel), job.target, job.credentials, began)
         return _handed(job.parcel, job.carrier, answer, began, clock)
 
@@ -146,6 +155,7 @@ def _handed(parcel: Parcel, carrier: str, answer: Answer, began: datetime, clock
         outcome=answer.outcome,
         detail=answer.detail,
         retry_after_s=answer.retry_after_s,
+        was_tried=answer.was_tried,
         started_at=began,
         ended_at=clock.now(),
     )

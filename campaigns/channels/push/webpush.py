@@ -18,7 +18,7 @@ import jwt
 from cryptography.hazmat.primitives.asymmetric import ec
 from django.conf import settings
 
-from campaigns.channels.push.http import PASSING, Tokens, retry_after_s
+from campaigns.channels.push.http import PASSING, Rests, Tokens, retry_after_s
 from campaigns.channels.push.notes import Answer, Note, Target, accepted, as_object, gone, later, refused
 from campaigns.push_keys import WebPushKey, from_base64url
 from campaigns.services.push_credentials import Credentials
@@ -29,7 +29,6 @@ from ops_console.outbound.transport import Transport, reason_of
 KEEP_S = 7 * 24 * 3600
 CLAIM_LIFE = timedelta(hours=12)
 TOKEN_LIFE = timedelta(hours=6)
-N_THREADS = 32
 
 
 class NoSubscription(Exception):
@@ -64,8 +63,10 @@ class WebPush:
     name = "webpush"
 
     def __init__(self) -> None:
-        self._threads = ThreadPoolExecutor(N_THREADS, thread_name_prefix="webpush")
+        # One for each call that is under way: nobody waits for a thread while his time runs.
+        self._threads = ThreadPoolExecutor(settings.PUSH_CONCURRENCY, thread_name_prefix="webpush")
         self._tokens = Tokens()
+        self._rests = Rests()
 
     async def push(self, note: Note, target: Target, credentials: Credentials | None, now: datetime) -> Answer:
         assert credentials is not None
@@ -79,10 +80,13 @@ class WebPush:
         except Refused as refusal:
             return gone(str(refusal))
         origin = f"{address.scheme}://{address.authority}"
+        self._rests.check((credentials.id, origin))
         token = await self._tokens.get((credentials.id, origin), now, lambda: _new_token(key, origin, now))
         headers = headers_of(note, f"vapid t={token}, k={key.public_key}")
         call = Call(subscription, headers, json.dumps(payload_of(note)).encode(), now)
-        return await asyncio.get_running_loop().run_in_executor(self._threads, call.make)
+        answer = await asyncio.get_running_loop().run_in_executor(self._threads, call.make)
+        self._rests.note((credentials.id, origin), answer.retry_after_s)
+        return answer
 
     def close(self) -> None:
         self._threads.shutdown(wait=False, cancel_futures=True)

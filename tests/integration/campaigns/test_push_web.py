@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import Any
@@ -21,7 +22,7 @@ from campaigns.push_keys import base64url, from_base64url, pem_of
 from ops_console.organizations.models import Organization
 from tests.factories import NOW
 from tests.fakes.webhook_receiver import Answer, Drop, Hang, WebhookReceiver, receiving
-from tests.pushing import credential, device, to_one
+from tests.pushing import credential, device, parcel, to_one
 
 pytestmark = pytest.mark.django_db
 Outcome = AttemptOutcome
@@ -127,3 +128,12 @@ def test_a_subscription_leads_to_no_private_address(
 ) -> None:
     handed = to_one(push, device(house, "web", Browser(endpoint).token))
     assert handed.outcome in (Outcome.GONE, Outcome.REFUSED)
+
+
+def test_nobody_waits_for_another_while_his_time_runs(
+    push: Push, house: Organization, service: WebhookReceiver, vapid: ec.EllipticCurvePrivateKey
+) -> None:
+    service.otherwise = Answer(201, after_s=1.2)
+    members = [device(house, "web", Browser(service.url(f"/{number}")).token).member for number in range(40)]
+    handed = push.hand_over([parcel(member) for member in members], now=NOW)
+    assert Counter(one.outcome for one in handed) == {Outcome.ACCEPTED: 40}

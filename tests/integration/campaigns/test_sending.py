@@ -13,7 +13,7 @@ from campaigns.channels import Handed, Parcel
 from campaigns.engine import lanes, outlines, recording, sending
 from campaigns.engine.making import make
 from campaigns.engine.recording import Result
-from campaigns.engine.verdicts import TRIES
+from campaigns.engine.verdicts import TRIES, TRY_FOR
 from campaigns.models import Attempt, AttemptOutcome, Campaign, Delivery, DeliveryEvent
 from campaigns.services import steering
 from ops_console.organizations.models import MemberStatus
@@ -134,21 +134,37 @@ def test_a_batch_takes_the_same_statements_whatever_its_size(spy: Spy):
 def test_later_is_tried_again_until_it_is_given_up(spy: Spy):
     sent = started(crowd(1))
     spy.answer = lambda parcel: [(Outcome.LATER, "busy", 60.0)]
-    now = NOW
-    for number in range(1, TRIES):
+    now, number = NOW, 0
+    while now < NOW + TRY_FOR:
         assert send_all(now) == 1
+        number += 1
         delivery = Delivery.objects.get()
         assert (delivery.status, delivery.work, delivery.n_attempts) == ("pending", "send", number)
-        assert delivery.leased_by is None
+        assert (delivery.leased_by, delivery.tried_since) == (None, NOW)
         assert send_all(now + 59 * SECOND) == 0
         assert delivery.due_at
         now = delivery.due_at
     assert send_all(now) == 1
     assert statuses(sent) == {"failed": 1}
-    assert Delivery.objects.get().reason == "Given up after 8 tries. busy"
+    assert Delivery.objects.get().reason == f"Given up after {number + 1} tries in 6 hours. busy"
     assert len({parcel.delivery_id for parcel in spy.parcels}) == 1
-    assert Attempt.objects.count() == TRIES
+    assert Attempt.objects.count() == number + 1 > TRIES
+    # A retry has all its time before it.
+    steering.retry_failed(campaign_id=sent.pk, actor=COMMAND, now=now)
+    assert send_all(now) == 1
+    assert statuses(sent) == {"pending": 1}
     assert_counters_equal_rows()
+
+
+def test_what_a_channel_does_not_get_to_is_no_try(spy: Spy):
+    started(crowd(2))
+    spy.answer = lambda parcel: [None]
+    assert one_batch() == 2
+    rows = set(Delivery.objects.values_list("status", "work", "n_attempts", "due_at", "leased_by"))
+    assert rows == {("pending", "send", 0, NOW, None)}
+    assert not Attempt.objects.exists()
+    spy.answer = lambda parcel: [Outcome.ACCEPTED]
+    assert one_batch() == 2
 
 
 @pytest.mark.parametrize("answers", ["nothing", "breaks"])
