@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from base64 import b64decode
 from typing import Any
 from uuid import uuid4
 
@@ -9,7 +10,7 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from campaigns.models import Campaign, Delivery, DeliveryStatus
+from campaigns.models import Campaign, Delivery, DeliveryStatus, RecipientAction
 from campaigns.services import steering
 from campaigns.transitions import Place, move_deliveries
 from ops_console.access.policy import POLICY
@@ -223,9 +224,7 @@ def test_a_preview_shows_what_its_recipients_would_be_sent(organization: Organiz
     assert [row["userId"] for row in answer["results"]] == [str(member.pk) for member in everybody[:5]]
     assert [row["body"].splitlines()[-1] for row in answer["results"]] == [f"you fly on day {n}." for n in range(5)]
     assert answer["results"][0]["title"] == "Today"
-    assert answer["results"][0]["actions"] == [
-        {"id": "ack", "type": "ack", "label": "Understood"}
-    ]
+    assert answer["results"][0]["actions"] == [{"id": "ack", "type": "ack", "label": "Understood"}]
     stranger = tenants.member(organization)
     wanted = client.send(path, {"userIds": [str(last.pk), str(stranger.pk)]}).json()["results"]
     assert [(row["userId"], row["error"]) for row in wanted] == [
@@ -341,6 +340,7 @@ def test_deliveries_are_listed_and_told(client: Any, organization: Organization)
         DeliveryStatus.FAILED,
         actor="engine",
         at=later(seconds=1),
+        reason="There is no value for {{day}}.",
         columns={"reason": ["There is no value for {{day}}."]},
         work="",
         due_at=None,
@@ -362,4 +362,9 @@ def test_deliveries_are_listed_and_told(client: Any, organization: Organization)
         ("queued", "Step send"),
         ("failed", "There is no value for {{day}}."),
     ]
+    assert shown.pop("payload") is None
     assert shown == row
+    RecipientAction.objects.create(delivery=failed, action_id="ack", payload=b"\0gloves", at=NOW)
+    shown = client.get(f"/api/v1/deliveries/{failed.pk}").json()
+    assert (shown["action"], b64decode(shown["payload"])) == ("ack", b"\0gloves")
+    assert [row["action"] for row in client.rows("deliveries", campaign=path, status="failed")] == ["ack"]

@@ -19,8 +19,9 @@ from campaigns.engine import lanes, sending
 from campaigns.engine.following import follow_batch
 from campaigns.engine.making import make
 from campaigns.models import Attempt, AttemptOutcome, Delivery, DeliveryEvent, PigeonPost
-from campaigns.services import actions, steering
+from campaigns.services import actions, inbox, steering
 from campaigns.services.preflight import preflight
+from campaigns.services.timelines import timeline
 from couriers.models import Courier
 from messages.dispatch.departures import dispatch_batch
 from messages.models import Message, MessageFlow
@@ -332,8 +333,28 @@ def test_a_refunded_message_fails_its_delivery_and_a_retry_sends_another(account
     } | {f"{lost.reference}#2"}
     follow(fly(NOW + 3 * HOUR) + HOUR)
     assert statuses(sent) == {"delivered": 2}
+    failed = [moment for moment in timeline(Delivery.objects.get(pk=lost.reference)) if moment.what == "failed"]
+    assert [moment.detail for moment in failed] == ["Cancelled by the client."]
     assert_counters_equal_rows()
     assert list(reconcile()) == []
+
+
+def test_who_finds_in_his_inbox_what_no_pigeon_brought_has_it_and_may_act(account: Account) -> None:
+    members = people(account, 2)
+    sent = by_pigeon(members, send(config=BY_PIGEON, completed="deadline"), deadline(delay="900h"))
+    run(NOW)
+    for message in Message.objects.all():
+        clients.cancel_message(account=account, msg_id=message.msg_id, actor=acting_for(account), now=NOW)
+    follow(NOW + HOUR)
+    assert statuses(sent) == {"failed": 2}
+    reader, doer = (tenants.signed_in(member) for member in members)
+    [entry], _ = inbox.sync(actor=reader, since=None, now=NOW + HOUR)
+    assert entry.status == "delivered"
+    mine = Delivery.objects.get(member=members[1])
+    actions.submit_action(delivery_id=mine.pk, action_id="ack", actor=doer, now=NOW + HOUR)
+    assert statuses(sent) == {"delivered": 1, "acknowledged": 1}
+    assert steering.retry_failed(campaign_id=sent.pk, actor=COMMAND, now=NOW + HOUR)[1] == 0
+    assert_counters_equal_rows()
 
 
 def test_a_lost_courier_fails_the_delivery(account: Account) -> None:
@@ -382,11 +403,16 @@ def test_a_reminder_is_a_message_of_its_own_once_each(account: Account) -> None:
         f"{reference}#3",
     ]
     assert len(set(Message.objects.values_list("body", flat=True))) == 1
-    # A reminder that does not arrive takes nothing back.
+    # A reminder that does not arrive takes nothing back, and says so.
     for message in Message.objects.filter(status="queued"):
         clients.cancel_message(account=account, msg_id=message.msg_id, actor=acting_for(account), now=now)
     follow(now + HOUR)
     assert statuses(sent) == {"delivered": 1}
+    lost = Attempt.objects.filter(kind="reminder", carrier="pigeon", outcome=AttemptOutcome.REFUSED)
+    assert set(lost.values_list("detail", flat=True)) == {"It was lost. Cancelled by the client."}
+    assert lost.count() == Message.objects.filter(status="refunded").count() > 0
+    said = "reminder, pigeon: Refused for good. It was lost. Cancelled by the client."
+    assert ("refused", said) in [(moment.what, moment.detail) for moment in timeline(Delivery.objects.get())]
     assert not PigeonPost.objects.exclude(look_at=None).exists()
 
 

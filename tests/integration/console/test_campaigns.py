@@ -9,7 +9,7 @@ from django.conf import LazySettings
 from django.test import Client
 from django.urls import reverse
 
-from campaigns.models import AudienceMember, Campaign, Closing, Delivery, Lateness
+from campaigns.models import AudienceMember, Campaign, Closing, Delivery, Lateness, RecipientAction
 from campaigns.serializers.campaigns import RecipientGiven
 from campaigns.services import steering
 from campaigns.services.audiences import NewAudience
@@ -193,6 +193,13 @@ def test_a_deliverys_page_tells_what_happened(operator: Client, campaign: Campai
     html = operator.get(page_of(delivery)).content.decode()
     for text in (delivery.member.person.email, "queued", "Step send"):
         assert text in html, text
+    done = RecipientAction.objects.create(
+        delivery=delivery, action_id="ack", payload=b"with <gloves>", at=delivery.due_at
+    )
+    assert "with &lt;gloves&gt;" in operator.get(page_of(delivery)).content.decode()
+    done.payload = b"\xff"
+    done.save()
+    assert "/w==" in operator.get(page_of(delivery)).content.decode()
 
 
 @pytest.mark.parametrize(("query", "n_found"), [("", 4), ("q={campaign}", 3), ("q={delivery}", 1), ("q=x", 0)])
