@@ -51,6 +51,8 @@ class Letter(models.Model):
 # Not the current one, which is the product's.
 app = Celery("bench.usual_tasks", broker=settings.REDIS_URL, set_as_current=False)
 app.conf.update(task_default_queue="usual", task_ignore_result=True, broker_connection_retry_on_startup=True)
+# The connection to the database stays, which Celery closes before and after each task unless it is told how often.
+app.conf["CELERY_DB_REUSE_MAX"] = 1_000_000
 
 
 @setup_logging.connect
