@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -13,6 +14,7 @@ from django.conf import settings
 from django.db import connection, transaction
 
 from campaigns.channels.pigeon import NO_ACCOUNT, letter
+from campaigns.engine.quiet_hours import ATTRIBUTE, QuietHours
 from campaigns.models import (
     Campaign,
     CampaignStatus,
@@ -31,6 +33,7 @@ from campaigns.workflows.definition import COMPLETED, PIGEON, DeadlineCheck, Sen
 from ops_console.access.actors import Actor
 from ops_console.errors import InvalidTransition
 from ops_console.organizations.models import MemberStatus
+from ops_console.organizations.profiles import CUSTOM_ATTRIBUTES
 
 # Of each reason, recipients that are named.
 MOST_EXAMPLES = 10
@@ -59,7 +62,7 @@ class Example:
 class Preflight:
     """Each recipient is counted once: in ``will_send``, or under the first reason there is.
 
-    ``problems`` are in the way of starting. ``ends_by`` supposes that nobody acknowledges.
+    ``problems`` are in the way of starting. ``sent_by`` knows rate and quiet hours. ``ends_by`` supposes that nobody acknowledges.
     """
 
     recipients: int
@@ -131,9 +134,8 @@ def preflight(*, campaign_id: UUID, actor: Actor, now: datetime) -> Preflight:
     before, send = first_send(workflow)
     if send is not None:
         found.channel = send.channel
-        _count(campaign, send, found)
-        rate_per_s = min(campaign.rate_per_s or EXPECTED_PER_S, EXPECTED_PER_S)
-        found.sent_by = begin + before + timedelta(seconds=found.will_send / rate_per_s)
+        free = _count(campaign, send, found, begin + before)
+        found.sent_by = _sent_by(free, begin + before, min(campaign.rate_per_s or EXPECTED_PER_S, EXPECTED_PER_S))
     found.ends_by = (found.sent_by or begin) + _longest(workflow, workflow.entry) - (before if send else timedelta())
     return found
 
@@ -168,15 +170,35 @@ def _delay(step: Step) -> timedelta:
     return step.config.delay if isinstance(step.config, DeadlineCheck) else timedelta()
 
 
-def _count(campaign: Campaign, send: SendNotification, found: Preflight) -> None:
-    judge = Judge(campaign, send)
+def _sent_by(free: Mapping[datetime, int], begin: datetime, rate_per_s: int) -> datetime:
+    """When all are handed over of whom so many may be written to from these times on."""
+    end = begin
+    for at in sorted(free):
+        end = max(end, at) + timedelta(seconds=free[at] / rate_per_s)
+    return end
+
+
+def _free_at(campaign: Campaign, recipient: Recipient, at: datetime) -> datetime:
+    """When the recipient may be written to: at this time, or when his quiet hours are over."""
+    if campaign.critical or campaign.quiet_from is None or campaign.quiet_until is None:
+        return at
+    attributes = json.loads(recipient.profile).get(CUSTOM_ATTRIBUTES, {})
+    quiet = QuietHours(campaign.quiet_from, campaign.quiet_until)
+    return quiet.over_at(at, attributes.get(ATTRIBUTE, "")) or at
+
+
+def _count(campaign: Campaign, send: SendNotification, found: Preflight, at: datetime) -> Mapping[datetime, int]:
+    """Count everybody, for a step entered then; return how many may be written to from when on."""
+    judge, free = Judge(campaign, send), Counter[datetime]()
     for recipient in _recipients(campaign):
         reason, told = judge.why_not(recipient)
         if reason:
             found.leave_out(reason, recipient, told)
         else:
             found.will_send += 1
+            free[_free_at(campaign, recipient, at)] += 1
     found.estimate = judge.postage.estimate if judge.postage else None
+    return free
 
 
 Why = tuple[str, str]

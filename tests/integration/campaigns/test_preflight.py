@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import time, timedelta
 from hashlib import sha256
 from typing import Any
 from uuid import uuid4
@@ -150,6 +150,24 @@ def test_the_end_is_reckoned(organization: Organization) -> None:
     # A rate is a limit: it makes nothing quicker than it is.
     campaigns.update_campaign(campaign_id=campaign.pk, delivering={"rate_per_s": 5000}, actor=COMMAND, now=NOW)
     assert counted(campaign).sent_by == NOW + timedelta(days=2, hours=1, seconds=4 / EXPECTED_PER_S)
+
+
+def test_the_end_is_reckoned_with_quiet_hours(organization: Organization) -> None:
+    # NOW is half past nine in UTC: morning there, and night, until eight o'clock, in two zones.
+    assert NOW.strftime("%H:%M") == "09:30"
+    zones = ["UTC", "Etc/GMT+9", "Etc/GMT+9", "Etc/GMT+11"]
+    members = [campaigning.crowd(1, organization, {"custom_attributes": {"timezone": zone}})[0] for zone in zones]
+    for member in members:
+        with_device(member)
+    quiet = {"quiet_from": time(22), "quiet_until": time(8), "rate_per_s": 1}
+    campaign = campaigning.campaign(members, made.send(completed="wait"), made.deadline("wait", "1h"), **quiet)
+    last = NOW.replace(hour=19, minute=0)
+    found = counted(campaign)
+    assert (found.sent_by, found.ends_by) == (last + timedelta(seconds=1), last + timedelta(hours=1, seconds=1))
+    Member.objects.filter(pk=members[3].pk).update(status=MemberStatus.DEACTIVATED)
+    assert counted(campaign).sent_by == NOW.replace(hour=17, minute=0) + timedelta(seconds=2)
+    campaigns.update_campaign(campaign_id=campaign.pk, delivering={"critical": True}, actor=COMMAND, now=NOW)
+    assert counted(campaign).sent_by == NOW + timedelta(seconds=3)
 
 
 def test_one_that_sends_nothing(organization: Organization) -> None:

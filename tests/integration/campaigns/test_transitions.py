@@ -19,6 +19,7 @@ ALLOWED = {
     ("pending", "sent"),
     ("pending", "no_device"),
     ("pending", "failed"),
+    ("pending", "missed"),
     ("sent", "delivered"),
     ("sent", "acknowledged"),
     ("sent", "missed"),
