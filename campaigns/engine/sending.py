@@ -22,7 +22,7 @@ from campaigns.engine.making import Made, make
 from campaigns.engine.outlines import outline
 from campaigns.engine.recording import Result, record
 from campaigns.engine.steps import nudge
-from campaigns.engine.verdicts import Verdict, judge
+from campaigns.engine.verdicts import Verdict, closed, judge
 from campaigns.models import AttemptOutcome
 from ops_console import doorbell
 
@@ -92,6 +92,8 @@ def judge_all(batch: Batch, made: Made, handed: Sequence[Handed], now: datetime)
             verdicts[delivery.id] = judge(
                 tries[delivery.id], n_attempts=delivery.n_attempts, tried_since=delivery.tried_since, now=now
             )
+        elif delivery.id in made.closed:
+            verdicts[delivery.id] = closed(delivery.closing, n_attempts=delivery.n_attempts)
         else:
             # Put off, or dropped.
             due_at = made.later.get(delivery.id)

@@ -8,12 +8,16 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from campaigns.channels import Handed
-from campaigns.models import AttemptOutcome, DeliveryStatus
+from campaigns.models import AttemptOutcome, Closing, DeliveryStatus
 
 # After so many tries of one piece of work, and so long a time, it has failed: providers are away for hours, and a
 # campaign goes on once nothing waits.
 TRIES, TRY_FOR = 8, timedelta(hours=6)
 FIRST_WAIT_S, LONGEST_WAIT_S = 10.0, 1800.0
+CLOSED = {
+    Closing.ACKNOWLEDGED: (DeliveryStatus.ACKNOWLEDGED, "Has acknowledged meanwhile."),
+    Closing.MISSED: (DeliveryStatus.MISSED, "Has missed it meanwhile."),
+}
 HOUR = timedelta(hours=1)
 REASON_LENGTH = 200
 
@@ -49,6 +53,12 @@ def judge(handed: Sequence[Handed], *, n_attempts: int, now: datetime, tried_sin
             return Verdict(DeliveryStatus.FAILED, n_attempts, reason=_reason(by_outcome[outcome]))
     none = by_outcome.get(AttemptOutcome.NONE) or by_outcome[AttemptOutcome.GONE]
     return Verdict(DeliveryStatus.NO_DEVICE, n_attempts, reason=_reason(none))
+
+
+def closed(closing: str, *, n_attempts: int) -> Verdict:
+    """Of what waits for a recipient who has been closed: nothing is sent, and it becomes what he is."""
+    status, reason = CLOSED[Closing(closing)]
+    return Verdict(status, n_attempts, reason=reason)
 
 
 def _later(asked: Sequence[Handed], n_attempts: int, taken: timedelta, now: datetime) -> Verdict:

@@ -11,7 +11,7 @@ from typing import Any
 from uuid import UUID
 
 from django.conf import settings
-from django.db import connection, transaction
+from django.db import InterfaceError, OperationalError, connection, transaction
 from django.db.models import F
 
 from campaigns.channels.pigeon import NO_ACCOUNT
@@ -218,9 +218,12 @@ def remind(*, campaign_id: UUID, actor: Actor, now: datetime, reason: str = "") 
 def start_due(now: datetime) -> int:
     """Start the campaigns whose time has come, or hold those that cannot be started by themselves; return how many.
 
-    Each in a transaction of its own; two callers never take the same one.
+    Each in a transaction of its own; two callers never take the same one. What the database refuses for the moment is
+    passed over, and started by a later call.
     """
-    return sum(1 for _ in iter(lambda: _start_one_due(now), False))
+    passed_over: set[UUID] = set()
+    n_looked_at = sum(1 for _ in iter(lambda: _start_one_due(now, passed_over), False))
+    return n_looked_at - len(passed_over)
 
 
 def needs_approval(campaign: Campaign) -> bool:
@@ -267,12 +270,13 @@ def _start(campaign: Campaign, *, actor: Actor, now: datetime, reason: str) -> N
     _ring()
 
 
-def _start_one_due(now: datetime) -> bool:
-    """Start or hold the campaign that has been due longest; say whether there was one."""
+def _start_one_due(now: datetime, passed_over: set[UUID]) -> bool:
+    """Start, hold or pass over the campaign that has been due longest; say whether there was one."""
     campaign: Campaign | None = None
     try:
         with transaction.atomic():
-            campaign = Campaign.objects.due(now).select_for_update(skip_locked=True, no_key=True).first()
+            due = Campaign.objects.due(now).exclude(pk__in=passed_over)
+            campaign = due.select_for_update(skip_locked=True, no_key=True).first()
             if campaign is not None:
                 _start_or_hold(campaign, now)
     except Exception as error:
@@ -280,19 +284,31 @@ def _start_one_due(now: datetime) -> bool:
             raise
         # It does not stand in the others' way.
         logger.exception("campaign.not_started", extra={"campaign": str(campaign.pk)})
+        if isinstance(error, (OperationalError, InterfaceError)) and not _is_late(campaign, now):
+            # A lock or a time-out: it may well start in some seconds.
+            passed_over.add(campaign.pk)
+            return True
         _hold(campaign, sentence(error) if isinstance(error, DomainError) else "Starting it failed.", now)
     return campaign is not None
 
 
 def _start_or_hold(campaign: Campaign, now: datetime) -> None:
-    assert campaign.scheduled_for is not None
-    late_by = now - campaign.scheduled_for
-    if campaign.lateness == Lateness.HOLD and late_by > timedelta(seconds=settings.CAMPAIGN_LATE_AFTER_S):
-        _hold(campaign, f"Nothing ran to start it at its time: {_in_words(late_by)} have passed.", now)
+    if campaign.lateness == Lateness.HOLD and _is_late(campaign, now):
+        passed = _in_words(_late_by(campaign, now))
+        _hold(campaign, f"Nothing ran to start it at its time: {passed} have passed.", now)
     elif needs_approval(campaign):
         _hold(campaign, "No second person had approved it at its time.", now)
     else:
         _start(campaign, actor=SYSTEM, now=now, reason="its time has come")
+
+
+def _late_by(campaign: Campaign, now: datetime) -> timedelta:
+    assert campaign.scheduled_for is not None
+    return now - campaign.scheduled_for
+
+
+def _is_late(campaign: Campaign, now: datetime) -> bool:
+    return _late_by(campaign, now) > timedelta(seconds=settings.CAMPAIGN_LATE_AFTER_S)
 
 
 def _hold(campaign: Campaign, because: str, now: datetime) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from django.conf import LazySettings
+from django.db import OperationalError
 
 from campaigns.engine import entering, steps
 from campaigns.engine.lanes import claim
@@ -203,6 +204,34 @@ def test_one_that_cannot_be_started_does_not_hold_up_the_next(organization: Orga
     well.refresh_from_db()
     assert (broken.state, broken.held_because) == ("held", "Starting it failed.")
     assert well.state == "running"
+
+
+def test_a_passing_error_of_the_database_holds_none(organization: Organization, monkeypatch: Any) -> None:
+    unlucky, well, never = (made.campaign(organization) for _ in range(3))
+    for campaign in (unlucky, well):
+        steer(steering.schedule, campaign, at=later(hours=1))
+    steer(steering.schedule, never, at=later(hours=1), lateness=Lateness.START)
+    enter = entering.enter
+    failing = {unlucky.pk, never.pk}
+
+    def fail(*, campaign: Campaign, **more: Any) -> None:
+        if campaign.pk in failing:
+            raise OperationalError("deadlock detected")
+        enter(campaign=campaign, **more)
+
+    def states() -> list[str]:
+        rows = Campaign.objects.in_bulk([unlucky.pk, well.pk, never.pk])
+        return [rows[campaign.pk].state for campaign in (unlucky, well, never)]
+
+    monkeypatch.setattr(steering, "enter", fail)
+    assert steering.start_due(later(hours=1)) == 1
+    assert states() == ["scheduled", "running", "scheduled"]
+    failing.discard(unlucky.pk)
+    assert steering.start_due(later(hours=1, seconds=5)) == 1
+    assert states() == ["running", "running", "scheduled"]
+    # One that cannot be started for so long is somebody's to look at.
+    assert steering.start_due(later(hours=2)) == 1
+    assert states() == ["running", "running", "held"]
 
 
 def test_times_that_have_passed_are_refused_and_a_schedule_is_taken_back(organization: Organization) -> None:

@@ -124,6 +124,32 @@ def test_a_failed_campaign_leaves_no_work_behind(spy: Spy):
     assert_counters_equal_rows()
 
 
+def test_what_waits_for_who_is_closed_is_not_sent(spy: Spy):
+    """By rate, quiet hours or retry: a pigeon would fly and be paid."""
+    members = crowd(4)
+    sent = started(members, send(completed="again"), send("again", completed="wait"), deadline("wait"), rate_per_s=4)
+    spy.answer = lambda parcel: [R if parcel.member_id == members[3].pk else A]
+    send_all(NOW)
+    advance_all(NOW + SECOND)
+    assert statuses(sent) == {"sent": 3, "failed": 1, "pending": 4}
+    steering.retry_failed(campaign_id=sent.pk, actor=COMMAND, now=NOW)
+    first = {delivery.member_id: delivery for delivery in Delivery.objects.filter(step__key="send")}
+    acknowledge(first[members[0].pk])
+    close_members(sorted(first[member.pk].recipient_id for member in (members[1], members[3])), Closing.MISSED, at=NOW)
+    spy.batches.clear()
+    run(NOW + MINUTE)
+    assert [parcel.member_id for parcel in spy.parcels] == [members[2].pk]
+    second = Delivery.objects.filter(step__key="again").order_by("recipient").values_list("status", "reason", "sent_at")
+    assert [status for status, *_ in second] == ["acknowledged", "missed", "sent", "missed"]
+    assert list(second)[:2] == [
+        ("acknowledged", "Has acknowledged meanwhile.", None),
+        ("missed", "Has missed it meanwhile.", None),
+    ]
+    assert Delivery.objects.get(pk=first[members[3].pk].pk).status == "missed"
+    assert steps_of(sent)["again"] == "completed"
+    assert_counters_equal_rows()
+
+
 @pytest.mark.parametrize(("ends", "follower"), [("completed", "left"), ("failed", "right")])
 def test_the_outcome_leads_on(spy: Spy, ends: str, follower: str):
     sent = started(crowd(1), send(completed="left", failed="right"), deadline("left"), deadline("right"))
