@@ -27,7 +27,7 @@ logger = logging.getLogger(__name__)
 
 @dataclass
 class Made:
-    """What a batch has become: each delivery is in one of ``parcels``, ``unfit``, ``later``, ``closed`` and ``dropped``."""
+    """What a batch has become: each delivery is in ``parcels``, ``unfit``, ``later``, ``closed`` or ``dropped``."""
 
     # By the channel's name.
     parcels: dict[str, list[Parcel]] = field(default_factory=dict)

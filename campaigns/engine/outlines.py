@@ -16,6 +16,8 @@ from campaigns.workflows.definition import SendNotification, SendReminder, parse
 ACTION_LABEL = "Acknowledge"
 # Of the bodies of a batch before their values are put in: a worker holds all its messages at once.
 BATCH_CHARACTERS = 4_000_000
+# Outlines kept by a process: campaigns are served in turn, so fewer than there are would be none.
+KEPT = 1024
 
 
 @dataclass(frozen=True)
@@ -44,7 +46,7 @@ class Outline:
     batch_limit: int
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=KEPT)
 def outline(campaign_id: UUID) -> Outline:
     """The outline of a started campaign. Four queries, once."""
     campaign = Campaign.objects.get(pk=campaign_id)

@@ -42,7 +42,7 @@ def register(*, device_id: UUID, platform: str, push_token: str, actor: Actor, n
         device = _locked(member_id, device_id, digest)
         before = _shown(device) if device else {}
         if device is None:
-            _make_room(member_id)
+            _make_room(member_id, actor, now)
             device = Device(member_id=member_id, device_id=device_id, created_at=now)
         is_new_token = bytes(device.token_digest) != digest
         device.platform, device.push_token, device.token_digest = platform, push_token, digest
@@ -154,13 +154,12 @@ def _locked(member_id: UUID, device_id: UUID, digest: bytes) -> Device | None:
     return mine
 
 
-def _make_room(member_id: UUID) -> None:
-    known = (
-        Device.objects.filter(member=member_id).order_by("is_active", "last_seen", "id").values_list("pk", flat=True)
-    )
+def _make_room(member_id: UUID, actor: Actor, now: datetime) -> None:
+    known = Device.objects.filter(member=member_id).order_by("is_active", "last_seen", "id")
     surplus = known.count() - (MOST_DEVICES - 1)
-    if surplus > 0:
-        Device.objects.filter(pk__in=list(known[:surplus])).delete()
+    for device in known[: max(surplus, 0)]:
+        _record(device, "replace", actor, now, before=_shown(device), after={})
+        device.delete()
 
 
 def _end(devices: DeviceQuerySet, reason: str) -> None:

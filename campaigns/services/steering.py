@@ -36,6 +36,7 @@ from ops_console.access import policy
 from ops_console.access.actors import SYSTEM, Actor
 from ops_console.errors import DomainError, Forbidden, InvalidInput, InvalidTransition, sentence
 from ops_console.ledger.models import Account
+from ops_console.outbox import services as outbox
 
 logger = logging.getLogger(__name__)
 
@@ -80,6 +81,10 @@ def cancel_campaign(*, campaign_id: UUID, actor: Actor, now: datetime, reason: s
         for step in CampaignStep.objects.filter(campaign=campaign, status=StepStatus.ACTIVE):
             step.status, step.ended_at, step.due_at = StepStatus.STOPPED, now, None
             step.save(update_fields=["status", "ended_at", "due_at"])
+            if step.webhook_id is not None:
+                outbox.end_series(
+                    series=step.webhook_id, reason="The campaign was cancelled.", actor=actor.label, now=now
+                )
         stop_work(campaign.pk, "The campaign was cancelled before it was sent.")
         _record_state(campaign, "cancel", before, actor=actor, now=now, reason=reason)
     return campaign

@@ -22,7 +22,7 @@ from ops_console.formats import to_text
 from ops_console.outbox import own_headers
 from ops_console.outbox.models import SilentHost, Webhook, WebhookSecret
 from ops_console.outbox.retries import RETRY_FOR
-from ops_console.outbox.states import PENDING, WEBHOOKS
+from ops_console.outbox.states import FAILED, PENDING, WEBHOOKS
 
 DELIVER_TASK = "ops_console.outbox.tasks.deliver_webhooks"
 BATCH = 1000
@@ -103,6 +103,20 @@ def replay(*, webhook_id: UUID, actor: Actor, now: datetime) -> None:
             at=now,
         )
         _ring()
+
+
+def end_series(*, series: UUID, reason: str, actor: str, now: datetime) -> int:
+    """Give up what is pending of a series, in the caller's transaction, and return how many that were.
+
+    One that a worker has in hand is tried no further than that.
+    """
+    pending = Webhook.objects.pending().filter(series=series)
+    rows = pending.select_for_update(no_key=True).order_by("id").values_list("id", "lease_until")
+    waiting = [pk for pk, lease_until in rows if lease_until is None or lease_until <= now]
+    ended: dict[str, Any] = {"ended_at": now, "leased_by": "", "lease_until": None}
+    WEBHOOKS.move(waiting, FAILED, actor=actor, reason=reason[:200], at=now, **ended)
+    pending.update(give_up_at=now)
+    return len(waiting)
 
 
 def purge(*, older_than: timedelta, now: datetime) -> int:

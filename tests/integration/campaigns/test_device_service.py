@@ -113,6 +113,8 @@ def test_a_further_device_takes_the_place_of_the_one_seen_longest_ago() -> None:
     entered += [enter(100), enter(101)]
     left = set(Device.objects.of_member(who.pk).values_list("device_id", flat=True))
     assert left == set(entered) - {entered[7], entered[0]}
+    replaced = AuditEntry.objects.filter(action="device.replace").order_by("id").values_list("before", flat=True)
+    assert list(replaced) == [{"platform": "web", "active": active} for active in (False, True)]
 
 
 @database
