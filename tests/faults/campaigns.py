@@ -73,6 +73,11 @@ class Cast:
         )
 
     @property
+    def lease_s(self) -> int:
+        """Well past what a batch takes, on a machine that others use, too."""
+        return max(20, self.batch // 15)
+
+    @property
     def is_work_left(self) -> bool:
         """Whether there are recipients whom no worker has come to yet."""
         pending = Delivery.objects.filter(campaign=self.by_push, status=DeliveryStatus.PENDING)

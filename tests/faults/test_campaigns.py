@@ -38,7 +38,6 @@ from tests.rpc_clients import Client, ConnectCaller, NativeCaller
 N_CALLERS = 20
 # Of the web process, and of the grpc process: callers that are served at once.
 N_THREADS = 3
-LEASE_S = 15
 # A worker is held up here when it has handed a batch over, and has recorded half of what came of it.
 LOCK_ATTEMPTS = "LOCK TABLE campaigns_attempt IN SHARE MODE"
 NOTING_ATTEMPTS = "INSERT INTO campaigns_attempt"
@@ -59,11 +58,11 @@ def test_campaigns_lose_nobody_and_repeat_a_batch_under_its_ids(house: House, ca
     for _ in range(2):
         house.start("beat")
     with faces_of(house) as faces:
-        worker = start_worker(house, witness)
+        worker = start_worker(house, cast, witness)
         kill_who_queued_pigeons(house, cast, worker)
         lost = Counter(kill_amid_handing_over(house, cast, witness, worker, faces))
         lost += Counter(kill_amid_recording(house, cast, witness, worker))
-        start_worker(house, witness)
+        start_worker(house, cast, witness)
         lose_broker(house, cast, witness)
         start_broker_and_restart_postgres(house, cast, witness)
         done = Campaign.objects.filter(status=CampaignStatus.COMPLETED)
@@ -78,13 +77,13 @@ def test_campaigns_lose_nobody_and_repeat_a_batch_under_its_ids(house: House, ca
 # --- The house --------------------------------------------------------------------------------------------------------
 
 
-def start_worker(house: House, witness: Witness) -> Program:
+def start_worker(house: House, cast: Cast, witness: Witness) -> Program:
     """One that holds one batch at a time."""
     return house.start(
         "worker",
         f"--hostname w{len(house.programs)}@%h",
         WORKER_PROCESSES="1",
-        CAMPAIGN_LEASE_S=str(LEASE_S),
+        CAMPAIGN_LEASE_S=str(cast.lease_s),
         FCM_URL=witness.url,
         FCM_TOKEN_URL=witness.token_url,
         PUSH_CONSOLE="0",
