@@ -97,6 +97,13 @@ def split(text: str, *, is_markdown: bool = False) -> Split:
     return Split([*literals, text[end:]], placeholders)
 
 
+def unfilled_faults(text: str, path: tuple[str | int, ...]) -> list[FieldError]:
+    """The placeholders of a text that is shown to everybody as it is."""
+    told = "stands where no value is filled in: put it into the template."
+    faults = [placeholder.fault("", told, "placeholder") for placeholder in split(text).placeholders]
+    return [FieldError(path, fault.message, fault.code) for fault in faults]
+
+
 def by_words(text: str, slots: Mapping[str, Slot]) -> list[str | Slot]:
     """A text that holds words for placeholders, as parts; ``slots`` by word."""
     parts: list[str | Slot] = []

@@ -62,7 +62,8 @@ class Example:
 class Preflight:
     """Each recipient is counted once: in ``will_send``, or under the first reason there is.
 
-    ``problems`` are in the way of starting. ``sent_by`` knows rate and quiet hours. ``ends_by`` supposes that nobody acknowledges.
+    ``problems`` are in the way of starting. ``sent_by`` knows rate and quiet hours. ``ends_by`` supposes that nobody
+    acknowledges.
     """
 
     recipients: int

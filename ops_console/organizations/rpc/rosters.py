@@ -145,5 +145,5 @@ def get_user_group_memberships(
 
 SERVICES: Services = {
     "TeamService": teams.methods(),
-    "GroupService": {**groups.methods(), "GetUserGroupMemberships": get_user_group_memberships},
+    "GroupService": groups.methods() | {"GetUserGroupMemberships": get_user_group_memberships},
 }

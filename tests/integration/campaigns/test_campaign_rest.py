@@ -35,7 +35,7 @@ def organization() -> Organization:
 
 @pytest.fixture
 def client(organization: Organization) -> bearers.BearerClient:
-    return bearers.client(organization, READ, WRITE, START)
+    return bearers.client(organization, READ, WRITE, START, Right.GROUPS_ALL_READ, Right.TEAMS_ALL_READ)
 
 
 def staff() -> ops.StaffClient:
@@ -147,6 +147,14 @@ def test_rosters_must_be_the_organizations_and_not_empty(client: Any, organizati
     send = client.send
     assert pointers(send("campaigns", body(organization, groupIds=[str(foreign.pk)]))) == {"/groupIds/0"}
     assert pointers(send("campaigns", body(organization, userIds=[], teamIds=[str(empty.pk)]))) == {"/teamIds"}
+    # Who may not read who is in one does not find it here either, unless he is in it himself.
+    maker = tenants.member(organization, READ, WRITE)
+    plain = bearers.BearerClient(bearers.token_of(maker))
+    given = {"userIds": [], "teamIds": [str(empty.pk)]}
+    assert pointers(plain.send("campaigns", body(organization, **given))) == {"/teamIds/0"}
+    rosters.add_members(kind=rosters.TEAMS, roster_id=empty.pk, user_ids=[maker.pk], actor=COMMAND, now=NOW)
+    assert created(plain, organization, **given)["recipients"] == 1
+    Campaign.objects.all().delete()
     assert not Campaign.objects.exists()
 
 
