@@ -10,6 +10,7 @@ class CampaignsConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
+        from campaigns import checks  # noqa: F401 - they register themselves
         from campaigns.metrics import campaign_metrics
 
         register_collector(campaign_metrics)

@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from datetime import timedelta
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -18,6 +19,7 @@ from ops_console.outbox.models import Webhook, WebhookStatus
 from ops_console.outbox.retries import RETRY_FOR
 from ops_console.outbox.states import WEBHOOKS
 from tests.campaigning import (
+    ACK,
     SECOND,
     Spy,
     advance_all,
@@ -148,6 +150,29 @@ def test_what_waits_for_who_is_closed_is_not_sent(spy: Spy):
     assert Delivery.objects.get(pk=first[members[3].pk].pk).status == "missed"
     assert steps_of(sent)["again"] == "completed"
     assert_counters_equal_rows()
+
+
+@pytest.mark.parametrize(("taken_s", "n_at_once"), [(9.0, 2), (11.0, 1)])
+def test_a_second_channel_has_its_turn_while_the_lease_is_young(
+    spy: Spy, monkeypatch: pytest.MonkeyPatch, taken_s: float, n_at_once: int
+):
+    members = crowd(2)
+    account(members[0].organization)
+    sent = started(members, send(completed="again"), send("again", {**ACK, "type": "pigeon"}))
+    spy.answer = lambda parcel: [R if parcel.member_id == members[0].pk else A]
+    send_all(NOW)
+    advance_all(NOW + SECOND)
+    # The retry by push, and the other one's pigeon.
+    steering.retry_failed(campaign_id=sent.pk, actor=COMMAND, now=NOW)
+    times = iter([0.0, taken_s])
+    monkeypatch.setattr(sending, "time", SimpleNamespace(monotonic=lambda: next(times, taken_s)))
+    spy.answer = lambda parcel: [A]
+    spy.batches.clear()
+    assert send_batch(clock=lambda: NOW + SECOND) == 3
+    assert len(spy.batches) == n_at_once
+    run(NOW + SECOND)
+    assert statuses(sent) == {"sent": 4}
+    assert set(Delivery.objects.filter(step__key="again").values_list("n_attempts", flat=True)) == {1}
 
 
 @pytest.mark.parametrize(("ends", "follower"), [("completed", "left"), ("failed", "right")])
