@@ -10,7 +10,9 @@ from typing import Any
 from urllib.parse import urlsplit
 from uuid import UUID
 
+from django.conf import settings
 from django.db import transaction
+from django.utils.module_loading import import_string
 from uuid6 import uuid7
 
 from ops_console import doorbell, secrets_at_rest
@@ -122,14 +124,22 @@ def end_series(*, series: UUID, reason: str, actor: str, now: datetime) -> int:
 def purge(*, older_than: timedelta, now: datetime) -> int:
     """Delete webhooks that ended so long ago, with their attempts, and expired secrets; return how many webhooks.
 
+    A series stays while somebody has yet to see how it ended (``settings.WEBHOOK_SERIES_IN_USE``).
+
     A thousand in a transaction, so that it may be stopped at any time.
     """
     WebhookSecret.objects.expired(now).delete()
     n_deleted = 0
-    while ids := list(Webhook.objects.ended_before(now - older_than).values_list("id", flat=True)[:BATCH]):
+    ended = Webhook.objects.ended_before(now - older_than).exclude(series__in=_series_in_use())
+    while ids := list(ended.values_list("id", flat=True)[:BATCH]):
         Webhook.objects.filter(id__in=ids).delete()
         n_deleted += len(ids)
     return n_deleted
+
+
+def _series_in_use() -> list[UUID]:
+    in_use: list[UUID] = import_string(settings.WEBHOOK_SERIES_IN_USE)()
+    return in_use
 
 
 def reencrypt_headers() -> int:

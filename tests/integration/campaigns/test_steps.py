@@ -15,6 +15,7 @@ from campaigns.models import AttemptOutcome as Outcome
 from campaigns.models import Campaign, CampaignEvent, CampaignStep, Closing, Delivery, DeliveryStatus
 from campaigns.services import steering
 from campaigns.transitions import close_members, move_delivery
+from ops_console.outbox import services as outbox
 from ops_console.outbox.models import Webhook, WebhookStatus
 from ops_console.outbox.retries import RETRY_FOR
 from ops_console.outbox.states import WEBHOOKS
@@ -372,6 +373,21 @@ def test_what_a_webhook_tells(spy: Spy):
         "page": 1,
         "pages": 1,
     }
+
+
+def test_a_paused_campaign_finds_the_end_of_its_webhook_though_the_outbox_was_purged(spy: Spy):
+    paused, ended = (started(crowd(1), send(completed="hook"), hook()) for _ in range(2))
+    run(NOW)
+    steering.pause(campaign_id=paused.pk, actor=COMMAND, now=NOW)
+    for page in Webhook.objects.all():
+        WEBHOOKS.move_one(page.pk, WebhookStatus.DELIVERED, actor="tests", at=NOW, ended_at=NOW)
+    advance_all(NOW + MINUTE)
+    later = NOW + timedelta(days=31)
+    assert (status_of(ended), outbox.purge(older_than=timedelta(days=30), now=later)) == ("completed", 1)
+    steering.resume(campaign_id=paused.pk, actor=COMMAND, now=later)
+    advance_all(later)
+    assert status_of(paused) == "completed"
+    assert outbox.purge(older_than=timedelta(days=30), now=later) == 1
 
 
 @pytest.mark.parametrize("is_gone", [False, True])
