@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 from uuid import UUID, uuid4
+
+import http_ece
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from campaigns.channels import Handed, Parcel
 from campaigns.channels.push import Push
 from campaigns.models import AttemptKind, Device, PushCredential
+from campaigns.push_keys import base64url
 from campaigns.services.devices import register
 from campaigns.services.push_credentials import set_credentials
 from ops_console.organizations.models import Member, Organization
@@ -16,11 +22,30 @@ from tests.factories import COMMAND, NOW, numbers
 from tests.fakes import apns
 
 
+class Browser:
+    """A subscription, and what opens the messages sent to it."""
+
+    def __init__(self, endpoint: str) -> None:
+        self.key = ec.generate_private_key(ec.SECP256R1())
+        self.auth = b"0123456789abcdef"
+        point = self.key.public_key().public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)
+        keys = {"p256dh": base64url(point), "auth": base64url(self.auth)}
+        self.token = json.dumps({"endpoint": endpoint, "expirationTime": None, "keys": keys})
+
+    def open(self, body: bytes) -> Any:
+        return json.loads(http_ece.decrypt(body, private_key=self.key, auth_secret=self.auth, version="aes128gcm"))
+
+
+def subscription() -> str:
+    """A web device's token, like no other."""
+    return Browser(f"https://push.example.com/{next(numbers)}").token
+
+
 def device(of: Organization, platform: str = "web", token: str = "", *, member: Member | None = None) -> Device:
     return register(
         device_id=uuid4(),
         platform=platform,
-        push_token=token or f"token-{next(numbers)}",
+        push_token=token or (subscription() if platform == "web" else f"token-{next(numbers)}"),
         actor=tenants.signed_in(member or tenants.member(of)),
         now=NOW,
     )

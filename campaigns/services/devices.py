@@ -13,6 +13,7 @@ from django.db.models import Q
 
 from campaigns.models import Device, Platform
 from campaigns.querysets import DeviceQuerySet
+from campaigns.subscriptions import subscription_fault
 from ops_console.access import policy
 from ops_console.access.actors import Actor
 from ops_console.audit import services as audit
@@ -133,6 +134,8 @@ def _refuse_faults(platform: str, push_token: str) -> None:
         faults.append(FieldError(("platform",), f"This is one of {', '.join(Platform.values)}.", "invalid_choice"))
     if len(push_token) > TOKEN_LENGTH:
         faults.append(FieldError(("push_token",), f"This is at most {TOKEN_LENGTH} characters.", "max_length"))
+    elif platform == Platform.WEB and push_token and (fault := subscription_fault(push_token)):
+        faults.append(FieldError(("push_token",), fault, "subscription"))
     if faults:
         raise InvalidInput(faults)
 

@@ -19,44 +19,17 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from django.conf import settings
 
 from campaigns.channels.push.http import PASSING, Rests, Tokens, retry_after_s
-from campaigns.channels.push.notes import Answer, Note, Target, accepted, as_object, gone, later, refused
-from campaigns.push_keys import WebPushKey, from_base64url
+from campaigns.channels.push.notes import Answer, Note, Target, accepted, gone, later, refused
+from campaigns.push_keys import WebPushKey
 from campaigns.services.push_credentials import Credentials
-from ops_console.outbound.addresses import Reach, Refused, parse, resolve_name
+from campaigns.subscriptions import NoSubscription, Subscription, reach
+from ops_console.outbound.addresses import Refused, parse, resolve_name
 from ops_console.outbound.transport import Transport, reason_of
 
 # How long the service keeps a notification for a browser that is closed.
 KEEP_S = 7 * 24 * 3600
 CLAIM_LIFE = timedelta(hours=12)
 TOKEN_LIFE = timedelta(hours=6)
-
-
-class NoSubscription(Exception):
-    """A token that no browser made."""
-
-
-@dataclass(frozen=True)
-class Subscription:
-    """What a browser's ``PushSubscription.toJSON()`` holds."""
-
-    endpoint: str
-    # A point on P-256, and a secret shared with the browser.
-    p256dh: bytes
-    auth: bytes
-
-    @classmethod
-    def parse(cls, token: str) -> Subscription:
-        """Raises: NoSubscription."""
-        try:
-            found = as_object(json.loads(token))
-            keys = as_object(found.get("keys"))
-            made = cls(str(found["endpoint"]), from_base64url(keys["p256dh"]), from_base64url(keys["auth"]))
-            ec.EllipticCurvePublicKey.from_encoded_point(ec.SECP256R1(), made.p256dh)
-        except (ValueError, TypeError, KeyError, RecursionError) as error:
-            raise NoSubscription from error
-        if len(made.auth) != 16:
-            raise NoSubscription
-        return made
 
 
 class WebPush:
@@ -75,9 +48,7 @@ class WebPush:
         try:
             subscription = Subscription.parse(target.token)
             address = parse(subscription.endpoint, reach())
-        except NoSubscription:
-            return gone("This is no browser's subscription.")
-        except Refused as refusal:
+        except (NoSubscription, Refused) as refusal:
             return gone(str(refusal))
         origin = f"{address.scheme}://{address.authority}"
         self._rests.check((credentials.id, origin))
@@ -123,11 +94,6 @@ class Call:
 async def _new_token(key: WebPushKey, origin: str, now: datetime) -> tuple[str, datetime]:
     claims = {"aud": origin, "exp": now + CLAIM_LIFE, "sub": key.subject}
     return jwt.encode(claims, key.private_key, algorithm="ES256"), now + TOKEN_LIFE
-
-
-def reach() -> Reach:
-    """Public addresses, and loopback where the setting opens it."""
-    return Reach(loopback=settings.PUSH_ALLOW_LOOPBACK, plain_http=settings.PUSH_ALLOW_LOOPBACK)
 
 
 def headers_of(note: Note, authorization: str) -> dict[str, str]:

@@ -67,7 +67,7 @@ def test_a_workflows_hosts_are_looked_up_outside_transactions_and_not_again_for_
     new = {**wanted, "workflow": steps, "userIds": [str(member.pk)]}
     rest = bearers.client(organization, *Right)
     key = callers.organization_key(organization)
-    form = {
+    form: dict[str, Any] = {
         "campaign": json.dumps({**wanted, "workflow": steps}),
         "audience": SimpleUploadedFile("a.csv", f"user_id\n{member.pk}\n".encode(), "text/csv"),
     }

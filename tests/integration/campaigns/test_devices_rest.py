@@ -37,7 +37,7 @@ def listed(path: str, credential: str) -> list[str]:
 
 
 def test_devices_are_listed_without_tokens(tenant: Tenant) -> None:
-    device = pushing.device(tenant.organization, token="very-secret")
+    device = pushing.device(tenant.organization, token=pushing.Browser("https://push.example.com/very-secret").token)
     pushing.device(factories.organization("Other"))
     answer = ask("GET", "devices", tenant.key(rights=(Right.MEMBERS_READ,)))
     assert answer.json()["results"] == [
@@ -59,7 +59,7 @@ def test_devices_are_listed_without_tokens(tenant: Tenant) -> None:
 def test_lists_are_narrowed(tenant: Tenant) -> None:
     key, member = tenant.key(), tenants.member(tenant.organization)
     phone = pushing.device(tenant.organization, member=member, platform="ios", token="moves")
-    browser = pushing.device(tenant.organization, token="moves")
+    browser = pushing.device(tenant.organization, "android", token="moves")
     for query, expected in (
         ("platform=ios", [phone]),
         ("active=false", [phone]),

@@ -159,7 +159,7 @@ def test_the_end_is_reckoned_with_quiet_hours(organization: Organization) -> Non
     members = [campaigning.crowd(1, organization, {"custom_attributes": {"timezone": zone}})[0] for zone in zones]
     for member in members:
         with_device(member)
-    quiet = {"quiet_from": time(22), "quiet_until": time(8), "rate_per_s": 1}
+    quiet: dict[str, Any] = {"quiet_from": time(22), "quiet_until": time(8), "rate_per_s": 1}
     campaign = campaigning.campaign(members, made.send(completed="wait"), made.deadline("wait", "1h"), **quiet)
     last = NOW.replace(hour=19, minute=0)
     found = counted(campaign)

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
-import http_ece
 import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -17,29 +15,16 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from pytest_django import Settings
 
 from campaigns.channels.push import Push
-from campaigns.models import AttemptOutcome
-from campaigns.push_keys import base64url, from_base64url, pem_of
+from campaigns.models import AttemptOutcome, Device
+from campaigns.push_keys import from_base64url, pem_of
+from ops_console.errors import InvalidInput
 from ops_console.organizations.models import Organization
 from tests.factories import NOW
 from tests.fakes.webhook_receiver import Answer, Drop, Hang, WebhookReceiver, receiving
-from tests.pushing import credential, device, parcel, to_one
+from tests.pushing import Browser, credential, device, parcel, to_one
 
 pytestmark = pytest.mark.django_db
 Outcome = AttemptOutcome
-
-
-class Browser:
-    """A subscription, and what opens the messages sent to it."""
-
-    def __init__(self, endpoint: str) -> None:
-        self.key = ec.generate_private_key(ec.SECP256R1())
-        self.auth = b"0123456789abcdef"
-        point = self.key.public_key().public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)
-        keys = {"p256dh": base64url(point), "auth": base64url(self.auth)}
-        self.token = json.dumps({"endpoint": endpoint, "expirationTime": None, "keys": keys})
-
-    def open(self, body: bytes) -> Any:
-        return json.loads(http_ece.decrypt(body, private_key=self.key, auth_secret=self.auth, version="aes128gcm"))
 
 
 @pytest.fixture
@@ -112,6 +97,12 @@ def test_what_a_push_service_says_is_understood(
     assert target.is_active == (outcome != Outcome.GONE)
 
 
+def with_token(kept: Device, token: str) -> Device:
+    """One that was kept before tokens were looked at."""
+    Device.objects.filter(pk=kept.pk).update(push_token=token)
+    return kept
+
+
 @pytest.mark.parametrize(
     "token",
     ["not a subscription", "{}", "[]", '{"endpoint": "https://x.example/", "keys": {"p256dh": "AA", "auth": ""}}'],
@@ -119,14 +110,20 @@ def test_what_a_push_service_says_is_understood(
 def test_what_is_no_subscription_is_gone(
     push: Push, house: Organization, vapid: ec.EllipticCurvePrivateKey, token: str
 ) -> None:
-    assert to_one(push, device(house, "web", token)).outcome == Outcome.GONE
+    with pytest.raises(InvalidInput) as refused:
+        device(house, "web", token)
+    assert [fault.path for fault in refused.value.errors] == [("push_token",)]
+    assert to_one(push, with_token(device(house), token)).outcome == Outcome.GONE
 
 
 @pytest.mark.parametrize("endpoint", ["http://127.0.0.1:8000/", "https://169.254.169.254/", "https://10.0.0.1/x"])
 def test_a_subscription_leads_to_no_private_address(
     push: Push, house: Organization, vapid: ec.EllipticCurvePrivateKey, endpoint: str
 ) -> None:
-    handed = to_one(push, device(house, "web", Browser(endpoint).token))
+    token = Browser(endpoint).token
+    with pytest.raises(InvalidInput):
+        device(house, "web", token)
+    handed = to_one(push, with_token(device(house), token))
     assert handed.outcome in (Outcome.GONE, Outcome.REFUSED)
 
 
