@@ -237,7 +237,7 @@ class CampaignViewSet(ResourceViewSet):
         changed = steering.schedule(
             campaign_id=id_of(pk),
             at=parsed["scheduled_for"],
-            lateness=Lateness(parsed.get("lateness", Lateness.HOLD)),
+            lateness=Lateness(parsed["lateness"]) if "lateness" in parsed else None,
             reason=parsed.get("reason", ""),
             actor=self.actor,
             now=self.now,

@@ -270,7 +270,8 @@ class ScheduleSerializer(ReasonedSerializer):
     lateness = ChoiceField(
         choices=Lateness.values,
         required=False,
-        help_text="What becomes of it when nothing ran to start it in time: `hold` (and ask), unless told otherwise.",
+        help_text="What becomes of it when nothing ran to start it in time: `hold` (and ask) or `start`. Left out "
+        "it stays; at first it is `hold`.",
     )
 
 

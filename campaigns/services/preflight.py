@@ -21,6 +21,7 @@ from campaigns.models import (
     Platform,
     PushCredential,
     PushProvider,
+    StepType,
     Template,
     TemplateType,
 )
@@ -131,6 +132,8 @@ def preflight(*, campaign_id: UUID, actor: Actor, now: datetime) -> Preflight:
         found.problems.append("A second person must approve this campaign first.")
     if lacks_account(campaign.organization_id, workflow):
         found.problems.append(NO_ACCOUNT)
+    if _misses_everybody(workflow):
+        found.problems.append("Nobody can acknowledge, so all are marked missed: no step that sends has an action.")
     begin = max(now, campaign.scheduled_for or now)
     before, send = first_send(workflow)
     if send is not None:
@@ -139,6 +142,12 @@ def preflight(*, campaign_id: UUID, actor: Actor, now: datetime) -> Preflight:
         found.sent_by = _sent_by(free, begin + before, min(campaign.rate_per_s or EXPECTED_PER_S, EXPECTED_PER_S))
     found.ends_by = (found.sent_by or begin) + _longest(workflow, workflow.entry) - (before if send else timedelta())
     return found
+
+
+def _misses_everybody(workflow: Workflow) -> bool:
+    sends = [step.config for step in workflow.steps if isinstance(step.config, SendNotification)]
+    marks = any(step.type == StepType.MARK_MISSED for step in workflow.steps)
+    return marks and bool(sends) and not any(send.action_type for send in sends)
 
 
 def first_send(workflow: Workflow) -> tuple[timedelta, SendNotification | None]:

@@ -94,14 +94,15 @@ def schedule(
     *,
     campaign_id: UUID,
     at: datetime | None,
-    lateness: Lateness = Lateness.HOLD,
+    lateness: Lateness | None = None,
     actor: Actor,
     now: datetime,
     reason: str = "",
 ) -> Campaign:
     """Have a campaign that is created start at a time to come; None takes that back.
 
-    ``lateness``: what becomes of it when nothing ran to start it within ``CAMPAIGN_LATE_AFTER_S`` of its time.
+    ``lateness``: what becomes of it when nothing ran to start it within ``CAMPAIGN_LATE_AFTER_S`` of its time; None
+    leaves that as it is.
 
     Raises:
         Forbidden, NotFound: as for ``start_campaign``.
@@ -113,7 +114,7 @@ def schedule(
         if at is not None and at <= now:
             raise InvalidInput.field("scheduled_for", message="This time has passed.")
         before = campaign.state
-        campaign.scheduled_for, campaign.lateness = at, lateness
+        campaign.scheduled_for, campaign.lateness = at, lateness or campaign.lateness
         campaign.held_at, campaign.held_because = None, ""
         campaign.save(update_fields=["scheduled_for", "lateness", "held_at", "held_because"])
         told = at.isoformat() if at else None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import time
 from io import BytesIO, StringIO
 from pathlib import Path
 from typing import Any
@@ -22,10 +23,11 @@ from ops_console.audit.models import AuditEntry
 from ops_console.imports.rows import BadHeader, BadRow, GoodRow
 from ops_console.organizations.models import Member, MemberStatus, Organization
 from ops_console.organizations.rights import Right
+from ops_console.organizations.services import rosters
 from ops_console.rest import forms
 from tests import bearers, campaigning, factories, ops, tenants
 from tests import campaigns as made
-from tests.factories import COMMAND
+from tests.factories import COMMAND, NOW
 
 pytestmark = pytest.mark.django_db
 READ, WRITE, MEMBERS = Right.CAMPAIGNS_READ, Right.CAMPAIGNS_WRITE, Right.MEMBERS_READ
@@ -138,6 +140,25 @@ def test_the_command_makes_a_campaign(file: Path, organization: Organization, wo
     made.assert_counts_equal_rows(campaign)
 
 
+def test_quiet_hours_groups_and_teams_come_with_options(file: Path, organization: Organization, workflow: Path) -> None:
+    one, other, both = tenants.members(organization, 3)
+    file.write_text(csv_of([one]))
+    ids = []
+    kinds: list[Any] = [rosters.GROUPS, rosters.TEAMS]
+    for kind, members in zip(kinds, ([one, other], [both]), strict=True):
+        roster = rosters.create_roster(
+            kind=kind, name="Night", description="", organization_id=organization.pk, actor=COMMAND, now=NOW
+        )
+        rosters.add_members(
+            kind=kind, roster_id=roster.pk, user_ids=[member.pk for member in members], actor=COMMAND, now=NOW
+        )
+        ids.append(str(roster.pk))
+    options = ["--group", ids[0], "--team", ids[1], "--quiet", "22:00-07:30"]
+    campaign = Campaign.objects.get(pk=load(file, organization, workflow, *options)[-1])
+    assert {member for member, _ in audience_of(campaign)} == {one.pk, other.pk, both.pk}
+    assert (campaign.n_recipients, campaign.quiet_from, campaign.quiet_until) == (3, time(22), time(7, 30))
+
+
 def test_one_bad_row_is_enough_and_every_one_is_told(file: Path, organization: Organization, workflow: Path) -> None:
     members = tenants.members(organization, 2)
     foreign, gone = tenants.member(factories.organization("Other")), tenants.member(organization)
@@ -175,6 +196,8 @@ def test_what_is_wrong_with_the_options_is_told(
         (["--org", "Nowhere"], "There is no organization Nowhere"),
         (["--workflow", str(tmp_path / "nothing.json")], "No such file"),
         (["--rate", "0"], "rate_per_s"),
+        (["--quiet", "22-7"], "22-7 are no hours"),
+        (["--group", str(uuid4())], "group_ids"),
     ):
         with pytest.raises(CommandError, match=fault):
             load(file, organization, workflow, *options)

@@ -202,6 +202,7 @@ def test_what_is_left_out_stays(client: Any, organization: Organization) -> None
 def test_a_campaign_is_steered(client: Any, organization: Organization) -> None:
     shown = created(client, organization, *tenants.members(organization, 3))
     assert act(client, shown, "schedule", {"scheduledFor": SOON, "lateness": "start"})["state"] == "scheduled"
+    assert act(client, shown, "schedule", {"scheduledFor": SOON})["lateness"] == "start"
     assert act(client, shown, "schedule", {"scheduledFor": None})["state"] == "created"
     started = act(client, shown, "start", {"reason": "Now."})
     assert (started["state"], started["counts"]["deliveries"]["pending"]) == ("running", 3)

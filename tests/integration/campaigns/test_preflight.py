@@ -177,6 +177,16 @@ def test_one_that_sends_nothing(organization: Organization) -> None:
     assert found.ends_by == NOW + timedelta(hours=2)
 
 
+def test_a_deadline_nobody_can_meet_is_told(organization: Organization) -> None:
+    def problems(config: dict[str, Any]) -> list[str]:
+        steps = [campaigning.send("send", config, completed="miss"), campaigning.step("miss", "mark_missed")]
+        return counted(campaigning.campaign(campaigning.crowd(1, organization), *steps)).problems
+
+    assert problems(dict(campaigning.ACK)) == []
+    [problem] = problems({})
+    assert "no step that sends has an action" in problem
+
+
 def test_a_missing_approval_is_in_the_way(organization: Organization, settings: LazySettings) -> None:
     settings.CAMPAIGN_FOUR_EYES_RECIPIENTS = 0
     campaign = made.campaign(organization)
