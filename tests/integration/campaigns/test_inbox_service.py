@@ -203,6 +203,15 @@ def test_reading_is_noted_once_and_moves_nothing(mailing: Mailing, reader: Membe
     assert sync(token_of(reader)).entries[0].read
 
 
+@pytest.mark.parametrize("status", [DeliveryStatus.PENDING, DeliveryStatus.FAILED])
+def test_what_is_tried_again_or_failed_can_be_read(mailing: Mailing, reader: Member, status: DeliveryStatus) -> None:
+    [delivery] = mailing.deliver(reader)
+    Delivery.objects.filter(pk=delivery.pk).update(status=status)
+    assert call("InboxService.MarkRead", MarkReadRequest(delivery_id=str(delivery.pk)), token_of(reader)).success
+    delivery.refresh_from_db()
+    assert (delivery.status, delivery.read_at is None) == (status, False)
+
+
 @pytest.mark.parametrize(
     ("method", "message"), [("GetMessage", GetMessageRequest), ("MarkRead", MarkReadRequest)], ids=str
 )

@@ -7,9 +7,12 @@ from datetime import time, timedelta
 from typing import Any
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from campaigns.engine import lanes
-from campaigns.models import AttemptOutcome, Campaign, Delivery
+from campaigns.engine.sending import send_batch
+from campaigns.models import AttemptOutcome, Campaign, Delivery, DeliveryEvent
 from campaigns.services import actions, inbox, steering
 from campaigns.services.timelines import timeline
 from ops_console.organizations.models import Member, MemberStatus
@@ -103,6 +106,20 @@ def test_every_kind_of_moment_is_told_in_order(spy: Spy) -> None:
         ("refused", "reminder, spy: Refused for good. Not twice."),
         ("missed", "Step miss"),
     ]
+
+
+def test_a_batch_put_off_takes_the_same_statements_whatever_its_size(spy: Spy) -> None:
+    counts = []
+    for n in (2, 40):
+        quiet: dict[str, Any] = {"quiet_from": time(1), "quiet_until": time(23)}
+        started(crowd(n), **quiet)
+        send_batch(clock=lambda: NOW)
+        started(crowd(n), **quiet)
+        with CaptureQueriesContext(connection) as queries:
+            assert send_batch(clock=lambda: NOW) == n
+        counts.append(len(queries))
+    assert counts[0] == counts[1]
+    assert DeliveryEvent.objects.filter(to_status="put_off").count() == 84
 
 
 def test_what_waits_in_quiet_hours_says_so_and_what_is_in_hand_is_not_due(spy: Spy) -> None:

@@ -97,6 +97,17 @@ def test_the_step_s_headers_arrive_beside_a_signature_that_verifies(
     assert end_of(sent, at + MINUTE) == ("completed", "completed")
 
 
+def test_a_pause_holds_the_step_up_and_not_its_webhooks(
+    spy: Spy, receiver: WebhookReceiver, house: Organization, secret: str, at: datetime
+):
+    sent = told(house, 1, at, hook(receiver))
+    steering.pause(campaign_id=sent.pk, actor=COMMAND, now=at)
+    assert deliver(at) == 1
+    assert end_of(sent, at + MINUTE) == ("active", "running")
+    steering.resume(campaign_id=sent.pk, actor=COMMAND, now=at + MINUTE)
+    assert end_of(sent, at + 2 * MINUTE) == ("completed", "completed")
+
+
 def test_its_pages_hold_every_outcome_once(
     spy: Spy, small_pages: None, receiver: WebhookReceiver, house: Organization, secret: str, at: datetime
 ):
