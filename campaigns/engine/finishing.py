@@ -31,7 +31,7 @@ WITH stopped AS MATERIALIZED (
     ORDER BY id FOR NO KEY UPDATE
 )
 UPDATE campaigns_delivery d SET work = '', due_at = NULL,
-    reason = CASE WHEN d.status = 'pending' THEN %(reason)s ELSE d.reason END
+    reason = CASE d.status WHEN 'pending' THEN %(reason)s ELSE d.reason END
 FROM stopped WHERE d.id = stopped.id
 """
 
