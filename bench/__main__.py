@@ -1,62 +1,56 @@
-"""``python -m bench [dispatch] [requests] [calls] [rendering] [campaigns] [touches]``: measure.
-
-Writes ``bench/results``, and exits with 1 if a limit fails.
-"""
+"""Measure, and write ``bench/results``; exits with 1 if a limit fails."""
 
 from __future__ import annotations
 
 import sys
+import time
+from argparse import ArgumentParser
+from collections.abc import Iterable
 
 from bench.servers import databases
 
+NAMES = ("requests", "calls", "rendering", "campaigns", "tasks", "creating", "inbox", "touches", "dispatch")
 N_ACCOUNTS = 60
 
 
-def main(names: list[str]) -> int:
+def main() -> int:
+    parser = ArgumentParser("python -m bench", description=__doc__)
+    parser.add_argument("names", nargs="*", choices=[*NAMES, []], metavar="NAME", help=f"of {', '.join(NAMES)}; or all")
+    parser.add_argument(
+        "--small",
+        action="store_true",
+        help="crowds and heatmaps a hundredth as large, in one round: to see that they work; nothing is written",
+    )
+    options = parser.parse_args()
     with databases():
-        return measure_all(names or ["dispatch", "requests", "calls", "rendering", "campaigns", "touches"])
+        return measure_all(options.names or NAMES, is_small=options.small)
 
 
-def measure_all(names: list[str]) -> int:
+def measure_all(names: Iterable[str], *, is_small: bool) -> int:
     import django
 
     django.setup()
     from django.core.management import call_command
 
-    from bench.calls import bench_calls
-    from bench.campaigning import bench_campaigns
-    from bench.dispatching import bench_dispatch
     from bench.fixtures import open_accounts
-    from bench.rendering import bench_rendering
-    from bench.report import Comparison, Limit, write
-    from bench.requests import bench_requests
-    from bench.touching import bench_touches
+    from bench.plan import Plan
+    from bench.report import Comparison, Limit, table, write
 
     call_command("migrate", interactive=False, verbosity=0)
     call_command("loadplaces")
-    logins = open_accounts(N_ACCOUNTS)
+    plan = Plan(open_accounts(N_ACCOUNTS), is_small=is_small)
     comparisons: list[Comparison] = []
     limits: list[Limit] = []
-    if "requests" in names:
-        comparisons += bench_requests(logins)
-    if "calls" in names:
-        comparisons += bench_calls(logins)
-    if "rendering" in names:
-        comparisons += bench_rendering()
-    if "campaigns" in names:
-        sent, memory = bench_campaigns(logins[0])
-        comparisons += sent
-        limits += memory
-    if "touches" in names:
-        comparisons += bench_touches(logins)
-    if "dispatch" in names:
-        dispatch, memory = bench_dispatch(logins[0])
-        comparisons += dispatch
-        limits += memory
-    print(write(comparisons, limits))
+    for name in sorted(names, key=NAMES.index):
+        start = time.monotonic()
+        more_comparisons, more_limits = plan.measure(name)
+        comparisons += more_comparisons
+        limits += more_limits
+        print(f"{name}: {time.monotonic() - start:.0f} s", file=sys.stderr, flush=True)
+    print(table(comparisons, limits) if is_small else write(comparisons, limits))
     holds = [comparison.holds for comparison in comparisons] + [limit.holds for limit in limits]
     return 0 if all(holds) else 1
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(main())

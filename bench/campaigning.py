@@ -10,67 +10,20 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass
 from tempfile import SpooledTemporaryFile
-from typing import Any
-from uuid import UUID
 
 from django.db import connection
-from django.utils import timezone
 
-from bench.fixtures import ACTOR, Login, settle
+from bench.crowds import Crowd, clear, start_afresh
+from bench.fixtures import settle
 from bench.report import ROUNDS, Comparison, Limit
-from campaigns.models import Campaign, Template, TemplateVersion
-from campaigns.services.audiences import NewAudience
-from campaigns.services.campaigns import create_campaign
-from ops_console.organizations.models import Role
+from campaigns.models import Campaign
 
-RECIPIENTS = 100_000
 TIMES = 3
 # Of the three campaigns, which take long.
 LARGE_ROUNDS = 3
 NULL_CHANNEL = {"PUSH_CHANNEL": "campaigns.channels.null.Null"}
-BODY = """# Loft inspection
-
-Dear {{name}}, your loft **{{loft}}** will be inspected this month.
-
-Please have the perches clean, the water fresh and the ledger at hand. The inspector counts the birds that are home,
-looks at their rings, and asks about those that are away; it takes about an hour, and somebody must be there.
-
-- Bring the *certificate* of the last inspection.
-- Say so at once if a bird is ill.
-"""
-VARIABLES = [
-    {"name": name, "description": "", "required": True, "source": "custom", "default_value": ""}
-    for name in ("name", "loft")
-]
-WORKFLOW = {
-    "steps": [
-        {
-            "id": "send",
-            "type": "STEP_TYPE_SEND_NOTIFICATION",
-            "sendNotification": {"actionLabel": "Understood", "actionType": "ACTION_TYPE_ACK"},
-        }
-    ]
-}
-CLEARED = (
-    "campaigns_attempt, campaigns_deliveryevent, campaigns_delivery, campaigns_inbox, campaigns_content, "
-    "campaigns_campaignflow, campaigns_campaignstep, campaigns_audiencemember, campaigns_campaignevent, "
-    "campaigns_campaign"
-)
-
-PEOPLE = """
-WITH person AS (
-    INSERT INTO organizations_person (id, email, password, is_staff, is_active, is_superuser, created_at)
-    SELECT gen_random_uuid(), 'crowd' || n || '@bench.example', '!', false, true, false, now()
-    FROM generate_series(1, %(n)s) n
-    RETURNING id
-)
-INSERT INTO organizations_member (id, organization_id, person_id, role_id, name, status, profile, theme, created_at)
-SELECT gen_random_uuid(), %(organization)s, id, %(role)s, '', 'active', '{}', 'system', now() FROM person
-RETURNING id
-"""
 COPIED = """
 id, campaign_id, step_id, recipient_id, member_id, status, work, due_at, n_attempts, reason, created_at
 """
@@ -95,81 +48,44 @@ SELECT (SELECT count(*) FROM campaigns_delivery
 """
 
 
-@dataclass(frozen=True)
-class Recipient:
-    user_id: str
-    variables: dict[str, str]
-
-
-def bench_campaigns(login: Login, *, n: int = RECIPIENTS, rounds: int = ROUNDS) -> tuple[list[Comparison], list[Limit]]:
+def bench_campaigns(crowd: Crowd, *, rounds: int = ROUNDS) -> tuple[list[Comparison], list[Limit]]:
     """Recipients a second from StartCampaign to all sent, and with three campaigns as large."""
+    n = len(crowd.members)
     plain = Comparison(f"campaign, {n:,} recipients, beside COPY and UPDATE", "recipients/s", least=1 / 10)
     large = Comparison(f"{TIMES} campaigns, {n * TIMES:,} recipients, beside one of {n:,}", "recipients/s", least=0.85)
-    members = write_members(n, login)
-    memory_mb = 0.0
-    for _ in range(rounds):
-        start_afresh(members, login, n_campaigns=1)
-        rate, peak_mb = run_ours(n)
-        plain.ours.append(rate)
-        large.peer.append(rate)
-        memory_mb = max(memory_mb, peak_mb)
+    memory_mb = []
+    for number in range(rounds):
+        start_afresh(crowd)
+        ours = run_ours(n)
+        memory_mb.append(ours.peak_mb)
+        plain.ours.append(ours.per_s)
+        large.peer.append(ours.per_s)
         plain.peer.append(run_peer(n))
-    for _ in range(min(rounds, LARGE_ROUNDS)):
-        start_afresh(members, login, n_campaigns=TIMES)
-        rate, peak_mb = run_ours(n * TIMES)
-        large.ours.append(rate)
-        memory_mb = max(memory_mb, peak_mb)
+        if number < LARGE_ROUNDS:
+            start_afresh(crowd, n_campaigns=TIMES)
+            ours = run_ours(n * TIMES)
+            memory_mb.append(ours.peak_mb)
+            large.ours.append(ours.per_s)
     clear()
-    return [plain, large], [Limit("memory of the sending worker, peak", memory_mb, 200, "MB")]
+    return [plain, large], [Limit("memory of the sending worker, peak", max(memory_mb), 200, "MB")]
 
 
-def write_members(n: int, login: Login) -> list[UUID]:
-    role = Role.objects.get(organization=login.organization_id, is_default=True)
-    values: dict[str, Any] = {"n": n, "organization": login.organization_id, "role": role.pk}
-    with connection.cursor() as cursor:
-        cursor.execute(PEOPLE, values)
-        return [pk for (pk,) in cursor.fetchall()]
+@dataclass(frozen=True)
+class Run:
+    """The product's rate, and the most memory its process had."""
+
+    per_s: float
+    peak_mb: float
 
 
-def start_afresh(members: list[UUID], login: Login, *, n_campaigns: int) -> None:
-    """Leave nothing but as many new campaigns, not started, for all the members."""
-    clear()
-    now = timezone.now()
-    owned = {"organization_id": login.organization_id, "created_at": now}
-    template = Template.objects.create(**owned, name="Inspection", title="Loft inspection", updated_at=now)
-    TemplateVersion.objects.create(template=template, version=1, body=BODY, variables=VARIABLES, created_at=now)
-    for _ in range(n_campaigns):
-        create_campaign(
-            name="Inspection",
-            template_id=template.pk,
-            audience=NewAudience(recipients=list(recipients(members))),
-            workflow=WORKFLOW,
-            organization_id=login.organization_id,
-            actor=ACTOR,
-            now=now,
-        )
-    settle()
-
-
-def recipients(members: list[UUID]) -> Iterator[Recipient]:
-    """Each with two values nobody else has."""
-    for number, member in enumerate(members):
-        yield Recipient(str(member), {"name": f"Keeper {number}", "loft": f"{number:06d}"})
-
-
-def clear() -> None:
-    with connection.cursor() as cursor:
-        cursor.execute(f"TRUNCATE {CLEARED} CASCADE")
-
-
-def run_ours(n: int) -> tuple[float, float]:
-    """The product's rate, and the peak memory of its process in MB."""
+def run_ours(n: int) -> Run:
+    """Start the campaigns there are and send to all their ``n`` recipients."""
     command = [sys.executable, "-m", "bench.sender", *map(str, Campaign.objects.values_list("pk", flat=True))]
     environment = {**os.environ, **NULL_CHANNEL}
     written = subprocess.run(command, env=environment, check=True, stdout=subprocess.PIPE, text=True).stdout
     done = json.loads(written.splitlines()[-1])
     check_written(n)
-    return n / done["seconds"], done["peak_mb"]
+    return Run(n / done["seconds"], done["peak_mb"])
 
 
 def check_written(n: int) -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 import selectors
 import socket
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from itertools import islice
 from statistics import quantiles
 
 END_OF_HEAD = b"\r\n\r\n"
@@ -87,18 +89,23 @@ def measure(
     requests: Iterator[bytes],
     *,
     connections: int,
-    seconds: float,
+    seconds: float = math.inf,
     connect: Callable[[int], Connection] = Connection,
 ) -> Measured:
-    """Send requests over the connections for that long; raises NotOk at the first answer that is not 2xx."""
+    """Send requests over the connections for that long, or until there are no more.
+
+    Raises:
+        NotOk: at the first answer that is not 2xx.
+    """
     selector = selectors.DefaultSelector()
     start = time.perf_counter()
     end, measured = start + seconds, Measured(elapsed_s=seconds)
-    for _ in range(connections):
+    under_way = 0
+    for asked in islice(requests, connections):
         connection = connect(port)
         selector.register(connection.socket, selectors.EVENT_READ, connection)
-        connection.send(next(requests))
-    under_way = connections
+        connection.send(asked)
+        under_way += 1
     while under_way:
         for key, _ in selector.select():
             connection = key.data
@@ -106,8 +113,9 @@ def measure(
                 continue
             now = time.perf_counter()
             measured.latencies_ms.append((now - connection.sent_at) * 1000)
-            if now < end:
-                connection.send(next(requests))
+            following = next(requests, None) if now < end else None
+            if following is not None:
+                connection.send(following)
             else:
                 selector.unregister(connection.socket)
                 connection.socket.close()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from statistics import median
@@ -38,11 +39,10 @@ class Comparison:
         return self.ratio >= self.least
 
     def row(self) -> str:
-        notes = ", ".join(f"{name} {value}" for name, value in self.notes.items())
         verdict = "holds" if self.holds else "FAILS"
         return (
             f"| {self.name} | {median(self.ours):,.0f} {self.unit} | {median(self.peer):,.0f} {self.unit} | "
-            f"{self.ratio:.2f} | {self.least:.2f} | {verdict} | {notes} |"
+            f"{self.ratio:.2f} | {self.least:.2f} | {verdict} | {_told(self.notes)} |"
         )
 
 
@@ -54,6 +54,8 @@ class Limit:
     value: float
     most: float
     unit: str
+    # Further figures, by name.
+    notes: dict[str, Any] = field(default_factory=dict)
 
     @property
     def holds(self) -> bool:
@@ -61,24 +63,35 @@ class Limit:
 
     def row(self) -> str:
         verdict = "holds" if self.holds else "FAILS"
-        return f"| {self.name} | {self.value:,.1f} {self.unit} | at most {self.most:,.1f} {self.unit} | {verdict} |"
+        return (
+            f"| {self.name} | {self.value:,.1f} {self.unit} | at most {self.most:,.1f} {self.unit} | {verdict} | "
+            f"{_told(self.notes)} |"
+        )
 
 
-def write(comparisons: list[Comparison], limits: list[Limit]) -> str:
-    """Write all three files and return the table."""
-    RESULTS.mkdir(exist_ok=True)
-    table = "\n".join(
+def _told(notes: Mapping[str, Any]) -> str:
+    return ", ".join(f"{name} {value}" for name, value in notes.items())
+
+
+def table(comparisons: Sequence[Comparison], limits: Sequence[Limit]) -> str:
+    return "\n".join(
         [
             "| what | ours | peer | ratio | at least | | |",
             "|---|---|---|---|---|---|---|",
             *(comparison.row() for comparison in comparisons),
             "",
-            "| what | measured | limit | |",
-            "|---|---|---|---|",
+            "| what | measured | limit | | |",
+            "|---|---|---|---|---|",
             *(limit.row() for limit in limits),
         ]
     )
-    (RESULTS / "bench.md").write_text(table + "\n")
+
+
+def write(comparisons: Sequence[Comparison], limits: Sequence[Limit]) -> str:
+    """Write all three files and return the table."""
+    RESULTS.mkdir(exist_ok=True)
+    written = table(comparisons, limits)
+    (RESULTS / "bench.md").write_text(written + "\n")
     data = {
         "comparisons": [asdict(c) | {"ratio": c.ratio, "holds": c.holds} for c in comparisons],
         "limits": [asdict(limit) | {"holds": limit.holds} for limit in limits],
@@ -86,10 +99,10 @@ def write(comparisons: list[Comparison], limits: list[Limit]) -> str:
     (RESULTS / "bench.json").write_text(json.dumps(data, indent=2) + "\n")
     if comparisons:
         _draw(comparisons)
-    return table
+    return written
 
 
-def _draw(comparisons: list[Comparison]) -> None:
+def _draw(comparisons: Sequence[Comparison]) -> None:
     mpl.use("Agg")
     from matplotlib import pyplot
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import sys
 import time
-from pathlib import Path
 from uuid import UUID
 
 import django
 from django.db import connection
 from django.utils import timezone
+
+from bench.processes import peak_mb
 
 
 def main(campaigns: list[UUID]) -> None:
@@ -29,13 +30,7 @@ def main(campaigns: list[UUID]) -> None:
     while tasks.send() + tasks.advance():
         pass
     seconds = time.perf_counter() - start
-    print(json.dumps({"seconds": seconds, "peak_mb": peak_kb() / 1024}))
-
-
-def peak_kb() -> int:
-    """The most memory this program has had; what getrusage tells counts the parent's, too, from before the exec."""
-    lines = Path("/proc/self/status").read_text().splitlines()
-    return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM:"))
+    print(json.dumps({"seconds": seconds, "peak_mb": peak_mb()}))
 
 
 if __name__ == "__main__":

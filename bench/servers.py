@@ -11,14 +11,16 @@ import tempfile
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import grpc
 
 from ops_console.embedded import Postgres, Valkey
 
+EMPTY: Mapping[str, str] = {}
 POSTGRES = {"shared_buffers": "512MB", "max_wal_size": "4GB", "max_connections": "100"}
 
 
@@ -45,16 +47,34 @@ def databases() -> Iterator[None]:
             shutil.rmtree(folder, ignore_errors=True)
 
 
+@dataclass(frozen=True)
+class WebServer:
+    port: int
+    # Of the process whose children serve.
+    pid: int
+
+
 @contextmanager
 def web(application: str, *, workers: int = 2, threads: int = 4) -> Iterator[int]:
     """Serve a WSGI application as the Procfile does; give the port."""
+    with web_server(application, workers=workers, threads=threads) as server:
+        yield server.port
+
+
+@contextmanager
+def web_server(
+    application: str, *, workers: int = 2, threads: int = 4, environment: Mapping[str, str] = EMPTY
+) -> Iterator[WebServer]:
+    """Serve a WSGI application as the Procfile does, with more in its environment."""
     port = free_port()
     command = [sys.executable, "-m", "granian", "--interface", "wsgi", "--host", "127.0.0.1", "--port", str(port)]
     command += ["--workers", str(workers), "--blocking-threads", str(threads), "--log-level", "warning", application]
-    server = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    server = subprocess.Popen(
+        command, env={**os.environ, **environment}, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
     try:
         wait_until_it_answers(port)
-        yield port
+        yield WebServer(port, server.pid)
     finally:
         server.terminate()
         server.wait(30)

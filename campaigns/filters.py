@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from uuid import UUID
+
 from django_filters import rest_framework as filters
 
 from campaigns.models import (
@@ -20,7 +22,7 @@ from campaigns.models import (
     Template,
     TemplateType,
 )
-from campaigns.querysets import CampaignQuerySet
+from campaigns.querysets import CampaignQuerySet, DeliveryQuerySet
 from ops_console.rest.filters import InstantFilter
 
 STATES = [*CampaignStatus.choices, ("scheduled", "Scheduled"), ("held", "Held"), ("paused", "Paused")]
@@ -65,11 +67,14 @@ class DeliveryFilter(filters.FilterSet):
     campaign = filters.UUIDFilter(field_name="campaign_id", required=True)
     status = filters.ChoiceFilter(choices=DeliveryStatus.choices)
     step = filters.CharFilter(field_name="step__key", max_length=100, label="The step's id in the workflow.")
-    user = filters.UUIDFilter(field_name="member_id")
+    user = filters.UUIDFilter(method="of_member", label="The recipient.")
 
     class Meta:
         model = Delivery
         fields: tuple[str, ...] = ()
+
+    def of_member(self, rows: DeliveryQuerySet, name: str, value: UUID) -> DeliveryQuerySet:
+        return rows.of_member(self.form.cleaned_data["campaign"], value)
 
 
 class DeviceFilter(filters.FilterSet):

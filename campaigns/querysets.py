@@ -9,13 +9,14 @@ from uuid import UUID
 
 from django.apps import apps
 from django.db import models
-from django.db.models import F, Func, OuterRef, Subquery, Sum
+from django.db.models import Count, F, Func, OuterRef, Subquery, Sum
 from django.db.models.functions import Cast, Coalesce
 
 from ops_console.organizations.querysets import TenantQuerySet
 
 if TYPE_CHECKING:
     from campaigns.models import (  # noqa: F401 - named in the bases
+        AttemptFlow,
         Campaign,
         CampaignFlow,
         Delivery,
@@ -43,6 +44,10 @@ class CampaignQuerySet(TenantQuerySet["Campaign"]):
     def for_list(self) -> CampaignQuerySet:
         """Without workflows, which may be large."""
         return self.defer("workflow")
+
+    def counts(self) -> dict[str, int]:
+        """How many there are of each status, by the index alone."""
+        return dict(self.order_by().values_list("status").annotate(n=Count("pk")))
 
     def in_state(self, state: str) -> CampaignQuerySet:
         """Those whose ``state`` this is: the status, told apart by its columns."""
@@ -106,6 +111,13 @@ class CampaignFlowQuerySet(models.QuerySet["CampaignFlow"]):
         return sums
 
 
+class AttemptFlowQuerySet(models.QuerySet["AttemptFlow"]):
+    def totals(self) -> list[tuple[str, str, int]]:
+        """(carrier, outcome, how many ever)."""
+        rows = self.values_list("carrier", "outcome").annotate(total=Sum("n"))
+        return list(rows.order_by("carrier", "outcome"))
+
+
 class DeliveryQuerySet(TenantQuerySet["Delivery"]):
     tenant_field = "campaign__organization"
 
@@ -114,9 +126,20 @@ class DeliveryQuerySet(TenantQuerySet["Delivery"]):
         rows = self.filter(campaign=campaign_id).select_related("member__person")
         return rows.defer("member__profile", "member__person__password")
 
+    def of_member(self, campaign_id: UUID, member_id: UUID) -> DeliveryQuerySet:
+        """A recipient's of one campaign, found by its steps: the index has them first."""
+        steps = apps.get_model("campaigns", "CampaignStep").objects.filter(campaign=campaign_id)
+        recipients = apps.get_model("campaigns", "AudienceMember").objects.filter(
+            campaign=campaign_id, member=member_id
+        )
+        return self.filter(
+            campaign=campaign_id, step__in=steps.values("pk"), recipient=Subquery(recipients.values("pk"))
+        )
+
     def for_list(self) -> DeliveryQuerySet:
-        """Each with its step and its member's person."""
-        return self.select_related("step", "member__person").defer("member__profile", "member__person__password")
+        """Each with its step, its member's person, and what the member did."""
+        rows = self.select_related("step", "member__person", "action")
+        return rows.defer("member__profile", "member__person__password", "action__payload")
 
     def in_inbox_of(self, member_id: UUID) -> DeliveryQuerySet:
         """Those the member can see: they have a place in his inbox."""

@@ -32,6 +32,11 @@ CAMPAIGNS = StateMachine(
         CampaignStatus.CANCELLED: frozenset({CampaignStatus.CREATED, CampaignStatus.RUNNING}),
     },
 )
+# What is in its recipient's inbox stays there while it is tried again, and when that fails.
+UNREACHED = frozenset({DeliveryStatus.PENDING, DeliveryStatus.FAILED})
+IS_IN_INBOX = "t.status || '' NOT IN ('pending', 'failed') OR t.received_at IS NOT NULL"
+HAS_ACKNOWLEDGED = """EXISTS (
+    SELECT FROM campaigns_audiencemember a WHERE a.id = t.recipient_id AND a.closing = 'acknowledged' OFFSET 0)"""
 DELIVERIES = StateMachine(
     Delivery,
     DeliveryEvent,
@@ -41,11 +46,15 @@ DELIVERIES = StateMachine(
         DeliveryStatus.NO_DEVICE: frozenset({DeliveryStatus.PENDING}),
         # One that was sent fails when its pigeon does.
         DeliveryStatus.FAILED: frozenset({DeliveryStatus.PENDING, DeliveryStatus.SENT}),
-        DeliveryStatus.DELIVERED: frozenset({DeliveryStatus.SENT, DeliveryStatus.NO_DEVICE}),
-        DeliveryStatus.ACKNOWLEDGED: frozenset(
-            {DeliveryStatus.SENT, DeliveryStatus.DELIVERED, DeliveryStatus.NO_DEVICE}
-        ),
-        DeliveryStatus.MISSED: frozenset({DeliveryStatus.SENT, DeliveryStatus.DELIVERED}),
+        DeliveryStatus.DELIVERED: UNREACHED | {DeliveryStatus.SENT, DeliveryStatus.NO_DEVICE},
+        DeliveryStatus.ACKNOWLEDGED: UNREACHED
+        | {DeliveryStatus.SENT, DeliveryStatus.DELIVERED, DeliveryStatus.NO_DEVICE},
+        # What waits for a worker when its recipient is closed becomes what he is.
+        DeliveryStatus.MISSED: frozenset({DeliveryStatus.PENDING, DeliveryStatus.SENT, DeliveryStatus.DELIVERED}),
+    },
+    provided={
+        DeliveryStatus.DELIVERED: IS_IN_INBOX,
+        DeliveryStatus.ACKNOWLEDGED: f"{IS_IN_INBOX} OR {HAS_ACKNOWLEDGED}",
     },
 )
 
@@ -63,13 +72,14 @@ def move_deliveries(
     *,
     actor: str,
     at: datetime,
-    reason: str = "",
+    reason: str | Sequence[str] = "",
     columns: Mapping[str, Sequence[Any]] | None = None,
     **changes: Any,
 ) -> dict[UUID, str]:
     """Move the deliveries that may move, count them, and return each moved id with its old status.
 
-    Two statements, whatever the number. Who moves several locks them first, in the order of their ids.
+    ``reason`` is one for all, or one for each. Two statements, whatever the number. Who moves several locks them first,
+    in the order of their ids.
     """
     moved = DELIVERIES.move(list(places), to, actor=actor, reason=reason, at=at, columns=columns, **changes)
     count((places[pk].campaign, places[pk].step, old, str(to)) for pk, old in moved.items())
@@ -131,13 +141,25 @@ def count(moves: Iterable[Move] | Mapping[Move, int]) -> None:
 
 FOLD = """
 WITH taken AS (
-    DELETE FROM campaigns_campaignflow WHERE campaign_id IN (
-        SELECT campaign_id FROM campaigns_campaignflow GROUP BY campaign_id, step_id, from_status, to_status
-        HAVING count(*) > 1
-    ) RETURNING campaign_id, step_id, from_status, to_status, n
+    DELETE FROM campaigns_campaignflow
+    WHERE campaign_id IN (SELECT campaign_id FROM campaigns_campaignflow WHERE NOT is_folded)
+    RETURNING campaign_id, step_id, from_status, to_status, n, is_folded
+), totals AS (
+    INSERT INTO campaigns_deliverytotal AS t (from_status, to_status, n)
+    SELECT from_status, to_status, sum(n) FROM taken WHERE NOT is_folded AND step_id IS NOT NULL
+    GROUP BY 1, 2 ORDER BY 1, 2
+    ON CONFLICT (from_status, to_status) DO UPDATE SET n = t.n + excluded.n
 )
-INSERT INTO campaigns_campaignflow (campaign_id, step_id, from_status, to_status, n)
-SELECT campaign_id, step_id, from_status, to_status, sum(n) FROM taken GROUP BY 1, 2, 3, 4
+INSERT INTO campaigns_campaignflow (campaign_id, step_id, from_status, to_status, n, is_folded)
+SELECT campaign_id, step_id, from_status, to_status, sum(n), TRUE FROM taken GROUP BY 1, 2, 3, 4
+"""
+FOLD_ATTEMPTS = """
+WITH taken AS (
+    DELETE FROM campaigns_attemptflow WHERE (carrier, outcome) IN (
+        SELECT carrier, outcome FROM campaigns_attemptflow GROUP BY 1, 2 HAVING count(*) > 1
+    ) RETURNING carrier, outcome, n
+)
+INSERT INTO campaigns_attemptflow (carrier, outcome, n) SELECT carrier, outcome, sum(n) FROM taken GROUP BY 1, 2
 """
 
 
@@ -147,5 +169,6 @@ def fold_flow() -> int:
     A reader sees either the old rows or the new one. Of two folds at once the second finds deleted what the first took.
     """
     with connection.cursor() as cursor:
+        cursor.execute(FOLD_ATTEMPTS)
         cursor.execute(FOLD)
         return int(cursor.rowcount)

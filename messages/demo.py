@@ -18,6 +18,7 @@ from ops_console.access.services import create_account_credential
 from ops_console.ledger.models import Account
 from ops_console.organizations.demo import load_members
 from ops_console.organizations.demo_rosters import load_rosters
+from ops_console.organizations.models import Organization
 from ops_console.regions import Region
 
 ACTOR = Actor.command("loaddemo")
@@ -72,6 +73,7 @@ CUSTOMERS = (
         ),
     ),
 )
+DOMAIN = CUSTOMERS[0].admin_email.partition("@")[2]
 TEXTS = (
     "The seeds have arrived, send more sacks.",
     "Happy birthday! The whole loft sends its coos.",
@@ -104,13 +106,17 @@ def load_colleagues(*, now: datetime) -> int:
 
     Returns how many members it has beside its founder.
     """
-    customer = CUSTOMERS[0]
-    organization = Account.objects.get(username=customer.username).organization
-    assert organization is not None
-    domain = customer.admin_email.partition("@")[2]
-    n_members = load_members(organization, domain=domain, now=now)
-    load_rosters(organization, domain=domain, now=now)
+    organization = first_organization()
+    n_members = load_members(organization, domain=DOMAIN, now=now)
+    load_rosters(organization, domain=DOMAIN, now=now)
     return n_members
+
+
+def first_organization() -> Organization:
+    """The first customer's, whose members have addresses at ``DOMAIN``."""
+    organization = Account.objects.get(username=CUSTOMERS[0].username).organization
+    assert organization is not None
+    return organization
 
 
 def load_messages(*, now: datetime, progress: Callable[[int], None]) -> None:

@@ -29,6 +29,8 @@ class Destination:
 
     recipient_id: str = ""
     address: Address | None = None
+    # Who lives at the address, where the address book is not to be asked.
+    name: str = ""
 
 
 @dataclass(frozen=True)

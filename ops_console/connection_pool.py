@@ -6,6 +6,7 @@ import select
 from typing import Any
 
 import psycopg
+from psycopg_pool import ConnectionPool
 
 
 class PooledConnection(psycopg.Connection[Any]):
@@ -17,7 +18,20 @@ class PooledConnection(psycopg.Connection[Any]):
 
     def execute(self, query: Any, *args: Any, **options: Any) -> psycopg.Cursor[Any]:
         # The empty statement is how psycopg_pool asks.
-        return self.cursor() if query == "" and self._is_silent() else super().execute(query, *args, **options)
+        if query != "":
+            return super().execute(query, *args, **options)
+        if self._is_silent():
+            return self.cursor()
+        try:
+            return super().execute(query)
+        except psycopg.OperationalError:
+            self._replace_the_others()
+            raise
+
+    def _replace_the_others(self) -> None:
+        """A server that restarts ends all of a pool's connections; found one by one, each costs its finder a rest."""
+        if isinstance(self._pool, ConnectionPool):
+            self._pool.drain()
 
     def _is_silent(self) -> bool:
         if self.closed:

@@ -99,8 +99,12 @@ PUSH_CA_FILE = env.str("PUSH_CA_FILE", "")
 PUSH_ALLOW_LOOPBACK = env.bool("PUSH_ALLOW_LOOPBACK", False)
 # Writes to the log what a platform without credentials would be pushed; outside production only.
 PUSH_CONSOLE = env.bool("PUSH_CONSOLE", DEMO)
+# Names the series of webhooks whose end somebody has yet to see: the purge leaves them.
+WEBHOOK_SERIES_IN_USE = "campaigns.engine.webhooks.series_in_use"
 # What manage.py reencryptsecrets encrypts beside the platform's own secrets.
 FURTHER_SECRETS = {"push credentials": "campaigns.services.push_credentials.reencrypt_credentials"}
+# Tells what is wrong with the workflow an organization is to have as its default.
+WORKFLOW_CHECK = "campaigns.workflows.validation.check"
 # Calls to push providers that a worker has under way at once; seconds for one, and for those of a batch.
 PUSH_CONCURRENCY = env.int("PUSH_CONCURRENCY", 100)
 PUSH_TIMEOUT_S = env.float("PUSH_TIMEOUT_S", 10)

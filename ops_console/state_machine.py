@@ -32,12 +32,13 @@ class TransitionEvent(models.Model):
         abstract = True
 
 
+REASONS = "%(reason)s::text[]"
 MOVE = """
 WITH wanted AS (
     SELECT * FROM unnest({arrays}) AS w ({columns})
 ), {moved}
 INSERT INTO {events} (subject_id, from_status, to_status, actor, reason, at)
-SELECT id, status, %(to)s, %(actor)s, %(reason)s, %(at)s FROM moved
+SELECT id, status, %(to)s, %(actor)s, {reason}, %(at)s FROM moved{reasons}
 RETURNING subject_id, from_status
 """
 # Rows are found by their key. An index on the status is no short cut, though the planner takes it for one after
@@ -45,14 +46,15 @@ RETURNING subject_id, from_status
 MOVED_FROM_ONE = """
 moved AS (
     UPDATE {table} t SET status = %(to)s{assignments}
-    FROM wanted WHERE t.{pk} = wanted.id AND t.status || '' = %(source)s RETURNING t.{pk} AS id, %(source)s AS status
+    FROM wanted WHERE t.{pk} = wanted.id AND t.status || '' = %(source)s{condition}
+    RETURNING t.{pk} AS id, %(source)s AS status
 )
 """
 # The old status of a row is known only from before the UPDATE.
 MOVED_FROM_SEVERAL = """
 old AS MATERIALIZED (
     SELECT t.{pk} AS id, t.status FROM {table} t JOIN wanted ON wanted.id = t.{pk}
-    WHERE t.status || '' = ANY(%(sources)s) ORDER BY t.{pk} FOR UPDATE OF t
+    WHERE t.status || '' = ANY(%(sources)s){condition} ORDER BY t.{pk} FOR UPDATE OF t
 ), moved AS (
     UPDATE {table} t SET status = %(to)s{assignments}
     FROM old JOIN wanted USING (id) WHERE t.{pk} = old.id RETURNING old.id, old.status
@@ -63,14 +65,21 @@ old AS MATERIALIZED (
 class StateMachine(Generic[M]):
     """One table of allowed moves over one model's ``status``, with its event model.
 
-    ``allowed`` maps a target state to the states it may be reached from. A model with a ``version`` column has it
-    raised by each move.
+    ``allowed`` maps a target state to the states it may be reached from; ``provided`` to what else a row ``t`` must
+    be, in SQL. A model with a ``version`` column has it raised by each move.
     """
 
-    def __init__(self, model: type[M], events: type[TransitionEvent], allowed: Mapping[str, frozenset[str]]) -> None:
+    def __init__(
+        self,
+        model: type[M],
+        events: type[TransitionEvent],
+        allowed: Mapping[str, frozenset[str]],
+        provided: Mapping[str, str] | None = None,
+    ) -> None:
         self.model = model
         self.events = events
         self.allowed = allowed
+        self.provided = provided or {}
 
     def move(
         self,
@@ -78,7 +87,7 @@ class StateMachine(Generic[M]):
         to: str,
         *,
         actor: str,
-        reason: str = "",
+        reason: str | Sequence[str] = "",
         at: datetime,
         columns: Mapping[str, Sequence[Any]] | None = None,
         **changes: Any,
@@ -86,17 +95,18 @@ class StateMachine(Generic[M]):
         """Move the rows that may move, in one statement, and return each moved id with its old state.
 
         Callers that move several rows at once lock them first, so that two movers never wait in a circle.
-        ``changes`` are set on every row; ``columns`` holds per field a value for each of ``ids``, in their order.
+        ``changes`` are set on every row; ``columns`` holds per field a value for each of ``ids``, in their order, and
+        so does ``reason`` when it is no text: what an event has no room for is cut off.
         """
         columns = columns or {}
         sources = sorted(self.allowed[to])
         if not ids or not sources:
             return {}
-        statement = self._statement(list(columns), list(changes), n_sources=len(sources))
+        statement = self._statement(to, list(columns), list(changes), has_reasons=not isinstance(reason, str))
         values: dict[str, Any] = {f"set_{name}": value for name, value in changes.items()}
         values |= {f"col_{name}": array_text(column) for name, column in columns.items()}
         values |= {"ids": array_text(ids), "to": to, "sources": sources, "source": sources[0]}
-        values |= {"actor": actor, "reason": reason, "at": at}
+        values |= {"actor": actor, "reason": reason if isinstance(reason, str) else array_text(reason), "at": at}
         with connection.cursor() as cursor:
             cursor.execute(statement, values)
             return dict(cursor.fetchall())
@@ -116,22 +126,26 @@ class StateMachine(Generic[M]):
             raise NotFound()
         raise InvalidTransition(current=str(current), wanted=to)
 
-    def _statement(self, columns: list[str], changes: list[str], *, n_sources: int) -> str:
+    def _statement(self, to: str, columns: list[str], changes: list[str], *, has_reasons: bool) -> str:
         meta = self.model._meta
         varying = [meta.get_field(name) for name in columns]
         arrays = [("%(ids)s", meta.pk)] + [(f"%(col_{field.name})s", field) for field in varying]
         names = [_column(field) for field in varying]
+        condition = f" AND ({self.provided[to]})" if to in self.provided else ""
+        unnested = [f"{value}::{_array_type(field)}[]" for value, field in arrays]
         assignments = [f", {name} = wanted.{name}" for name in names]
         assignments += [f", {_column(meta.get_field(name))} = %(set_{name})s" for name in changes]
         if any(field.name == "version" for field in meta.concrete_fields):
             assignments.append(", version = t.version + 1")
-        moved = MOVED_FROM_ONE if n_sources == 1 else MOVED_FROM_SEVERAL
+        moved = MOVED_FROM_ONE if len(self.allowed[to]) == 1 else MOVED_FROM_SEVERAL
         table, pk = meta.db_table, _column(meta.pk)
         return MOVE.format(
-            arrays=", ".join(f"{value}::{_array_type(field)}[]" for value, field in arrays),
-            columns=", ".join(["id", *names]),
-            moved=moved.format(table=table, pk=pk, assignments="".join(assignments)),
+            arrays=", ".join([*unnested, *([REASONS] if has_reasons else [])]),
+            columns=", ".join(["id", *names, *(["why"] if has_reasons else [])]),
+            moved=moved.format(table=table, pk=pk, condition=condition, assignments="".join(assignments)),
             events=self.events._meta.db_table,
+            reason="left(why, 200)" if has_reasons else "%(reason)s",
+            reasons=" JOIN wanted USING (id)" if has_reasons else "",
         )
 
 

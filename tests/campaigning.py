@@ -168,7 +168,9 @@ def assert_counters_equal_rows() -> None:
 
 # --- A channel -----------------------------------------------------------------------------------------------------
 
-Answer = Callable[[Parcel], Iterable[AttemptOutcome | tuple[AttemptOutcome, str] | tuple[AttemptOutcome, str, float]]]
+Said = AttemptOutcome | tuple[AttemptOutcome, str] | tuple[AttemptOutcome, str, float]
+# None: the channel does not get to it.
+Answer = Callable[[Parcel], Iterable[Said | None]]
 
 
 class Spy:
@@ -189,6 +191,7 @@ class Spy:
         return [self._handed(parcel, said, now) for parcel in parcels for said in self.answer(parcel)]
 
     def _handed(self, parcel: Parcel, said: Any, now: datetime) -> Handed:
+        was_tried, said = said is not None, said or (AttemptOutcome.LATER, "no time")
         outcome, detail, retry_after_s = (*said, None)[:3] if isinstance(said, tuple) else (said, "", None)
         return Handed(
             delivery_id=parcel.delivery_id,
@@ -196,6 +199,7 @@ class Spy:
             outcome=outcome,
             detail=detail,
             retry_after_s=retry_after_s,
+            was_tried=was_tried,
             started_at=now,
             ended_at=now,
         )

@@ -6,11 +6,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
+from uuid import uuid4
 
 from django.db import transaction
 
+from campaigns.engine.lanes import Batch, Claimed, Lane
+from campaigns.engine.recording import Result, record
+from campaigns.engine.verdicts import Verdict
 from campaigns.inboxes import give_places
 from campaigns.models import (
+    AttemptKind,
     AudienceMember,
     Campaign,
     CampaignStatus,
@@ -24,10 +29,12 @@ from campaigns.models import (
     Template,
     TemplateVersion,
 )
+from campaigns.rendering.contents import NewContent
+from campaigns.services.steering import retry_failed
 from campaigns.transitions import Place as Counted
 from campaigns.transitions import close_members, count, move_deliveries
 from ops_console.organizations.models import Member, Organization
-from tests.factories import NOW
+from tests.factories import COMMAND, NOW
 
 ACK = {"id": "ack", "type": "ack", "label": "Understood"}
 
@@ -92,6 +99,25 @@ class Mailing:
             delivery.refresh_from_db()
         return deliveries
 
+    def retry(self, *, now: datetime = NOW) -> Batch:
+        """Order a retry of what found no device, and claim what is to be tried again as a worker does."""
+        retry_failed(campaign_id=self.campaign.pk, no_device=True, actor=COMMAND, now=now)
+        lease = uuid4()
+        due = Delivery.objects.filter(campaign=self.campaign, work=AttemptKind.RETRY, leased_by=None)
+        due.update(leased_by=lease, lease_until=now, due_at=now)
+        held = Delivery.objects.filter(leased_by=lease).select_related("recipient", "member__person")
+        lane = Lane(self.campaign.pk, None, False, None, None)
+        return Batch(lease, lane, [_claimed(delivery) for delivery in held], is_last=True)
+
+    def resend(self, batch: Batch, body: str, *, now: datetime = NOW) -> None:
+        """Record that a worker has sent what it claimed, with another text."""
+        texts = {"title": "", "summary": "", "preview": "", "body": body}
+        content = NewContent(sha256(body.encode()).digest(), **texts, actions="[]")
+        ids = [delivery.id for delivery in batch.deliveries]
+        verdicts = {pk: Verdict(DeliveryStatus.SENT, 1) for pk in ids}
+        result = Result(verdicts, [], dict.fromkeys(ids, content))
+        record(batch, result, organization_id=self.campaign.organization_id, now=now)
+
     def miss(self, *deliveries: Delivery, now: datetime = NOW) -> None:
         """Mark those missed that may be, and close their members, as MARK_MISSED does."""
         with transaction.atomic():
@@ -112,6 +138,25 @@ class Mailing:
         return Delivery.objects.create(
             campaign=self.campaign, step=self.step, recipient=recipient, member=member, created_at=now
         )
+
+
+def _claimed(delivery: Delivery) -> Claimed:
+    member = delivery.member
+    return Claimed(
+        id=delivery.pk,
+        step_id=delivery.step_id,
+        work=delivery.work,
+        n_attempts=0,
+        content_id=delivery.content_id,
+        received_at=delivery.received_at,
+        member_id=member.pk,
+        closing=delivery.recipient.closing,
+        variables="{}",
+        name=member.name,
+        member_status=member.status,
+        profile="{}",
+        email=member.person.email,
+    )
 
 
 def step_of(campaign: Campaign, key: str, *, position: int = 0) -> CampaignStep:

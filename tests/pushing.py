@@ -14,13 +14,19 @@ from ops_console.organizations.models import Member, Organization
 from tests import tenants
 from tests.factories import COMMAND, NOW, numbers
 from tests.fakes import apns
+from tests.fakes.push_service import Subscriber
+
+
+def subscription() -> str:
+    """A web device's token, like no other."""
+    return Subscriber(f"https://push.example.com/{next(numbers)}").token
 
 
 def device(of: Organization, platform: str = "web", token: str = "", *, member: Member | None = None) -> Device:
     return register(
         device_id=uuid4(),
         platform=platform,
-        push_token=token or f"token-{next(numbers)}",
+        push_token=token or (subscription() if platform == "web" else f"token-{next(numbers)}"),
         actor=tenants.signed_in(member or tenants.member(of)),
         now=NOW,
     )
@@ -37,6 +43,7 @@ def parcel(to: Member, delivery_id: UUID | None = None, **given: Any) -> Parcel:
         **{
             "delivery_id": delivery_id or uuid4(),
             "member_id": to.pk,
+            "member_name": to.name,
             "organization_id": to.organization_id,
             "campaign_id": uuid4(),
             "kind": AttemptKind.SEND,

@@ -91,6 +91,10 @@ class ConnectCaller:
             got = {**dict(seen.headers.items()), **dict(seen.trailers.items())}
             return Outcome(code.replace("canceled", "cancelled"), message, _violations(details), got, tuple(responses))
 
+    def stream(self, method: str, request: Message, *, key: str) -> Iterator[Any]:
+        """The answers, as they come."""
+        return self._responses(method, request, _authorization(key), None)
+
     def _responses(self, method: str, request: Message, headers: Any, timeout_ms: int | None) -> Iterator[Any]:
         descriptor, (service, _, name) = methods()[method], method.partition("/")
         streams = descriptor.method_kind == "server_streaming"
@@ -125,15 +129,10 @@ class NativeCaller:
         headers: Mapping[str, str] | None = None,
         timeout_s: float | None = None,
     ) -> Outcome:
-        descriptor = methods()[method]
-        output: Any = descriptor.output.type
-        started: Any = self.channel.unary_stream(
-            f"/{PACKAGE}.{method}",
-            request_serializer=lambda message: message.to_binary(),
-            response_deserializer=output.from_binary,
-        )
         sent = {**_authorization(key), **(headers or {})}
-        call = started(request, metadata=tuple(sent.items()), timeout=timeout_s, compression=self.compression)
+        call = self._started(method)(
+            request, metadata=tuple(sent.items()), timeout=timeout_s, compression=self.compression
+        )
         responses = []
         try:
             for response in call:
@@ -145,6 +144,19 @@ class NativeCaller:
         details = Status.from_binary(got.pop("grpc-status-details-bin", b"")).details
         violations = _violations([_unpacked(detail) for detail in details])
         return Outcome(call.code().name.lower(), call.details() or "", violations, got, tuple(responses))
+
+    def stream(self, method: str, request: Message, *, key: str) -> Iterator[Any]:
+        """The answers, as they come."""
+        answers: Iterator[Any] = self._started(method)(request, metadata=tuple(_authorization(key).items()))
+        return answers
+
+    def _started(self, method: str) -> Any:
+        output: Any = methods()[method].output.type
+        return self.channel.unary_stream(
+            f"/{PACKAGE}.{method}",
+            request_serializer=lambda message: message.to_binary(),
+            response_deserializer=output.from_binary,
+        )
 
 
 def _unpacked(detail: Packed) -> BadRequest | None:

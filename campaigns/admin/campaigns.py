@@ -12,13 +12,18 @@ from django.utils.safestring import SafeString
 from unfold.contrib.filters.admin import AutocompleteSelectFilter
 
 from campaigns.admin import steering
-from campaigns.models import Campaign, CampaignStatus, Closing, Delivery, DeliveryStatus
+from campaigns.admin.forms import RecipientsForm
+from campaigns.admin.previews import PreviewAdmin
+from campaigns.models import AudienceMember, Campaign, CampaignStatus, Closing, Delivery, DeliveryStatus
 from campaigns.services.campaigns import counts_of
+from campaigns.services.previews import preview_campaign
+from campaigns.services.rendering import Rendering
 from campaigns.services.steering import needs_approval
+from ops_console.access.actors import Actor
 from ops_console.console import display
-from ops_console.console.base import ConsoleAdmin
 from ops_console.console.registry import Part, extend
 from ops_console.organizations.models import Organization
+from ops_console.organizations.services import rosters
 
 SHOWN = 50
 # How often the page of a running campaign reads itself again.
@@ -28,17 +33,21 @@ REFRESH_S = 5
 def progress(campaign: Campaign) -> dict[str, Any]:
     """How the recipients stand, and their deliveries: maintained counters, one query."""
     counts = counts_of([campaign.pk])[campaign.pk]
+    of_campaign = f"campaign__id__exact={campaign.pk}"
     rows = [
-        (display.badge(status, label), _of(counts.members.get(status, 0), campaign.n_recipients), "")
+        (
+            display.badge(status, label),
+            _of(counts.members.get(status, 0), campaign.n_recipients),
+            display.list_link(AudienceMember, f"{of_campaign}&closing__exact={status}"),
+        )
         for status, label in Closing.choices
     ]
     total = sum(counts.deliveries.values())
-    query = f"campaign__id__exact={campaign.pk}&status__exact="
     rows += [
         (
             display.badge(status, label),
             _of(counts.deliveries[status], total),
-            display.list_link(Delivery, query + status),
+            display.list_link(Delivery, f"{of_campaign}&status__exact={status}"),
         )
         for status, label in DeliveryStatus.choices
         if counts.deliveries[status]
@@ -98,8 +107,9 @@ def _of(n: int, total: int) -> str:
 
 
 @admin.register(Campaign)
-class CampaignAdmin(ConsoleAdmin):
+class CampaignAdmin(PreviewAdmin):
     resource = "campaigns"
+    preview_form = RecipientsForm
     audited_as = ("campaign", "pk")
     service_actions = steering.ALL
     parts = (
@@ -151,6 +161,11 @@ class CampaignAdmin(ConsoleAdmin):
         if isinstance(campaign, Campaign) and campaign.status == CampaignStatus.RUNNING:
             response["Refresh"] = str(REFRESH_S)
         return response
+
+    def renderings(self, target: Any, given: dict[str, Any], actor: Actor) -> tuple[str, list[Rendering]]:
+        user_ids = rosters.ids_of(organization_id=target.organization_id, emails=given["user_ids"])
+        version, made = preview_campaign(campaign_id=target.pk, user_ids=user_ids, actor=actor)
+        return version.template.type, made
 
     @admin.display(description="state")
     def shown_state(self, campaign: Campaign) -> SafeString:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
 from typing import Any, ClassVar
 from uuid import UUID
 
@@ -11,10 +12,10 @@ from django.http import HttpRequest
 from django.utils.safestring import SafeString
 from unfold.contrib.filters.admin import AutocompleteSelectFilter
 
+from campaigns.admin.narrowing import NarrowedByCampaign
 from campaigns.models import Delivery
 from campaigns.services.timelines import timeline
 from ops_console.console import display
-from ops_console.console.base import ConsoleAdmin
 from ops_console.console.registry import Part
 from ops_console.organizations.querysets import is_uuid
 
@@ -34,13 +35,14 @@ def moments(delivery: Delivery) -> dict[str, Any]:
 
 
 @admin.register(Delivery)
-class DeliveryAdmin(ConsoleAdmin):
+class DeliveryAdmin(NarrowedByCampaign):
     resource = "deliveries"
     parts = (Part("deliveries", moments, "console/_timeline.html"),)
     empty_text = "Nothing was sent yet: deliveries come with the start of a campaign."
 
     list_display = ("id", "campaign", "step", "recipient_email", "state", "reason", "due", "created_at")
-    list_filter = ("status", ("campaign", AutocompleteSelectFilter))
+    narrowing = ("status",)
+    list_filter = (("campaign", AutocompleteSelectFilter),)
     list_filter_submit = True
     search_fields = ("id",)
     search_help_text = "Id of the delivery, or of its campaign, in full"
@@ -54,7 +56,8 @@ class DeliveryAdmin(ConsoleAdmin):
         ("n_attempts", "reason"),
         ("created_at", "sent_at"),
         ("delivered_at", "read_at"),
-        "acted_at",
+        ("acted_at", "action_id"),
+        "payload",
     )
 
     def list_rows(self, rows: Any) -> Any:
@@ -81,6 +84,19 @@ class DeliveryAdmin(ConsoleAdmin):
     @admin.display(description="status")
     def state(self, delivery: Delivery) -> SafeString:
         return display.badge(delivery.status, delivery.get_status_display())
+
+    @admin.display(description="action")
+    def action_id(self, delivery: Delivery) -> str:
+        done = getattr(delivery, "action", None)
+        return done.action_id if done else "-"
+
+    @admin.display(description="sent along")
+    def payload(self, delivery: Delivery) -> str:
+        """As text if it is one, else in Base64."""
+        done = getattr(delivery, "action", None)
+        sent = bytes(done.payload) if done else b""
+        text = sent.decode(errors="replace")
+        return (text if text.isprintable() and "\ufffd" not in text else b64encode(sent).decode()) or "-"
 
     @admin.display(description="next try")
     def due(self, delivery: Delivery) -> SafeString | str:

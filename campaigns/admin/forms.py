@@ -61,13 +61,25 @@ class NewVersionForm(VariablesForm, forms.OptionalReasonForm):
     variables = variables_field()
 
 
-class PreviewForm(forms.ConsoleForm):
-    user_ids = paragraph("E-mail addresses", required=True, help_text="Of up to 20 members, one on each line.")
-    variables = paragraph("Values", required=False, help_text="For all of them, one on each line, as in day: Monday.")
-    version = forms.whole_number("Version", help_text="The newest when left out.")
+class MembersForm(forms.ConsoleForm):
+    """The base of what names members by their e-mail addresses."""
 
     def clean_user_ids(self) -> list[str]:
         return [address for address in BETWEEN_ADDRESSES.split(self.cleaned_data["user_ids"]) if address]
+
+
+class RecipientsForm(MembersForm):
+    user_ids = paragraph(
+        "E-mail addresses",
+        required=False,
+        help_text="Of up to 20 recipients, one on each line. The first 5 when left out.",
+    )
+
+
+class PreviewForm(MembersForm):
+    user_ids = paragraph("E-mail addresses", required=True, help_text="Of up to 20 members, one on each line.")
+    variables = paragraph("Values", required=False, help_text="For all of them, one on each line, as in day: Monday.")
+    version = forms.whole_number("Version", help_text="The newest when left out.")
 
     def clean_variables(self) -> dict[str, str]:
         lines = [line for line in self.cleaned_data["variables"].splitlines() if line.strip()]

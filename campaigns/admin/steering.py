@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import fields as dataclass_fields
 from datetime import datetime
 from typing import Any
 
@@ -10,14 +11,37 @@ from django import forms as fields
 from unfold.widgets import UnfoldAdminTextInputWidget, UnfoldBooleanSwitchWidget
 
 from campaigns.models import Campaign, CampaignStatus, Lateness
-from campaigns.services import steering
+from campaigns.services import campaigns, steering
+from campaigns.services.postage import Estimate
 from campaigns.services.preflight import Preflight, preflight
 from ops_console.console import forms
 from ops_console.console.actions import Call, Report, Scope, ServiceAction, each
+from ops_console.ledger.services.amounts import show
 
 # Above it counting takes too long to be done before a page is shown.
 COUNTED_AT_ONCE = 20_000
 MINUTES = "%Y-%m-%d %H:%M"
+CHANGEABLE = ("name", "title", "sender_name")
+DELIVERING = tuple(field.name for field in dataclass_fields(campaigns.Delivering))
+
+
+def clock_time(label: str) -> fields.TimeField:
+    """A time of day at the recipient's."""
+    widget = UnfoldAdminTextInputWidget(attrs={"autocomplete": "off", "placeholder": "22:00"})
+    return fields.TimeField(label=label, required=False, input_formats=["%H:%M"], widget=widget)
+
+
+class ChangeForm(forms.OptionalReasonForm):
+    field_order = (*CHANGEABLE, *DELIVERING, "reason")
+    name = forms.line("Name")
+    title = forms.line("Title", required=False, help_text="Stands for the template's, if there is one.")
+    sender_name = forms.line("Sender", required=False)
+    critical = fields.BooleanField(
+        label="Goes out in quiet hours, too", required=False, widget=UnfoldBooleanSwitchWidget()
+    )
+    quiet_from = clock_time("Quiet from (the recipient's time)")
+    quiet_until = clock_time("Quiet until")
+    rate_per_s = forms.whole_number("Recipients a second", help_text="Empty is no limit of its own.")
 
 
 class ScheduleForm(forms.OptionalReasonForm):
@@ -61,6 +85,18 @@ def counted(service: Callable[..., Any], what: str) -> Callable[[Call], Report]:
     return run
 
 
+def change(call: Call) -> Report:
+    given = dict(call.given)
+    changed = campaigns.update_campaign(
+        campaign_id=call.target.pk,
+        delivering={name: given.pop(name) for name in DELIVERING},
+        actor=call.actor,
+        now=call.now,
+        **given,
+    )
+    return Report(text=f"{changed} is changed.")
+
+
 def schedule(call: Call) -> Report:
     given = dict(call.given)
     at: datetime | None = given.pop("scheduled_for")
@@ -97,6 +133,8 @@ def sentences(found: Preflight) -> list[str]:
     lines = [f"Of {found.recipients:,} recipients {found.will_send:,} are sent to."]
     lines += [f"{n:,} {reason}." for reason, n in reasons.items() if n]
     lines += [f"{example.email}: {example.reason}" for example in found.examples]
+    if found.estimate:
+        lines.append(price(found.estimate))
     if found.sent_by and found.ends_by:
         lines.append(
             f"All is sent by about {found.sent_by:%Y-%m-%d %H:%M} UTC; it ends by {found.ends_by:%Y-%m-%d %H:%M}."
@@ -104,8 +142,19 @@ def sentences(found: Preflight) -> list[str]:
     return lines + [f"In the way: {problem}" for problem in found.problems]
 
 
+def price(estimate: Estimate) -> str:
+    told = f"It costs {show(estimate.cost)}; the account {estimate.account} may spend {show(estimate.available)}"
+    if estimate.is_affordable:
+        return f"{told}."
+    return f"{told}: enough for the first {estimate.n_affordable:,}, the others fail until it is topped up."
+
+
 def is_created(campaign: Campaign) -> bool:
     return campaign.status == CampaignStatus.CREATED
+
+
+def as_it_is(campaign: Campaign) -> dict[str, Any]:
+    return {name: getattr(campaign, name) for name in (*CHANGEABLE, *DELIVERING)}
 
 
 def is_running(campaign: Campaign) -> bool:
@@ -123,6 +172,19 @@ PREFLIGHT = ServiceAction(
     scope=Scope.ONE,
     form=forms.ConsoleForm,
     icon="checklist",
+)
+CHANGE = ServiceAction(
+    name="change",
+    label="Change",
+    resource="campaigns",
+    right="update",
+    run=change,
+    preview=told("Until it is started. The approval of a second person is taken back."),
+    applies=is_created,
+    initial=as_it_is,
+    scope=Scope.ONE,
+    form=ChangeForm,
+    icon="edit",
 )
 START = ServiceAction(
     name="start",
@@ -220,4 +282,4 @@ CANCEL = ServiceAction(
     icon="cancel",
     is_dangerous=True,
 )
-ALL = (PREFLIGHT, START, SCHEDULE, APPROVE, PAUSE, RESUME, RETRY, REMIND, CANCEL)
+ALL = (PREFLIGHT, CHANGE, START, SCHEDULE, APPROVE, PAUSE, RESUME, RETRY, REMIND, CANCEL)

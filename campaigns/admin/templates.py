@@ -5,27 +5,18 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 from django.contrib import admin
-from django.contrib.admin.utils import unquote
-from django.core.exceptions import PermissionDenied
-from django.db.models import Model
-from django.http import HttpRequest, HttpResponse
-from django.template.response import TemplateResponse
-from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html
 from unfold.contrib.filters.admin import AutocompleteSelectFilter
 
 from campaigns.admin.forms import NewTemplateForm, NewVersionForm, PreviewForm, write_variables
+from campaigns.admin.previews import PreviewAdmin
 from campaigns.models import Template, TemplateVersion
-from campaigns.rendering.sheets import as_html
 from campaigns.services import rendering, templates
 from campaigns.services.rendering import Rendering
 from ops_console.access.actors import Actor
 from ops_console.console import display
 from ops_console.console.actions import Call, Report, Scope, ServiceAction
-from ops_console.console.base import ConsoleAdmin
-from ops_console.console.callers import actor_of, may
 from ops_console.console.registry import Part, extend
-from ops_console.errors import InvalidInput, NotFound
 from ops_console.organizations.admin.references import named_organization
 from ops_console.organizations.models import Organization
 from ops_console.organizations.services import rosters
@@ -120,8 +111,9 @@ CHANGE = ServiceAction(
 
 
 @admin.register(Template)
-class TemplateAdmin(ConsoleAdmin):
+class TemplateAdmin(PreviewAdmin):
     resource = "templates"
+    preview_form = PreviewForm
     audited_as = ("template", "pk")
     service_actions = (NEW, CHANGE)
     parts = (Part("templates", body), Part("templates", variables), Part("templates", versions))
@@ -151,55 +143,10 @@ class TemplateAdmin(ConsoleAdmin):
     def object_rows(self, rows: Any) -> Any:
         return rows.select_related("organization", "created_by")
 
-    def get_urls(self) -> list[URLPattern]:
-        view = self.admin_site.admin_view(self.preview_view)
-        return [path("<path:object_id>/preview/", view, name="campaigns_template_preview"), *super().get_urls()]
-
-    def preview_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        actor = actor_of(request)
-        if actor is None or not (may(request, "templates", "retrieve") and may(request, "members", "list")):
-            raise PermissionDenied
-        template = self.get_object(request, unquote(object_id))
-        if template is None:
-            return self._get_obj_does_not_exist_redirect(request, self.opts, object_id)  # type: ignore[attr-defined,no-any-return]
-        form = PreviewForm(request.POST) if request.method == "POST" else PreviewForm()
-        context = {
-            **self.admin_site.each_context(request),
-            "title": "Preview",
-            "opts": self.opts,
-            "original": template,
-            "form": form,
-            "sheets": self._sheets(template, form, actor) if form.is_bound and form.is_valid() else None,
-            "back": display.url_of(template),
-        }
-        return TemplateResponse(request, "campaigns/preview.html", context)
-
-    def _sheets(self, template: Template, form: PreviewForm, actor: Actor) -> list[dict[str, Any]] | None:
-        """What each member would get; None, with the form's faults, if it can't be told."""
-        given = form.service_data()
-        try:
-            user_ids = rosters.ids_of(organization_id=template.organization_id, emails=given.pop("user_ids"))
-            _, made = rendering.preview(template_id=template.pk, user_ids=user_ids, actor=actor, **given)
-        except InvalidInput as error:
-            form.add_faults(error)
-            return None
-        except NotFound as error:
-            form.add_error("version", error.message)
-            return None
-        return [_sheet(each, template.type) for each in made]
-
-    def _buttons(self, request: HttpRequest, *scopes: Scope, target: Model | None = None) -> list[dict[str, Any]]:
-        buttons = super()._buttons(request, *scopes, target=target)
-        if target is not None and may(request, "members", "list"):
-            url = reverse("admin:campaigns_template_preview", args=[target.pk])
-            buttons.insert(0, {"label": "Preview", "icon": "visibility", "is_dangerous": False, "url": url})
-        return buttons
-
-
-def _sheet(made: Rendering, type: str) -> dict[str, Any]:  # noqa: A002 - the template's own word
-    content = made.content
-    document = as_html(content.body, type) if content else ""
-    return {"recipient": made.recipient, "content": content, "document": document, "error": made.error}
+    def renderings(self, target: Any, given: dict[str, Any], actor: Actor) -> tuple[str, list[Rendering]]:
+        user_ids = rosters.ids_of(organization_id=target.organization_id, emails=given.pop("user_ids"))
+        _, made = rendering.preview(template_id=target.pk, user_ids=user_ids, actor=actor, **given)
+        return target.type, made
 
 
 extend("organizations.organization", parts=[Part("templates", of_organization)])

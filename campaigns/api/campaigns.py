@@ -10,6 +10,7 @@ from uuid import UUID
 from django.http import HttpResponse
 from drf_spectacular.utils import OpenApiExample, extend_schema, extend_schema_view
 from rest_framework.decorators import action
+from rest_framework.parsers import BaseParser
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -27,12 +28,15 @@ from campaigns.serializers.campaigns import (
     ScheduleSerializer,
     SteeringSerializer,
 )
+from campaigns.serializers.templates import CampaignPreviewRequestSerializer, PreviewSerializer
 from campaigns.services import campaigns, preflight, steering
 from campaigns.services.audiences import NewAudience
 from campaigns.services.campaigns import Delivering
+from campaigns.services.previews import preview_campaign
 from ops_console.access.actors import Actor
 from ops_console.organizations.api.members import id_of
 from ops_console.rest.pagination import Orderings
+from ops_console.rest.parsers import LargeJSONParser
 from ops_console.rest.views import ResourceViewSet, answer
 
 NEW = OpenApiExample(
@@ -85,12 +89,25 @@ class CampaignViewSet(ResourceViewSet):
     policy_actions: ClassVar[Mapping[str, str]] = {
         "partial_update": "update",
         "preflight": "retrieve",
+        "preview": "retrieve",
         "audience": "retrieve",
     }
     filterset_class = CampaignFilter
     search_fields = ("name__icontains",)
     serializer_class = CampaignSerializer
     queryset = Campaign.objects.for_list()
+    # Of a new one, with its workflow as it was looked at.
+    parsed: Mapping[str, Any]
+
+    def prepare(self) -> None:
+        if self.action == "create":
+            self.parsed = checked(NewCampaignSerializer(data=self.request.data).parsed(), self.actor)
+
+    def get_parsers(self) -> list[BaseParser]:
+        # The API's description asks without a request.
+        method = self.request.method if self.request else None
+        is_new = method == "POST" and self.action_map.get("post") == "create"
+        return [LargeJSONParser()] if is_new else super().get_parsers()
 
     def list(self, request: Request) -> Response:
         page = self.paginate_queryset(self.filter_queryset(self.get_queryset()))
@@ -110,17 +127,15 @@ class CampaignViewSet(ResourceViewSet):
     @extend_schema(
         operation_id="opsCreateCampaign",
         summary="Make a campaign",
-        description="Freezes its audience; nothing is sent before it is started. Up to 100,000 recipients; a body is "
-        "at most 1 MiB, so name many by groups and teams, upload a file, or use CreateCampaign over RPC. Members at "
-        "fault are named, the first 20 of them.",
+        description="Freezes its audience; nothing is sent before it is started. Up to 100,000 recipients and 32 MiB; "
+        "a file of many is `upload`. Members at fault are named, the first 20 of them.",
         request=NewCampaignSerializer,
         responses={201: CampaignDetailSerializer},
         examples=[NEW],
     )
     def create(self, request: Request) -> HttpResponse:
-        parsed = NewCampaignSerializer(data=request.data).parsed()
-        named = {"user_ids": parsed.get("user_ids", ()), "recipients": parsed.get("audience", ())}
-        return created(parsed, named, actor=self.actor, now=self.now)
+        named = {"user_ids": self.parsed.get("user_ids", ()), "recipients": self.parsed.get("audience", ())}
+        return created(self.parsed, named, actor=self.actor, now=self.now)
 
     @extend_schema(
         operation_id="opsUpdateCampaign",
@@ -176,6 +191,21 @@ class CampaignViewSet(ResourceViewSet):
         rows = self.filter_queryset(AUDIENCE.filter(campaign=campaign))
         return self.get_paginated_response(AudienceMemberSerializer(self.paginate_queryset(rows), many=True).data)
 
+    @extend_schema(
+        operation_id="opsPreviewCampaign",
+        summary="Preview a campaign",
+        description="What up to 20 recipients would be sent by its first step that sends, with their own values, "
+        "profiles and the step's; the first 5 recipients when none are named. Nothing is sent. Needs the right to read "
+        "members, too.",
+        request=CampaignPreviewRequestSerializer,
+        responses=PreviewSerializer,
+    )
+    @action(detail=True, methods=["post"])
+    def preview(self, request: Request, pk: str) -> HttpResponse:
+        parsed = CampaignPreviewRequestSerializer(data=request.data).parsed()
+        version, results = preview_campaign(campaign_id=id_of(pk), actor=self.actor, **parsed)
+        return answer(PreviewSerializer({"version": version.version, "results": results}).data)
+
     @steers("Start", "Start a campaign", "Once, whatever the number of calls; also one that is scheduled or held.")
     def start(self, request: Request, pk: str) -> HttpResponse:
         return self._steer(steering.start_campaign, pk)
@@ -207,7 +237,7 @@ class CampaignViewSet(ResourceViewSet):
         changed = steering.schedule(
             campaign_id=id_of(pk),
             at=parsed["scheduled_for"],
-            lateness=Lateness(parsed.get("lateness", Lateness.HOLD)),
+            lateness=Lateness(parsed["lateness"]) if "lateness" in parsed else None,
             reason=parsed.get("reason", ""),
             actor=self.actor,
             now=self.now,
@@ -240,6 +270,14 @@ class CampaignViewSet(ResourceViewSet):
     def _steer(self, service: Callable[..., Campaign], pk: str) -> HttpResponse:
         parsed = SteeringSerializer(data=self.request.data).parsed()
         return shown(service(campaign_id=id_of(pk), actor=self.actor, now=self.now, **parsed))
+
+
+def checked(parsed: Mapping[str, Any], actor: Actor) -> Mapping[str, Any]:
+    """The body with its workflow looked at: outside of transactions, for hosts are looked up."""
+    found = campaigns.check_workflow(
+        workflow=parsed.get("workflow"), organization_id=parsed.get("organization"), actor=actor
+    )
+    return {**parsed, "workflow": found}
 
 
 def created(parsed: Mapping[str, Any], named: Mapping[str, Any], *, actor: Actor, now: datetime) -> HttpResponse:

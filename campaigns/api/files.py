@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import ClassVar, cast
+from typing import Any, ClassVar, cast
 
 from django.http import HttpResponse, StreamingHttpResponse
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiExample, extend_schema
+from drf_spectacular.utils import OpenApiExample, OpenApiParameter, extend_schema
 from rest_framework.request import Request
 
-from campaigns.api.campaigns import created
+from campaigns.api.campaigns import checked, created
 from campaigns.filters import DeliveryFilter
 from campaigns.models import Delivery
 from campaigns.querysets import DeliveryQuerySet
@@ -20,7 +20,7 @@ from campaigns.services.exports import export_deliveries
 from ops_console.csv_lines import MEDIA_TYPE
 from ops_console.organizations.api.members import id_of
 from ops_console.rest.filters import StrictFilterBackend
-from ops_console.rest.forms import FormParser, json_of, lines_of, parts_of
+from ops_console.rest.forms import FileParser, FormParser, json_of, lines_of, parts_of
 from ops_console.rest.problems import InvalidBody
 from ops_console.rest.views import ResourceView, ResourceViewSet
 
@@ -33,9 +33,23 @@ LINES = OpenApiExample(
 )
 
 
+class AudienceParser(FileParser):
+    media_type = "text/csv"
+    part = "audience"
+
+
 class CampaignUploadView(ResourceView):
     resource = "campaigns"
-    parser_classes = (FormParser,)
+    parser_classes = (FormParser, AudienceParser)
+
+    # As in CampaignViewSet.
+    parsed: Mapping[str, Any]
+    file: Any
+
+    def prepare(self) -> None:
+        parts = parts_of(self.request, ("campaign", "audience"))
+        self.parsed = checked(UploadedCampaignSerializer(data=json_of(parts["campaign"])).parsed(), self.actor)
+        self.file = parts["audience"]
 
     @extend_schema(
         operation_id="opsUploadCampaign",
@@ -43,14 +57,15 @@ class CampaignUploadView(ResourceView):
         description="The first line of the file names the columns: `email` or `user_id`, and one for each variable. "
         "Up to 100,000 recipients and 32 MiB. All or nothing: bad rows are named by their line, as `/audience/LINE`, "
         "the first 20 of them; other pointers lead into the part `campaign`. To name members by `email` takes the "
-        "right to see them (MEMBERS_READ).",
-        request={FormParser.media_type: UploadSerializer},
+        "right to see them (MEMBERS_READ). The file may also be the whole body, with the campaign in the query.",
+        request={FormParser.media_type: UploadSerializer, AudienceParser.media_type: OpenApiTypes.BINARY},
+        parameters=[
+            OpenApiParameter("campaign", description="In JSON; where the body is the file.", required=False, type=str)
+        ],
         responses={201: CampaignDetailSerializer},
     )
     def create(self, request: Request) -> HttpResponse:
-        parts = parts_of(request, ("campaign", "audience"))
-        parsed = UploadedCampaignSerializer(data=json_of(parts["campaign"])).parsed()
-        file = parts["audience"]
+        parsed, file = self.parsed, self.file
         if isinstance(file, str):
             raise InvalidBody.field("audience", message="Give this part as a file, with a file name.")
         with lines_of(file) as lines:

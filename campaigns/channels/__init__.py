@@ -25,6 +25,8 @@ class Parcel:
 
     delivery_id: UUID
     member_id: UUID
+    # Or his e-mail address.
+    member_name: str
     organization_id: UUID
     campaign_id: UUID
     kind: AttemptKind
@@ -50,6 +52,8 @@ class Handed:
     detail: str = ""
     # Of LATER: no sooner than after these seconds.
     retry_after_s: float | None = None
+    # Of LATER: False when the channel did not get to it; then it counts as no try.
+    was_tried: bool = True
     started_at: datetime
     ended_at: datetime
 
@@ -62,7 +66,8 @@ class Channel(Protocol):
     def hand_over(self, parcels: Sequence[Parcel], *, now: datetime) -> list[Handed]:
         """Try each parcel once, and say what came of it: one entry or more for each, in any order.
 
-        Returns well within the lease of a claim (``CAMPAIGN_LEASE_S``), with LATER for what it did not get to.
+        Returns well within the lease of a claim (``CAMPAIGN_LEASE_S``), with LATER, untried, for what it did not get
+        to.
         A parcel may come again after a worker died: whoever counts them does so by ``delivery_id``.
         """
 

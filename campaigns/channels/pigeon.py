@@ -24,6 +24,8 @@ from messages.services.batches import Batch, plan_batch, queue_batch
 from ops_console.access.actors import SYSTEM
 from ops_console.ledger.models import Account
 
+# Of the one a message is for.
+NAME_LENGTH = 200
 NO_ADDRESS = "The member has no address."
 NO_ACCOUNT = "The organization has no default account to charge pigeons to: name one."
 # Between two looks at what becomes of a message: about when it should arrive, but staff may end it at any time.
@@ -40,8 +42,8 @@ WHERE d.work = p.kind
 
 
 Said = tuple[AttemptOutcome, str]
+# Neither is a try.
 NOT_WANTED: Said = (AttemptOutcome.LATER, "Somebody else has done this, or taken it back.")
-
 NO_TIME: Said = (AttemptOutcome.LATER, "There was no time left to try.")
 
 
@@ -67,6 +69,7 @@ class Pigeon:
                 carrier=self.name,
                 outcome=outcome,
                 detail=detail,
+                was_tried=(outcome, detail) not in (NOT_WANTED, NO_TIME),
                 started_at=now,
                 ended_at=now,
             )
@@ -119,14 +122,19 @@ def _queue(
     return {parcel.delivery_id: _said(batch, references[parcel.delivery_id]) for parcel in parcels}
 
 
+def letter(*, title: str, body: str, is_html: bool) -> Content:
+    """What the pigeon carries of a rendered message."""
+    return Content(
+        subject=title,
+        body=plain_text(body) if is_html else body,
+        format=MessageFormat.TEXT if is_html else MessageFormat.MARKDOWN,
+    )
+
+
 def _draft(parcel: Parcel, address: Address, reference: str) -> MessageDraft:
     return MessageDraft(
-        destination=Destination(address=address),
-        content=Content(
-            subject=parcel.title,
-            body=plain_text(parcel.body) if parcel.is_html else parcel.body,
-            format=MessageFormat.TEXT if parcel.is_html else MessageFormat.MARKDOWN,
-        ),
+        destination=Destination(str(parcel.member_id), address, parcel.member_name[:NAME_LENGTH]),
+        content=letter(title=parcel.title, body=parcel.body, is_html=parcel.is_html),
         extras=Extras(reference=reference),
     )
 

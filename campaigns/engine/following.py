@@ -10,9 +10,11 @@ from uuid import UUID
 
 from django.db import connection, transaction
 
+from campaigns.channels import Handed
 from campaigns.channels.pigeon import LOOK_SOONEST, next_look
 from campaigns.engine.plans import plan_by_key
-from campaigns.models import AttemptKind, Delivery, DeliveryStatus, PigeonPost
+from campaigns.engine.recording import note_attempts
+from campaigns.models import AttemptKind, AttemptOutcome, Delivery, DeliveryStatus, PigeonPost
 from campaigns.transitions import Place, move_deliveries
 from messages.models import Message, MessageStatus
 from ops_console.state_machine import array_text
@@ -30,9 +32,9 @@ FROM unnest(%s::bigint[], %s::timestamptz[]) AS n (id, look_at) WHERE p.message_
 def follow_batch(*, now: datetime, limit: int = BATCH) -> int:
     """Look at the messages it is time to look at, up to ``limit``, and return how many they were.
 
-    Delivered: its delivery is DELIVERED, if it was sent. Refunded: FAILED with the reason, unless the message was a
-    reminder. What happened to the delivery otherwise stays, as when its member has acknowledged meanwhile. One
-    transaction of a fixed number of statements; two callers never take the same message.
+    Delivered: its delivery is DELIVERED, if it was sent. Refunded: FAILED with the reason; of a reminder only an
+    attempt tells. What happened to the delivery otherwise stays, as when its member has acknowledged meanwhile. One
+    transaction of a few statements, whatever the number; two callers never take the same message.
     """
     with transaction.atomic():
         plan_by_key()
@@ -48,6 +50,7 @@ class Ends:
 
     delivered: dict[UUID, datetime] = field(default_factory=dict)
     refunded: dict[UUID, str] = field(default_factory=dict)
+    lost_reminders: list[Handed] = field(default_factory=list)
     posts: list[PigeonPost] = field(default_factory=list)
 
     def look(self, post: PigeonPost, delivery: Delivery, now: datetime) -> None:
@@ -66,8 +69,21 @@ class Ends:
     def _end(self, post: PigeonPost, message: Message, now: datetime) -> None:
         if message.status == MessageStatus.DELIVERED:
             self.delivered[post.delivery_id] = message.ended_at or now
-        elif post.kind != AttemptKind.REMINDER:
+        elif post.kind == AttemptKind.REMINDER:
+            self.lost_reminders.append(_lost(post, message.end_reason, message.ended_at or now))
+        else:
             self.refunded[post.delivery_id] = message.end_reason
+
+
+def _lost(post: PigeonPost, why: str, at: datetime) -> Handed:
+    return Handed(
+        delivery_id=post.delivery_id,
+        carrier=ACTOR,
+        outcome=AttemptOutcome.REFUSED,
+        detail=f"It was lost. {why}".strip(),
+        started_at=at,
+        ended_at=at,
+    )
 
 
 def _lock(ids: set[UUID]) -> dict[UUID, Delivery]:
@@ -83,6 +99,7 @@ def _follow(posts: Sequence[PigeonPost], deliveries: Mapping[UUID, Delivery], no
     _deliver(ends.delivered, places, now)
     # Whom one of his messages reached was reached.
     _fail({pk: why for pk, why in ends.refunded.items() if pk not in ends.delivered}, deliveries, places, now)
+    note_attempts([(AttemptKind.REMINDER, lost) for lost in ends.lost_reminders])
     columns: list[list[Any]] = [[post.message_id for post in ends.posts], [post.look_at for post in ends.posts]]
     with connection.cursor() as cursor:
         cursor.execute(LOOK_AGAIN, list(map(array_text, columns)))
@@ -111,5 +128,6 @@ def _fail(
         DeliveryStatus.FAILED,
         actor=ACTOR,
         at=now,
+        reason=list(failed.values()),
         columns={"reason": list(failed.values())},
     )

@@ -20,6 +20,8 @@ from campaigns.engine.plans import plan_by_key
 from campaigns.engine.quiet_hours import QuietHours
 
 BATCH = 1000
+# Longer than the second between two rounds of the workers, so that a rate is reached though they come late.
+CATCH_UP = timedelta(seconds=1.5)
 
 # A worker that finds a lane's row locked takes the next lane. OFFSET 0 has each lane looked at by itself, by an index;
 # else all that is due of all lanes may be gathered first.
@@ -29,7 +31,18 @@ WHERE status = 'running' AND paused_at IS NULL AND (rests_until IS NULL OR rests
     AND EXISTS (SELECT FROM campaigns_delivery d WHERE d.campaign_id = c.id AND d.due_at <= %(now)s OFFSET 0)
 ORDER BY served_at NULLS FIRST LIMIT 1 FOR NO KEY UPDATE OF c SKIP LOCKED
 """
-SERVED = "UPDATE campaigns_campaign SET served_at = %(now)s, rests_until = %(rests_until)s WHERE id = %(campaign)s"
+# A rate is a debt that time pays off: a lane that was served late is served the sooner again, as far as CATCH_UP.
+SERVED = """
+UPDATE campaigns_campaign SET served_at = %(now)s,
+    rests_until = greatest(coalesce(rests_until, %(now)s), %(now)s - %(catch_up)s) + %(rest)s::interval
+WHERE id = %(campaign)s
+"""
+GIVE_BACK = "UPDATE campaigns_campaign SET rests_until = rests_until - %(rest)s WHERE id = %(campaign)s"
+NEXT_TURN = """
+SELECT min(rests_until) FROM campaigns_campaign c
+WHERE status = 'running' AND paused_at IS NULL AND rests_until > %(now)s
+    AND EXISTS (SELECT FROM campaigns_delivery d WHERE d.campaign_id = c.id AND d.due_at <= %(now)s OFFSET 0)
+"""
 LEASE = """
 WITH due AS MATERIALIZED (
     SELECT id, recipient_id, member_id FROM campaigns_delivery WHERE campaign_id = %(campaign)s AND due_at <= %(now)s
@@ -42,7 +55,7 @@ JOIN organizations_member m ON m.id = due.member_id
 JOIN organizations_person p ON p.id = m.person_id
 WHERE d.id = due.id
 RETURNING d.id, d.step_id, d.work, d.n_attempts, d.content_id, d.received_at, d.member_id, a.closing, a.variables::text,
-    m.name, m.status, m.profile::text, p.email
+    m.name, m.status, m.profile::text, p.email, d.tried_since
 """
 
 
@@ -64,6 +77,8 @@ class Claimed(NamedTuple):
     # JSON text.
     profile: str
     email: str
+    # Of the tries that n_attempts counts.
+    tried_since: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -81,6 +96,10 @@ class Lane:
         if self.is_critical or self.quiet_from is None or self.quiet_until is None:
             return None
         return QuietHours(self.quiet_from, self.quiet_until)
+
+    def rest_after(self, n: int) -> timedelta | None:
+        """What its own rate asks for after so many."""
+        return timedelta(seconds=n / self.rate_per_s) if self.rate_per_s else None
 
 
 @dataclass(frozen=True)
@@ -109,6 +128,22 @@ def claim(*, now: datetime, limit: int = BATCH) -> Batch | None:
     return Batch(lease, lane, deliveries, is_last=len(deliveries) < limit)
 
 
+def give_back(lane: Lane, n: int) -> None:
+    """Let the lane rest the less for so many that were claimed and are not handed over."""
+    if n and lane.rate_per_s:
+        values: dict[str, Any] = {"campaign": lane.campaign_id, "rest": lane.rest_after(n)}
+        with connection.cursor() as cursor:
+            cursor.execute(GIVE_BACK, values)
+
+
+def next_turn(now: datetime) -> datetime | None:
+    """When the first of the lanes that rest, and have something due, is served again."""
+    with connection.cursor() as cursor:
+        cursor.execute(NEXT_TURN, {"now": now})
+        found: datetime | None = cursor.fetchone()[0]
+    return found
+
+
 def _choose(now: datetime) -> Lane | None:
     with connection.cursor() as cursor:
         cursor.execute(CHOOSE, {"now": now})
@@ -126,6 +161,11 @@ def _lease(lane: Lane, lease: UUID, limit: int, now: datetime) -> list[Claimed]:
 
 def _note_served(lane: Lane, n: int, now: datetime) -> None:
     """Put the lane behind the others, and let it rest as long as its own rate asks after so many."""
-    rests_until = now + timedelta(seconds=n / lane.rate_per_s) if lane.rate_per_s else None
+    values: dict[str, Any] = {
+        "campaign": lane.campaign_id,
+        "now": now,
+        "catch_up": CATCH_UP,
+        "rest": lane.rest_after(n),
+    }
     with connection.cursor() as cursor:
-        cursor.execute(SERVED, {"campaign": lane.campaign_id, "now": now, "rests_until": rests_until})
+        cursor.execute(SERVED, values)

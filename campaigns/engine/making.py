@@ -27,7 +27,7 @@ logger = logging.getLogger(__name__)
 
 @dataclass
 class Made:
-    """What a batch has become: each delivery is in one of ``parcels``, ``unfit``, ``later`` and ``dropped``."""
+    """What a batch has become: each delivery is in ``parcels``, ``unfit``, ``later``, ``closed`` or ``dropped``."""
 
     # By the channel's name.
     parcels: dict[str, list[Parcel]] = field(default_factory=dict)
@@ -35,6 +35,8 @@ class Made:
     unfit: list[Handed] = field(default_factory=list)
     # To be looked at again then.
     later: dict[UUID, datetime] = field(default_factory=dict)
+    # Their recipients have acknowledged or missed the campaign: nothing is sent.
+    closed: set[UUID] = field(default_factory=set)
     # Nothing is to be done for them any more.
     dropped: list[UUID] = field(default_factory=list)
 
@@ -50,9 +52,13 @@ def make(batch: Batch, *, now: datetime) -> Made:
             maker.made.later[delivery.id] = now
             continue
         seen.add(delivery.member_id)
+        is_open = delivery.closing == Closing.OPEN
         if delivery.work != AttemptKind.REMINDER:
-            maker.send(delivery)
-        elif delivery.closing == Closing.OPEN and delivery.content_id is not None:
+            if is_open:
+                maker.send(delivery)
+            else:
+                maker.made.closed.add(delivery.id)
+        elif is_open and delivery.content_id is not None:
             reminders.append(delivery)
         else:
             maker.made.dropped.append(delivery.id)
@@ -147,6 +153,7 @@ class Maker:
         parcel = Parcel(
             delivery_id=delivery.id,
             member_id=delivery.member_id,
+            member_name=delivery.name or delivery.email,
             organization_id=self._outline.organization_id,
             campaign_id=self._lane.campaign_id,
             kind=AttemptKind(delivery.work),

@@ -10,7 +10,7 @@ from uuid import UUID
 from django.db import connection
 
 from campaigns.engine.plans import plan_by_key
-from campaigns.models import Campaign, Closing, DeliveryStatus, StepType
+from campaigns.models import Campaign, CampaignStep, Closing, DeliveryStatus, StepType
 from campaigns.transitions import Place, close_members, move_deliveries
 
 ACTOR = "engine"
@@ -44,7 +44,7 @@ class Reached(NamedTuple):
     is_waiting: bool
 
 
-def mark_batch(campaign: Campaign, *, now: datetime) -> int:
+def mark_batch(campaign: Campaign, step: CampaignStep, *, now: datetime) -> int:
     """Mark the sent and delivered deliveries of up to 1,000 open recipients missed, and close these.
 
     Returns how many recipients it looked at: 0 when there are no more. In the caller's transaction, which waits for
@@ -55,7 +55,7 @@ def mark_batch(campaign: Campaign, *, now: datetime) -> int:
         recipients = [recipient for (recipient,) in cursor.fetchall()]
     if recipients:
         reached, still_open = _lock(campaign, recipients)
-        _mark(campaign, [delivery for delivery in reached if delivery.recipient_id in still_open], now)
+        _mark(campaign, step, [delivery for delivery in reached if delivery.recipient_id in still_open], now)
     return len(recipients)
 
 
@@ -71,11 +71,11 @@ def _lock(campaign: Campaign, recipients: Sequence[int]) -> tuple[list[Reached],
         return reached, {recipient for (recipient,) in cursor.fetchall()}
 
 
-def _mark(campaign: Campaign, reached: Sequence[Reached], now: datetime) -> None:
+def _mark(campaign: Campaign, step: CampaignStep, reached: Sequence[Reached], now: datetime) -> None:
     forget = [delivery.id for delivery in reached if delivery.is_waiting]
     if forget:
         with connection.cursor() as cursor:
             cursor.execute(FORGET, [forget])
     places = {delivery.id: Place(campaign.pk, delivery.step_id) for delivery in reached}
-    move_deliveries(places, DeliveryStatus.MISSED, actor=ACTOR, at=now)
+    move_deliveries(places, DeliveryStatus.MISSED, actor=ACTOR, at=now, reason=f"Step {step.key}")
     close_members(sorted({delivery.recipient_id for delivery in reached}), Closing.MISSED, at=now)

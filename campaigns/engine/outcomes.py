@@ -45,7 +45,8 @@ def look(campaign: Campaign, step: CampaignStep, now: datetime) -> Ended | Waiti
         case StepType.CALL_WEBHOOK:
             return _of_webhook(step, now)
         case StepType.MARK_MISSED:
-            return Waiting(again_at_once=True) if missing_out.mark_batch(campaign, now=now) else Ended(COMPLETED)
+            n_looked_at = missing_out.mark_batch(campaign, step, now=now)
+            return Waiting(again_at_once=True) if n_looked_at else Ended(COMPLETED)
         case _:
             # A deadline is due when it is over.
             return Ended(COMPLETED)

@@ -16,6 +16,8 @@ from campaigns.workflows.definition import SendNotification, SendReminder, parse
 ACTION_LABEL = "Acknowledge"
 # Of the bodies of a batch before their values are put in: a worker holds all its messages at once.
 BATCH_CHARACTERS = 4_000_000
+# Outlines kept by a process: campaigns are served in turn, so fewer than there are would be none.
+KEPT = 1024
 
 
 @dataclass(frozen=True)
@@ -44,16 +46,16 @@ class Outline:
     batch_limit: int
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=KEPT)
 def outline(campaign_id: UUID) -> Outline:
     """The outline of a started campaign. Four queries, once."""
     campaign = Campaign.objects.get(pk=campaign_id)
     steps = {step.key: step for step in parse(campaign.workflow).steps}
     sends = _with_types(
         {
-            pk: _send_step(campaign, steps[key].config)
+            pk: send_step(campaign, config)
             for pk, key in campaign.steps.values_list("pk", "key")
-            if isinstance(steps[key].config, SendNotification)
+            if isinstance(config := steps[key].config, SendNotification)
         }
     )
     reminders = {
@@ -65,8 +67,8 @@ def outline(campaign_id: UUID) -> Outline:
     return Outline(campaign.organization_id, campaign.title, campaign.sender_name, sends, reminders, limit)
 
 
-def _send_step(campaign: Campaign, config: object) -> SendStep:
-    assert isinstance(config, SendNotification)
+def send_step(campaign: Campaign, config: SendNotification) -> SendStep:
+    """What a step of the campaign sends. No query."""
     actions = ({"id": config.action_type, "type": config.action_type, "label": config.action_label or ACTION_LABEL},)
     own = config.template_id is not None
     return SendStep(

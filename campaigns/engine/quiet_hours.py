@@ -9,6 +9,9 @@ from zoneinfo import ZoneInfo
 
 # The custom attribute of a member's profile that names his time zone, such as Europe/Berlin.
 ATTRIBUTE = "timezone"
+# No quiet hours last longer, those in which the clock is put back included.
+LONGEST = timedelta(hours=26)
+PRECISION = timedelta(milliseconds=100)
 
 
 @dataclass(frozen=True)
@@ -23,18 +26,37 @@ class QuietHours:
 
         A zone nobody knows is UTC.
         """
-        local = now.astimezone(known_zone(zone))
-        if not self._covers(local.time()):
+        place = known_zone(zone)
+        local = now.astimezone(place)
+        if not self.covers(local.time()):
             return None
-        day = local.date() if local.time() < self.end else local.date() + timedelta(days=1)
-        over = datetime.combine(day, self.end, local.tzinfo).astimezone(UTC)
-        # The end comes twice in the night the clock is put back: the second time counts once the first has passed.
-        return over if over > now else over + timedelta(hours=1)
+        # In the night the clock is put back the end may come twice, and in the other one not at all.
+        days = [local.date() + timedelta(days=n) for n in range(3)]
+        ends = [datetime.combine(day, self.end, place).replace(fold=fold) for day in days for fold in (0, 1)]
+        # Putting the clock forward or back may end them, too.
+        instants = sorted([*(end.astimezone(UTC) for end in ends), *_changes(now, place)])
+        return next(at for at in instants if at > now and not self.covers(at.astimezone(place).time()))
 
-    def _covers(self, at: time) -> bool:
+    def covers(self, at: time) -> bool:
         if self.start <= self.end:
             return self.start <= at < self.end
         return at >= self.start or at < self.end
+
+
+def _changes(now: datetime, place: tzinfo) -> list[datetime]:
+    """When the clock is put forward or back in the next day or so, if it is."""
+    begin, end = now, now + LONGEST
+    offset = begin.astimezone(place).utcoffset()
+    if end.astimezone(place).utcoffset() == offset:
+        return []
+    while end - begin > PRECISION:
+        middle = begin + (end - begin) / 2
+        if middle.astimezone(place).utcoffset() == offset:
+            begin = middle
+        else:
+            end = middle
+    # It is a whole second, and not before it has come.
+    return [end.replace(microsecond=0)]
 
 
 @lru_cache(maxsize=1024)

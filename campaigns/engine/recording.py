@@ -18,9 +18,10 @@ from campaigns.engine.lanes import Batch, Claimed
 from campaigns.engine.plans import plan_by_key
 from campaigns.engine.verdicts import Verdict
 from campaigns.inboxes import give_places
-from campaigns.models import AttemptKind, DeliveryStatus
+from campaigns.models import AttemptKind, Closing, DeliveryStatus
 from campaigns.rendering.contents import NewContent, store
 from campaigns.transitions import Place, move_deliveries
+from ops_console.organizations.models import MemberStatus
 from ops_console.state_machine import array_text
 
 ACTOR = "engine"
@@ -34,15 +35,29 @@ SELECT id, status FROM campaigns_delivery WHERE id = ANY(%s::uuid[]) AND leased_
 # What keeps its status: with a time it is due again then, without one there is nothing left to do.
 SETTLE = """
 UPDATE campaigns_delivery d SET n_attempts = s.n_attempts, leased_by = NULL, lease_until = NULL,
+    tried_since = CASE WHEN d.n_attempts = 0 THEN %s ELSE d.tried_since END,
     work = CASE WHEN s.due_at IS NULL THEN '' ELSE d.work END,
     due_at = CASE WHEN d.work = '' THEN NULL ELSE s.due_at END
 FROM unnest(%s::uuid[], %s::smallint[], %s::timestamptz[]) AS s (id, n_attempts, due_at) WHERE d.id = s.id
 """
+# Counted, too: nobody counts the attempts.
 NOTE_ATTEMPTS = """
-INSERT INTO campaigns_attempt (delivery_id, kind, carrier, outcome, detail, started_at, ended_at)
-SELECT * FROM unnest(
-    %s::uuid[], %s::text[], %s::text[], %s::text[], %s::text[], %s::timestamptz[], %s::timestamptz[])
+WITH noted AS (
+    INSERT INTO campaigns_attempt (delivery_id, kind, carrier, outcome, detail, started_at, ended_at)
+    SELECT * FROM unnest(
+        %s::uuid[], %s::text[], %s::text[], %s::text[], %s::text[], %s::timestamptz[], %s::timestamptz[])
+    RETURNING carrier, outcome
+)
+INSERT INTO campaigns_attemptflow (carrier, outcome, n) SELECT carrier, outcome, count(*) FROM noted GROUP BY 1, 2
 """
+# What happens without a try and moves nothing.
+NOTE_EVENTS = """
+INSERT INTO campaigns_deliveryevent (subject_id, from_status, to_status, actor, reason, at)
+SELECT id, status, what, %s, left(why, 200), %s FROM unnest(%s::uuid[], %s::text[], %s::text[], %s::text[])
+    AS noted (id, status, what, why)
+"""
+PUT_OFF, DROPPED = "put_off", "dropped"
+CLOSED = {Closing.ACKNOWLEDGED: "Has acknowledged meanwhile.", Closing.MISSED: "Has missed it meanwhile."}
 
 
 @dataclass(frozen=True)
@@ -71,7 +86,9 @@ def record(batch: Batch, result: Result, *, organization_id: UUID, now: datetime
             else:
                 settled.append(delivery)
         Writer(batch, result, organization_id, now).write(moving, settled)
-        _note_attempts(ours, result.handed)
+        kinds = {delivery.id: delivery.work for delivery in ours}
+        note_attempts([(kinds[one.delivery_id], one) for one in result.handed if one.delivery_id in kinds])
+        _note_untried(settled, statuses, result, now)
     return len(ours)
 
 
@@ -94,13 +111,15 @@ class Writer:
     def write(self, moving: Mapping[DeliveryStatus, Sequence[Claimed]], settled: Sequence[Claimed]) -> None:
         received = [delivery for status in IN_INBOX for delivery in moving.get(status, ())]
         contents = self._store([delivery for delivery in received if delivery.id in self._result.contents])
-        new = [delivery.member_id for delivery in received if delivery.received_at is None]
+        # One that was sent again says perhaps something else, to who has read on: it comes anew.
+        kept = {delivery.id: delivery.received_at for delivery in received if delivery.work != AttemptKind.RETRY}
+        new = [delivery.member_id for delivery in received if kept.get(delivery.id) is None]
         places = give_places(new, self._now) if new else {}
         for status, deliveries in moving.items():
             columns: dict[str, list[Any]] = {}
             if status in IN_INBOX:
                 columns["content"] = [contents[delivery.id] for delivery in deliveries]
-                columns["received_at"] = [delivery.received_at or places[delivery.member_id] for delivery in deliveries]
+                columns["received_at"] = [kept.get(one.id) or places[one.member_id] for one in deliveries]
             self._move(status, deliveries, columns)
         self._settle(settled)
 
@@ -112,13 +131,15 @@ class Writer:
 
     def _move(self, status: DeliveryStatus, deliveries: Sequence[Claimed], columns: dict[str, list[Any]]) -> None:
         verdicts = [self._result.verdicts[delivery.id] for delivery in deliveries]
+        reasons = [_clean(verdict.reason) for verdict in verdicts]
         columns["n_attempts"] = [verdict.n_attempts for verdict in verdicts]
-        columns["reason"] = [_clean(verdict.reason) for verdict in verdicts]
+        columns["reason"] = reasons
         changes: dict[str, Any] = {"work": "", "due_at": None, "leased_by": None, "lease_until": None}
         if status == DeliveryStatus.SENT:
             changes["sent_at"] = self._now
         places = {delivery.id: Place(self._campaign_id, delivery.step_id) for delivery in deliveries}
-        move_deliveries(places, status, actor=ACTOR, at=self._now, columns=columns, **changes)
+        why = reasons if any(reasons) else ""
+        move_deliveries(places, status, actor=ACTOR, at=self._now, reason=why, columns=columns, **changes)
 
     def _settle(self, deliveries: Sequence[Claimed]) -> None:
         if not deliveries:
@@ -130,25 +151,49 @@ class Writer:
             [verdict.due_at for verdict in verdicts],
         ]
         with connection.cursor() as cursor:
-            cursor.execute(SETTLE, list(map(array_text, columns)))
+            cursor.execute(SETTLE, [self._now, *map(array_text, columns)])
 
 
-def _note_attempts(ours: Sequence[Claimed], handed: Sequence[Handed]) -> None:
-    kinds = {delivery.id: delivery.work for delivery in ours}
-    known = [one for one in handed if one.delivery_id in kinds]
-    if not known:
+def note_attempts(tries: Sequence[tuple[str, Handed]]) -> None:
+    """Write down tries, each with the kind of its work, and count them. One statement, none without any."""
+    if not tries:
         return
+    kinds, handed = zip(*tries, strict=True)
     columns: list[list[Any]] = [
-        [one.delivery_id for one in known],
-        [kinds[one.delivery_id] for one in known],
-        [one.carrier for one in known],
-        [one.outcome for one in known],
-        [_clean(one.detail)[:DETAIL_LENGTH] for one in known],
-        [one.started_at for one in known],
-        [one.ended_at for one in known],
+        [one.delivery_id for one in handed],
+        list(kinds),
+        [one.carrier for one in handed],
+        [one.outcome for one in handed],
+        [_clean(one.detail)[:DETAIL_LENGTH] for one in handed],
+        [one.started_at for one in handed],
+        [one.ended_at for one in handed],
     ]
     with connection.cursor() as cursor:
         cursor.execute(NOTE_ATTEMPTS, list(map(array_text, columns)))
+
+
+def _note_untried(settled: Sequence[Claimed], statuses: Mapping[UUID, str], result: Result, now: datetime) -> None:
+    """Write down what was put off until later, or dropped, without a try. One statement, none without any."""
+    tried = {one.delivery_id for one in result.handed}
+    noted = []
+    for delivery in settled:
+        verdict = result.verdicts[delivery.id]
+        if delivery.id not in tried and (verdict.due_at is None or verdict.due_at > now):
+            what = DROPPED if verdict.due_at is None else PUT_OFF
+            noted.append((delivery.id, statuses[delivery.id], what, _clean(verdict.reason or _why(delivery, verdict))))
+    if noted:
+        columns = [array_text(list(column)) for column in zip(*noted, strict=True)]
+        with connection.cursor() as cursor:
+            cursor.execute(NOTE_EVENTS, [ACTOR, now, *columns])
+
+
+def _why(delivery: Claimed, verdict: Verdict) -> str:
+    """Why there was no try: the recipient's quiet hours, or what has become of him."""
+    if verdict.due_at is not None:
+        return f"Quiet hours until {verdict.due_at:%Y-%m-%d %H:%M} UTC."
+    if delivery.member_status == MemberStatus.DEACTIVATED:
+        return "The member is deactivated."
+    return CLOSED.get(Closing(delivery.closing), "There is no message to repeat.")
 
 
 def _clean(text: str) -> str:

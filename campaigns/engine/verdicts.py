@@ -8,17 +8,26 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from campaigns.channels import Handed
-from campaigns.models import AttemptOutcome, DeliveryStatus
+from campaigns.models import AttemptOutcome, Closing, DeliveryStatus
 
-# After so many tries of one piece of work it has failed.
-TRIES = 8
+# After so many tries of one piece of work, and so long a time, it has failed: providers are away for hours, and a
+# campaign goes on once nothing waits.
+TRIES, TRY_FOR = 8, timedelta(hours=6)
 FIRST_WAIT_S, LONGEST_WAIT_S = 10.0, 1800.0
+CLOSED = {
+    Closing.ACKNOWLEDGED: (DeliveryStatus.ACKNOWLEDGED, "Has acknowledged meanwhile."),
+    Closing.MISSED: (DeliveryStatus.MISSED, "Has missed it meanwhile."),
+}
+HOUR = timedelta(hours=1)
 REASON_LENGTH = 200
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """``status`` None with a ``due_at`` is another try; ``n_attempts`` counts the tries of this piece of work."""
+    """``status`` None with a ``due_at`` is another try; ``n_attempts`` counts the tries of this piece of work.
+
+    ``reason`` also says why one was put off without a try.
+    """
 
     status: DeliveryStatus | None
     n_attempts: int
@@ -26,14 +35,19 @@ class Verdict:
     reason: str = ""
 
 
-def judge(handed: Sequence[Handed], *, n_attempts: int, now: datetime) -> Verdict:
-    """Sent when one device accepted; else tried again if one may; else failed, unless all devices are gone."""
-    n_attempts += 1
+def judge(handed: Sequence[Handed], *, n_attempts: int, now: datetime, tried_since: datetime | None = None) -> Verdict:
+    """Sent when one device accepted; else tried again if one may; else failed, unless all devices are gone.
+
+    ``tried_since``: when the first of the tries before was.
+    """
+    since = (tried_since if n_attempts else None) or now
+    n_attempts += any(one.was_tried for one in handed)
     by_outcome = {one.outcome: one for one in reversed(handed)}
     if AttemptOutcome.ACCEPTED in by_outcome:
         return Verdict(DeliveryStatus.SENT, n_attempts)
     if AttemptOutcome.LATER in by_outcome:
-        return _later([one for one in handed if one.outcome == AttemptOutcome.LATER], n_attempts, now)
+        asked = [one for one in handed if one.outcome == AttemptOutcome.LATER]
+        return _later(asked, n_attempts, now - since, now)
     for outcome in (AttemptOutcome.REFUSED, AttemptOutcome.UNFIT):
         if outcome in by_outcome:
             return Verdict(DeliveryStatus.FAILED, n_attempts, reason=_reason(by_outcome[outcome]))
@@ -41,13 +55,23 @@ def judge(handed: Sequence[Handed], *, n_attempts: int, now: datetime) -> Verdic
     return Verdict(DeliveryStatus.NO_DEVICE, n_attempts, reason=_reason(none))
 
 
-def _later(asked: Sequence[Handed], n_attempts: int, now: datetime) -> Verdict:
-    if n_attempts >= TRIES:
-        reason = f"Given up after {n_attempts} tries. {asked[0].detail}"
-        return Verdict(DeliveryStatus.FAILED, n_attempts, reason=reason.strip()[:REASON_LENGTH])
-    wait_s = min(LONGEST_WAIT_S, FIRST_WAIT_S * 2.0 ** (n_attempts - 1))
-    wait_s *= random.uniform(0.5, 1.0)  # noqa: S311 - no secret
+def closed(closing: str, *, n_attempts: int) -> Verdict:
+    """Of what waits for a recipient who has been closed: nothing is sent, and it becomes what he is."""
+    status, reason = CLOSED[Closing(closing)]
+    return Verdict(status, n_attempts, reason=reason)
+
+
+def _later(asked: Sequence[Handed], n_attempts: int, taken: timedelta, now: datetime) -> Verdict:
     wanted_s = [one.retry_after_s for one in asked if one.retry_after_s is not None]
+    tried = [one for one in asked if one.was_tried]
+    if not tried:
+        due_at = now + timedelta(seconds=max(wanted_s, default=0.0))
+        return Verdict(None, n_attempts, due_at=due_at, reason=asked[0].detail)
+    if n_attempts >= TRIES and taken >= TRY_FOR:
+        reason = f"Given up after {n_attempts} tries in {taken // HOUR} hours. {tried[0].detail}"
+        return Verdict(DeliveryStatus.FAILED, n_attempts, reason=reason.strip()[:REASON_LENGTH])
+    wait_s = min(LONGEST_WAIT_S, FIRST_WAIT_S * 2.0 ** min(n_attempts - 1, 16))
+    wait_s *= random.uniform(0.5, 1.0)  # noqa: S311 - no secret
     return Verdict(None, n_attempts, due_at=now + timedelta(seconds=max([wait_s, *wanted_s])))
 
 

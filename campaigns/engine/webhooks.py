@@ -11,7 +11,7 @@ from uuid import UUID
 from django.db.models import Count, Window
 
 from campaigns.engine.summaries import summary
-from campaigns.models import Campaign, CampaignStep, Delivery
+from campaigns.models import Campaign, CampaignStep, Delivery, StepStatus
 from campaigns.workflows.definition import CallWebhook, parse
 from ops_console.outbox.services import NewWebhook, enqueue_series
 
@@ -49,6 +49,12 @@ def call_webhook(campaign: Campaign, step: CampaignStep, now: datetime) -> UUID:
         for page in pages(campaign)
     )
     return enqueue_series(webhooks=webhooks, now=now)
+
+
+def series_in_use() -> list[UUID]:
+    """The series of steps that wait for their end; a paused campaign's may wait for long."""
+    steps = CampaignStep.objects.filter(status=StepStatus.ACTIVE, webhook_id__isnull=False)
+    return [pk for pk in steps.values_list("webhook_id", flat=True) if pk is not None]
 
 
 def pages(campaign: Campaign) -> Iterator[dict[str, Any]]:

@@ -28,9 +28,11 @@ from campaigns.models.devices import Device, Platform, PushCredential, PushProvi
 from campaigns.models.heatmaps import HeatmapSettings, Screen, Screenshot
 from campaigns.models.pigeons import PigeonPost
 from campaigns.models.templates import Template, TemplateType, TemplateVersion
+from campaigns.models.totals import AttemptFlow, DeliveryTotal
 
 __all__ = [
     "Attempt",
+    "AttemptFlow",
     "AttemptKind",
     "AttemptOutcome",
     "AudienceMember",
@@ -44,6 +46,7 @@ __all__ = [
     "Delivery",
     "DeliveryEvent",
     "DeliveryStatus",
+    "DeliveryTotal",
     "Device",
     "HeatmapSettings",
     "Inbox",

@@ -34,6 +34,8 @@ class AudienceMember(models.Model):
         indexes: ClassVar = [
             # A step's entry: those still open.
             models.Index(fields=["campaign", "id"], condition=Q(closing="open"), name="audience_open"),
+            # Those who acknowledged, or missed it.
+            models.Index(fields=["campaign", "closing", "id"], condition=~Q(closing="open"), name="audience_closed"),
             # The audience in its own order.
             models.Index(fields=["campaign", "id"], name="audience_of_campaign"),
         ]

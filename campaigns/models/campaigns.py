@@ -57,7 +57,7 @@ class Campaign(models.Model):
     held_at = models.DateTimeField(null=True, blank=True)
     held_because = models.CharField(max_length=500, blank=True)
     paused_at = models.DateTimeField(null=True, blank=True)
-    # Of a campaign that needs a second person; whoever approves did not create it.
+    # Of a campaign that needs a second person; whoever approves neither made nor changed it.
     approved_by = models.ForeignKey(
         "organizations.Person", models.PROTECT, null=True, blank=True, db_index=False, related_name="+"
     )
@@ -77,6 +77,8 @@ class Campaign(models.Model):
     created_by_person = models.ForeignKey(
         "organizations.Person", models.PROTECT, null=True, blank=True, db_index=False, related_name="+"
     )
+    # Who changed it since: they do not approve it either.
+    changed_by = models.ManyToManyField("organizations.Person", blank=True, related_name="+")
     created_at = models.DateTimeField()
     started_at = models.DateTimeField(null=True, blank=True)
     ended_at = models.DateTimeField(null=True, blank=True)
@@ -201,12 +203,18 @@ class CampaignFlow(models.Model):
     from_status = models.CharField(max_length=16, blank=True)
     to_status = models.CharField(max_length=16)
     n = models.BigIntegerField()
+    # Its deliveries are in the totals of all campaigns.
+    is_folded = models.BooleanField(db_default=False)
 
     objects = CampaignFlowQuerySet.as_manager()
 
     class Meta:
-        # Sums of a campaign, and which have something to fold.
-        indexes: ClassVar = [models.Index(fields=["campaign", "step"], name="campaign_flow")]
+        indexes: ClassVar = [
+            # Sums of a campaign.
+            models.Index(fields=["campaign", "step"], name="campaign_flow"),
+            # Which have something to fold.
+            models.Index(fields=["campaign"], condition=Q(is_folded=False), name="campaign_flow_new"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.from_status} to {self.to_status}: {self.n}"

@@ -52,6 +52,8 @@ class Device(models.Model):
         indexes: ClassVar = [
             # Whom a batch reaches.
             models.Index(fields=["member"], condition=Q(is_active=True), name="device_active"),
+            # Staff who are told a device's own name.
+            models.Index(fields=["device_id"], name="device_by_name"),
         ]
 
     def __str__(self) -> str:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections import OrderedDict
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from threading import Lock
 from typing import Any
 from uuid import UUID
 
@@ -18,8 +19,8 @@ from ops_console.errors import FieldError, InvalidInput, NotFound
 
 TITLE_LENGTH = 200
 BODY_LENGTH = 100_000
-# Versions kept ready by a process.
-KEPT = 64
+# Versions kept ready by a process: so many, and so many characters of their bodies.
+KEPT, KEPT_CHARACTERS = 1024, 8_000_000
 
 
 class CannotRender(InvalidInput):
@@ -105,16 +106,48 @@ def compiled(*, template_id: UUID, version: int) -> Compiled:
     Raises:
         NotFound: there is no such version.
     """
-    return _compiled(template_id, version)
+    return _shelf.get((template_id, version), lambda: _read(template_id, version))
 
 
-@lru_cache(maxsize=KEPT)
-def _compiled(template_id: UUID, version: int) -> Compiled:
+class Shelf:
+    """The versions used last. Two threads may make one ready at the same time."""
+
+    def __init__(self) -> None:
+        # With the length of its body, the one used last at the end.
+        self._kept: OrderedDict[tuple[UUID, int], tuple[Compiled, int]] = OrderedDict()
+        self._characters = 0
+        self._lock = Lock()
+
+    def get(self, key: tuple[UUID, int], make: Callable[[], tuple[Compiled, int]]) -> Compiled:
+        with self._lock:
+            if key in self._kept:
+                self._kept.move_to_end(key)
+                return self._kept[key][0]
+        made = make()
+        with self._lock:
+            self._drop(key)
+            self._kept[key] = made
+            self._characters += made[1]
+            while len(self._kept) > 1 and (len(self._kept) > KEPT or self._characters > KEPT_CHARACTERS):
+                self._drop(next(iter(self._kept)))
+        return made[0]
+
+    def _drop(self, key: tuple[UUID, int]) -> None:
+        _, length = self._kept.pop(key, (None, 0))
+        self._characters -= length
+
+
+_shelf = Shelf()
+
+
+def _read(template_id: UUID, version: int) -> tuple[Compiled, int]:
+    """With the length of its body."""
     row = TemplateVersion.objects.select_related("template").filter(template=template_id, version=version).first()
     if row is None:
         raise NotFound("There is no such version of a template.")
     template = row.template
-    return compile_template(type=template.type, title=template.title, body=row.body, variables=row.variables)
+    made = compile_template(type=template.type, title=template.title, body=row.body, variables=row.variables)
+    return made, len(row.body)
 
 
 def compile_template(

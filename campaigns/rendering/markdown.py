@@ -14,9 +14,9 @@ import string
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
+from campaigns.rendering.markdown_parser import MOST_STEPS, BoundedMarkdown, TooMuchMarkup
 from campaigns.rendering.placeholders import Fill, Placeholder, Places, Slot, Split
 from campaigns.rendering.written import Written
 from ops_console.errors import FieldError
@@ -27,10 +27,10 @@ ENTITIES = {"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&#39;",
 ESCAPES = {ord(mark): ENTITIES.get(mark, f"\\{mark}") for mark in string.punctuation}
 # What looks at the character beside it: emphasis, strikethrough, cells of a table.
 DELIMITERS = "*_~|"
-LIST_BEFORE, LIST_AFTER = re.compile(r"[\s>*+\-\d.)]*\Z"), re.compile(r"\d*[.)](\s|\Z)")
-PARSER = MarkdownIt("commonmark").enable(["table", "strikethrough"])
+LIST_BEFORE, LIST_AFTER = re.compile(r"[\s>*+\-\d.)]*"), re.compile(r"\d*[.)](\s|\Z)")
+PARSER = BoundedMarkdown()
 # As clients read it that show tags as text.
-WITHOUT_HTML = MarkdownIt("commonmark", {"html": False}).enable(["table", "strikethrough"])
+WITHOUT_HTML = BoundedMarkdown(html=False)
 LOST = "what defines a link, or is not shown"
 TEXT_ATTRIBUTES = ("title", "alt")
 # Values a text is tried with: digits beside punctuation, and the other way round.
@@ -38,14 +38,28 @@ TRIALS: Sequence[Sequence[str]] = (("1", "."), (".", "1"))
 
 
 def read_markdown(body: Split) -> tuple[Written | None, list[FieldError]]:
-    """The body ready to be filled, or what is wrong with its placeholders."""
+    """The body ready to be filled, or what is wrong with its placeholders, or with all of it."""
+    try:
+        return _read(body)
+    except TooMuchMarkup:
+        problem = (
+            f"The markup is too much to be read: more than {MOST_STEPS:,} cells, links, marks of emphasis and such."
+        )
+        return None, [FieldError(("body",), problem, "too_much_markup")]
+
+
+def _read(body: Split) -> tuple[Written | None, list[FieldError]]:
     words = body.words()
     marked = body.filled(words)
     tokens, definitions = _parse(marked)
-    readings = [tokens, WITHOUT_HTML.parse(marked)] if words else []
+    # Without tags both read alike.
+    readings = [tokens, *([WITHOUT_HTML.parse(marked)] if "<" in marked else [])] if words else []
     if faults := list(_misplaced(readings, body.placeholders, words)):
         return None, faults
-    fills = [_fill(body, place, is_named=bool(definitions)) for place in range(len(words))]
+    begin_lists = _begin_lists(body)
+    fills = [
+        _fill(body, place, is_named=bool(definitions), begins_list=begin_lists[place]) for place in range(len(words))
+    ]
     if body.placeholders and (faults := _unsteady(body, fills, _shape(tokens))):
         return None, faults
     parts: list[str | Slot] = []
@@ -63,14 +77,13 @@ def escape(value: str) -> str:
 # --- Values beside markup --------------------------------------------------------------------------------------------
 
 
-def _fill(body: Split, place: int, *, is_named: bool) -> Fill:
+def _fill(body: Split, place: int, *, is_named: bool, begins_list: bool) -> Fill:
     """How the value of one placeholder is written; ``is_named``: the text defines names for links."""
     left, right = body.literals[place], body.literals[place + 1]
     is_boxed = left.endswith("[") and right.startswith("]") and not right.startswith("](")
     if is_named or is_boxed:
         # A value could be a name, or tick a box.
         return lambda value: f"{APART}{escape(value)}{APART}"
-    begins_list = _begins_list(body, place)
     beside_left, beside_right = left[-1:] in DELIMITERS and left != "", right[:1] in DELIMITERS and right != ""
     if not (begins_list or beside_left or beside_right):
         return escape
@@ -85,11 +98,15 @@ def _fill(body: Split, place: int, *, is_named: bool) -> Fill:
     return fill
 
 
-def _begins_list(body: Split, place: int) -> bool:
-    """Whether digits here would number the item of a list."""
-    line = "1".join(body.literals[: place + 1]).rpartition("\n")[2]
-    after = "1".join(body.literals[place + 1 : place + 20])
-    return bool(LIST_BEFORE.match(line) and LIST_AFTER.match(after))
+def _begin_lists(body: Split) -> list[bool]:
+    """Of each placeholder, whether digits there would number the item of a list."""
+    begin, is_beginning = [], True
+    for place, literal in enumerate(body.literals[:-1]):
+        *lines_before, line = literal.split("\n")
+        is_beginning = (is_beginning or bool(lines_before)) and LIST_BEFORE.fullmatch(line) is not None
+        after = "1".join(body.literals[place + 1 : place + 20])
+        begin.append(is_beginning and LIST_AFTER.match(after) is not None)
+    return begin
 
 
 def _unsteady(body: Split, fills: Sequence[Fill], wanted: Any) -> list[FieldError]:

@@ -86,14 +86,22 @@ class Form:
 
 def split(text: str, *, is_markdown: bool = False) -> Split:
     """Take a text apart; in Markdown a backslash before the braces takes their meaning away."""
-    literals, placeholders, end = [], [], 0
+    literals, placeholders, end, line, line_start = [], [], 0, 1, 0
     for found in _placeholders(text, is_markdown=is_markdown):
         start = found.start()
         literals.append(text[end:start])
-        line, column = text.count("\n", 0, start) + 1, start - text.rfind("\n", 0, start)
-        placeholders.append(Placeholder(found[1].strip(), line, column))
+        line += text.count("\n", end, start)
+        line_start = max(line_start, text.rfind("\n", end, start) + 1)
+        placeholders.append(Placeholder(found[1].strip(), line, start - line_start + 1))
         end = found.end()
     return Split([*literals, text[end:]], placeholders)
+
+
+def unfilled_faults(text: str, path: tuple[str | int, ...]) -> list[FieldError]:
+    """The placeholders of a text that is shown to everybody as it is."""
+    told = "stands where no value is filled in: put it into the template."
+    faults = [placeholder.fault("", told, "placeholder") for placeholder in split(text).placeholders]
+    return [FieldError(path, fault.message, fault.code) for fault in faults]
 
 
 def by_words(text: str, slots: Mapping[str, Slot]) -> list[str | Slot]:
@@ -108,7 +116,8 @@ def by_words(text: str, slots: Mapping[str, Slot]) -> list[str | Slot]:
 
 
 def _placeholders(text: str, *, is_markdown: bool) -> Iterator[re.Match[str]]:
+    end = 0
     for found in PLACEHOLDER.finditer(text):
-        before = text[: found.start()] if is_markdown and text[found.start() - 1 : found.start()] == "\\" else ""
-        if (len(before) - len(before.rstrip("\\"))) % 2 == 0:
+        before, end = text[end : found.start()], found.end()
+        if not is_markdown or (len(before) - len(before.rstrip("\\"))) % 2 == 0:
             yield found

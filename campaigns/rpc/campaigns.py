@@ -13,23 +13,27 @@ from protobuf.wkt import Timestamp
 from campaigns.models import Campaign, Delivery
 from campaigns.services import campaigns, steering
 from campaigns.services.audiences import NewAudience
-from campaigns.services.campaigns import Counts
+from campaigns.services.campaigns import CheckedWorkflow, Counts
 from ops_console.gen.pidgr.v1 import campaign_pb as pb
 from ops_console.gen.pidgr.v1.common_pb import CampaignStatus, DeliveryStatus, WorkflowDefinition
-from ops_console.rpc.call import Call, Services
+from ops_console.rpc.call import Call, Prepared, Services
 from ops_console.rpc.pages import page
 
 # Of a campaign on the wire, beside its workflow.
 REST_BYTES = 4096
 
 
-def create(request: pb.CreateCampaignRequest, call: Call) -> pb.CreateCampaignResponse:
+def check_new(request: pb.CreateCampaignRequest, call: Call) -> CheckedWorkflow:
+    return campaigns.check_workflow(workflow=request.workflow, actor=call.actor)
+
+
+def create(request: pb.CreateCampaignRequest, call: Call, checked: CheckedWorkflow) -> pb.CreateCampaignResponse:
     made = campaigns.create_campaign(
         name=request.name,
         template_id=UUID(request.template_id),
         template_version=request.template_version,
         audience=NewAudience(user_ids=request.user_ids, recipients=request.audience),
-        workflow=request.workflow,
+        workflow=checked,
         sender_name=request.sender_name,
         title=request.title,
         actor=call.actor,
@@ -38,7 +42,13 @@ def create(request: pb.CreateCampaignRequest, call: Call) -> pb.CreateCampaignRe
     return pb.CreateCampaignResponse(campaign=_with_counts(made))
 
 
-def update(request: pb.UpdateCampaignRequest, call: Call) -> pb.UpdateCampaignResponse:
+def check_change(request: pb.UpdateCampaignRequest, call: Call) -> CheckedWorkflow | None:
+    if request.workflow is None:
+        return None
+    return campaigns.check_change(campaign_id=UUID(request.campaign_id), workflow=request.workflow, actor=call.actor)
+
+
+def update(request: pb.UpdateCampaignRequest, call: Call, checked: CheckedWorkflow | None) -> pb.UpdateCampaignResponse:
     changed = campaigns.update_campaign(
         campaign_id=UUID(request.campaign_id),
         name=request.name or None,
@@ -46,7 +56,7 @@ def update(request: pb.UpdateCampaignRequest, call: Call) -> pb.UpdateCampaignRe
         title=request.title or None,
         template_id=UUID(request.template_id) if request.template_id else None,
         template_version=request.template_version,
-        workflow=request.workflow,
+        workflow=checked,
         actor=call.actor,
         now=call.now,
     )
@@ -140,8 +150,8 @@ def _timestamp(at: datetime | None) -> Timestamp | None:
 
 SERVICES: Services = {
     "CampaignService": {
-        "CreateCampaign": create,
-        "UpdateCampaign": update,
+        "CreateCampaign": Prepared(check_new, create),
+        "UpdateCampaign": Prepared(check_change, update),
         "StartCampaign": start,
         "CancelCampaign": cancel,
         "GetCampaign": get,

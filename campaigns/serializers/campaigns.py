@@ -16,7 +16,15 @@ from campaigns.services.campaigns import FASTEST, Counts
 from campaigns.services.steering import needs_approval
 from ops_console.organizations.serializers.members import OWN, ReasonedSerializer
 from ops_console.organizations.services.checks import NAME_LENGTH
-from ops_console.rest.fields import BooleanField, ChoiceField, InstantField, IntegerField, ListField, TextField
+from ops_console.rest.fields import (
+    BooleanField,
+    ChoiceField,
+    InstantField,
+    IntegerField,
+    ListField,
+    MoneyField,
+    TextField,
+)
 from ops_console.rest.serializers import StrictSerializer
 
 STATES = (*CampaignStatus.values, "scheduled", "held", "paused")
@@ -262,7 +270,8 @@ class ScheduleSerializer(ReasonedSerializer):
     lateness = ChoiceField(
         choices=Lateness.values,
         required=False,
-        help_text="What becomes of it when nothing ran to start it in time: `hold` (and ask), unless told otherwise.",
+        help_text="What becomes of it when nothing ran to start it in time: `hold` (and ask) or `start`. Left out "
+        "it stays; at first it is `hold`.",
     )
 
 
@@ -286,6 +295,18 @@ class ExampleSerializer(StrictSerializer):
     reason = serializers.CharField()
 
 
+class EstimateSerializer(StrictSerializer):
+    """What sending once to all comes to, in US dollars."""
+
+    account = serializers.CharField(help_text="Whom it is charged to.")
+    cost = MoneyField()
+    available = MoneyField(help_text="What the account may spend: its balance and its credit limit.")
+    is_affordable = serializers.BooleanField()
+    affordable = serializers.IntegerField(
+        source="n_affordable", help_text="Recipients, in their order, for whom that is enough; the others would fail."
+    )
+
+
 class PreflightSerializer(StrictSerializer):
     """What starting would do. Each recipient is counted once."""
 
@@ -298,6 +319,9 @@ class PreflightSerializer(StrictSerializer):
     inactive = serializers.IntegerField()
     examples = ExampleSerializer(many=True, help_text="The first ten of each reason.")
     problems = serializers.ListField(child=serializers.CharField(), help_text="What is in the way of starting.")
+    estimate = EstimateSerializer(
+        allow_null=True, help_text="By pigeon, with an account to charge. Reminders by pigeon cost as much again."
+    )
     sent_by = InstantField(allow_null=True, help_text="When all is handed over, as far as can be told.")
     ends_by = InstantField(allow_null=True, help_text="When it ends, if nobody acknowledges.")
 

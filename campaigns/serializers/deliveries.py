@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
+
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from campaigns.models import AttemptKind, DeliveryStatus
+from campaigns.models import AttemptKind, Delivery, DeliveryStatus
 from campaigns.services.timelines import ORDER
 from ops_console.rest.fields import ActorField, InstantField
 from ops_console.rest.serializers import StrictSerializer
@@ -28,6 +31,9 @@ class DeliverySerializer(StrictSerializer):
     delivered_at = InstantField(allow_null=True)
     read_at = InstantField(allow_null=True)
     acted_at = InstantField(allow_null=True)
+    action = serializers.CharField(
+        source="action.action_id", allow_null=True, default=None, help_text="What the recipient did: an action's id."
+    )
 
 
 class MomentSerializer(StrictSerializer):
@@ -42,4 +48,10 @@ class MomentSerializer(StrictSerializer):
 class DeliveryDetailSerializer(DeliverySerializer):
     """A delivery with all that happened to it, oldest first."""
 
+    payload = serializers.SerializerMethodField(help_text="What the recipient's client sent along, in Base64.")
     timeline = MomentSerializer(many=True)
+
+    @extend_schema_field({"type": "string", "format": "byte", "nullable": True})
+    def get_payload(self, delivery: Delivery) -> str | None:
+        done = getattr(delivery, "action", None)
+        return b64encode(done.payload).decode() if done else None

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from rest_framework import serializers
 
 from campaigns.models import TemplateType
 from campaigns.rendering.compiled import TITLE_LENGTH
-from campaigns.services.rendering import MOST_PREVIEWED
+from campaigns.services.rendering import MOST_PREVIEWED, Rendering
 from campaigns.services.templates import (
     BODY_LENGTH,
     DEFAULT_LENGTH,
@@ -119,6 +120,17 @@ class PreviewRequestSerializer(StrictSerializer):
     )
 
 
+class CampaignPreviewRequestSerializer(StrictSerializer):
+    """Which recipients to render for."""
+
+    user_ids = ListField(
+        child=serializers.UUIDField(),
+        max_length=MOST_PREVIEWED,
+        required=False,
+        help_text="Recipients of the campaign; its first 5 when left out.",
+    )
+
+
 class RenderedSerializer(StrictSerializer):
     """What one member would be sent, or why nothing."""
 
@@ -129,7 +141,12 @@ class RenderedSerializer(StrictSerializer):
     summary = serializers.CharField(source="content.summary", default=None, allow_null=True)
     preview = serializers.CharField(source="content.preview", default=None, allow_null=True)
     body = serializers.CharField(source="content.body", default=None, allow_null=True)
+    actions = serializers.SerializerMethodField(help_text="The buttons below it: id, type and label.")
     error = serializers.CharField(help_text="Empty where there is a message.")
+
+    def get_actions(self, made: Rendering) -> list[dict[str, str]]:
+        actions: list[dict[str, str]] = json.loads(made.content.actions) if made.content else []
+        return actions
 
 
 class PreviewSerializer(StrictSerializer):

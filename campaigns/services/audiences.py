@@ -9,10 +9,11 @@ from typing import Any, Protocol
 from uuid import UUID
 
 from django.db import connection
-from django.db.models import QuerySet
 
+from ops_console.access.actors import Actor
 from ops_console.errors import FieldError, InvalidInput
-from ops_console.organizations.models import Group, MemberStatus, Team
+from ops_console.organizations.models import MemberStatus
+from ops_console.organizations.services.rosters import GROUPS, TEAMS, Kind, list_rosters
 
 MOST_RECIPIENTS = 100_000
 MOST_ROSTERS = 100
@@ -94,10 +95,14 @@ class NewAudience:
         return ("user_ids", place) if self.user_ids else ("audience", place, "user_id")
 
 
-def audience_faults(audience: NewAudience, organization_id: UUID) -> list[FieldError]:
+def audience_faults(audience: NewAudience, organization_id: UUID, actor: Actor) -> list[FieldError]:
     """What is wrong with an audience: too many or none, and members or rosters that cannot be in it.
 
-    Of members the first 20 are named, the others counted. One query, and one for groups and for teams if any.
+    Rosters are those the actor may read the members of. Of members the first 20 are named, the others counted. One
+    query, and one for groups and for teams if any.
+
+    Raises:
+        Forbidden: rosters are named, and the actor may see none.
     """
     if audience.user_ids and audience.recipients:
         return [FieldError(("audience",), "Give user_ids or audience, not both.", "both")]
@@ -107,8 +112,8 @@ def audience_faults(audience: NewAudience, organization_id: UUID) -> list[FieldE
         return [FieldError((audience.field,), f"A campaign has at most {MOST_RECIPIENTS:,} recipients.", "too_many")]
     return [
         *_member_faults(audience, organization_id),
-        *_roster_faults("group_ids", Group.objects.filter(organization=organization_id), audience.group_ids),
-        *_roster_faults("team_ids", Team.objects.filter(organization=organization_id), audience.team_ids),
+        *_roster_faults("group_ids", GROUPS, audience.group_ids, organization_id, actor),
+        *_roster_faults("team_ids", TEAMS, audience.team_ids, organization_id, actor),
     ]
 
 
@@ -208,10 +213,15 @@ def _member_faults(audience: NewAudience, organization_id: UUID) -> list[FieldEr
     return faults
 
 
-def _roster_faults(field: str, rosters: QuerySet[Any], wanted: Sequence[UUID]) -> list[FieldError]:
+def _roster_faults(
+    field: str, kind: Kind[Any], wanted: Sequence[UUID], organization_id: UUID, actor: Actor
+) -> list[FieldError]:
+    if not wanted:
+        return []
     if len(wanted) > MOST_ROSTERS:
         return [FieldError((field,), f"At most {MOST_ROSTERS} at once.", "too_many")]
-    known = set(rosters.filter(pk__in=wanted).values_list("pk", flat=True)) if wanted else set()
+    seen = list_rosters(kind=kind, actor=actor).filter(organization=organization_id, pk__in=wanted)
+    known = set(seen.values_list("pk", flat=True))
     return [
         FieldError((field, place), "There is none of this id.", "unknown")
         for place, pk in enumerate(wanted)

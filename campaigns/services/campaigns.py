@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime, time
 from typing import Any
@@ -21,6 +21,7 @@ from campaigns.models import (
     Template,
 )
 from campaigns.querysets import CampaignQuerySet, DeliveryQuerySet
+from campaigns.rendering.placeholders import unfilled_faults
 from campaigns.services.audiences import NewAudience, audience_faults, freeze
 from campaigns.transitions import count
 from campaigns.workflows import validation
@@ -47,6 +48,14 @@ class Delivering:
     quiet_from: time | None = None
     quiet_until: time | None = None
     rate_per_s: int | None = None
+
+
+@dataclass(frozen=True)
+class CheckedWorkflow:
+    """A workflow that was looked at, and what is wrong with it."""
+
+    workflow: Any
+    faults: Sequence[FieldError]
 
 
 @dataclass(frozen=True)
@@ -83,8 +92,8 @@ def create_campaign(
     """Make a campaign and freeze its audience; nothing is sent yet.
 
     Version 0 is the template's newest, and stays the one it is now. ``workflow`` is JSON or a message; None is the
-    organization's default. Staff name the organization. A dry run does the same and takes it back. About 2 s for
-    100,000 members.
+    organization's default. Within a transaction give what ``check_workflow`` returned before. Staff name the
+    organization. A dry run does the same and takes it back. About 2 s for 100,000 members.
 
     Raises:
         Forbidden: the actor may not.
@@ -96,9 +105,9 @@ def create_campaign(
     version, faults = _version(organization.pk, template_id, template_version)
     faults += name_faults(name.strip()) + _line_faults(sender_name=sender_name, title=title)
     faults += _delivering_faults(delivering)
-    workflow = organization.default_workflow if workflow is None else workflow
-    faults += _workflow_faults(workflow, organization.pk)
-    if faults := faults + audience_faults(audience, organization.pk):
+    checked = workflow if isinstance(workflow, CheckedWorkflow) else _checked(workflow, organization)
+    faults += checked.faults
+    if faults := faults + audience_faults(audience, organization.pk, actor):
         raise InvalidInput(faults)
     campaign = Campaign(
         organization=organization,
@@ -107,7 +116,7 @@ def create_campaign(
         sender_name=sender_name,
         template_id=template_id,
         template_version=version,
-        workflow=validation.pinned(workflow, organization_id=organization.pk),
+        workflow=validation.pinned(checked.workflow, organization_id=organization.pk),
         created_by=actor.member,
         created_by_person=person_of(actor),
         created_at=now,
@@ -117,6 +126,28 @@ def create_campaign(
         _write(campaign, audience, actor=actor, now=now)
         transaction.set_rollback(dry_run)
     return campaign
+
+
+def check_workflow(*, workflow: Any, actor: Actor, organization_id: UUID | None = None) -> CheckedWorkflow:
+    """Look at the workflow of a campaign to be made. Hosts are looked up, so call it outside of transactions.
+
+    Raises:
+        Forbidden: the actor may not make campaigns.
+        InvalidInput: at ``organization``.
+    """
+    policy.require(actor, "campaigns", "create")
+    return _checked(workflow, owner_of(actor, organization_id))
+
+
+def check_change(*, campaign_id: UUID, workflow: Any, actor: Actor) -> CheckedWorkflow:
+    """Look at the workflow a campaign is to have from now on; as ``check_workflow``.
+
+    Raises:
+        Forbidden: the actor may not change campaigns.
+        NotFound: the actor has no such campaign.
+    """
+    seen = get_campaign(campaign_id=campaign_id, actor=actor, action="update")
+    return CheckedWorkflow(workflow, validation.check(workflow, organization_id=seen.organization_id))
 
 
 def _write(campaign: Campaign, audience: NewAudience, *, actor: Actor, now: datetime) -> None:
@@ -145,7 +176,8 @@ def update_campaign(
     """Change what is given of a campaign that was not started; what is None stays, and so does the audience.
 
     A version alone is one of the template it has; a template alone means its newest. ``delivering`` holds fields of
-    ``Delivering``. A change takes back the approval of a second person.
+    ``Delivering``. Within a transaction ``workflow`` is what ``check_change`` returned before. A change takes back the
+    approval of a second person.
 
     Raises:
         Forbidden: the actor may not.
@@ -165,8 +197,15 @@ def update_campaign(
         wanted["template_version"], more = _version(seen.organization_id, wanted["template_id"], template_version)
         faults += more
     if workflow is not None:
-        faults += (more := _workflow_faults(workflow, seen.organization_id))
-        wanted["workflow"] = {} if more else validation.pinned(workflow, organization_id=seen.organization_id)
+        checked = (
+            workflow
+            if isinstance(workflow, CheckedWorkflow)
+            else check_change(campaign_id=campaign_id, workflow=workflow, actor=actor)
+        )
+        faults += checked.faults
+        wanted["workflow"] = (
+            {} if checked.faults else validation.pinned(checked.workflow, organization_id=seen.organization_id)
+        )
     wanted |= delivering or {}
     with transaction.atomic():
         campaign = lock_campaign(campaign_id, actor)
@@ -301,15 +340,24 @@ def _version(organization_id: UUID, template_id: UUID, version: int) -> tuple[in
     return version or newest, []
 
 
-def _workflow_faults(workflow: Any, organization_id: UUID) -> list[FieldError]:
-    if workflow is None:
+def _checked(workflow: Any, organization: Organization) -> CheckedWorkflow:
+    """The workflow that is meant, looked at: the one given, or the organization's default."""
+    if workflow is not None:
+        return CheckedWorkflow(workflow, validation.check(workflow, organization_id=organization.pk))
+    default = organization.default_workflow
+    if default is None:
         message = "Give a workflow: the organization has no default."
-        return [FieldError(("workflow",), message, "required")]
-    return validation.check(workflow, organization_id=organization_id)
+        return CheckedWorkflow(None, [FieldError(("workflow",), message, "required")])
+    faults = [
+        FieldError(("workflow",), f"The organization's default workflow: {fault.message}", fault.code)
+        for fault in validation.check(default, organization_id=organization.pk)
+    ]
+    return CheckedWorkflow(default, faults)
 
 
 def _line_faults(**texts: str) -> list[FieldError]:
-    return [fault for field, text in texts.items() for fault in line_faults(text, field, length=NAME_LENGTH)]
+    faults = [fault for field, text in texts.items() for fault in line_faults(text, field, length=NAME_LENGTH)]
+    return faults + unfilled_faults(texts.get("title", ""), ("title",))
 
 
 def _delivering_faults(delivering: Delivering) -> list[FieldError]:
@@ -344,6 +392,9 @@ def _set(campaign: Campaign, wanted: Mapping[str, Any], *, actor: Actor, now: da
         setattr(campaign, field, wanted[field])
     campaign.approved_by, campaign.approved_at = None, None
     campaign.save(update_fields=[*changed, "approved_by", "approved_at"])
+    person = person_of(actor)
+    if person is not None:
+        campaign.changed_by.add(person)
     after = _shown(campaign)
     differing = [field for field in after if before[field] != after[field]]
     record(

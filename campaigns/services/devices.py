@@ -13,6 +13,7 @@ from django.db.models import Q
 
 from campaigns.models import Device, Platform
 from campaigns.querysets import DeviceQuerySet
+from campaigns.subscriptions import subscription_fault
 from ops_console.access import policy
 from ops_console.access.actors import Actor
 from ops_console.audit import services as audit
@@ -42,7 +43,7 @@ def register(*, device_id: UUID, platform: str, push_token: str, actor: Actor, n
         device = _locked(member_id, device_id, digest)
         before = _shown(device) if device else {}
         if device is None:
-            _make_room(member_id)
+            _make_room(member_id, actor, now)
             device = Device(member_id=member_id, device_id=device_id, created_at=now)
         is_new_token = bytes(device.token_digest) != digest
         device.platform, device.push_token, device.token_digest = platform, push_token, digest
@@ -133,6 +134,8 @@ def _refuse_faults(platform: str, push_token: str) -> None:
         faults.append(FieldError(("platform",), f"This is one of {', '.join(Platform.values)}.", "invalid_choice"))
     if len(push_token) > TOKEN_LENGTH:
         faults.append(FieldError(("push_token",), f"This is at most {TOKEN_LENGTH} characters.", "max_length"))
+    elif platform == Platform.WEB and push_token and (fault := subscription_fault(push_token)):
+        faults.append(FieldError(("push_token",), fault, "subscription"))
     if faults:
         raise InvalidInput(faults)
 
@@ -154,13 +157,12 @@ def _locked(member_id: UUID, device_id: UUID, digest: bytes) -> Device | None:
     return mine
 
 
-def _make_room(member_id: UUID) -> None:
-    known = (
-        Device.objects.filter(member=member_id).order_by("is_active", "last_seen", "id").values_list("pk", flat=True)
-    )
+def _make_room(member_id: UUID, actor: Actor, now: datetime) -> None:
+    known = Device.objects.filter(member=member_id).order_by("is_active", "last_seen", "id")
     surplus = known.count() - (MOST_DEVICES - 1)
-    if surplus > 0:
-        Device.objects.filter(pk__in=list(known[:surplus])).delete()
+    for device in known[: max(surplus, 0)]:
+        _record(device, "replace", actor, now, before=_shown(device), after={})
+        device.delete()
 
 
 def _end(devices: DeviceQuerySet, reason: str) -> None:

@@ -32,6 +32,7 @@ COLUMNS = {
     "deliveredAt": "delivered_at",
     "readAt": "read_at",
     "actedAt": "acted_at",
+    "action": "action__action_id",
 }
 
 

@@ -23,7 +23,8 @@ PAGE_BYTES = 3 * 2**20
 # More than an entry takes beside its texts: ids, times, marks and lengths.
 ENTRY_BYTES = 256
 BEGINNING = datetime.min.replace(tzinfo=UTC)
-UNSEEN = (DeliveryStatus.SENT, DeliveryStatus.NO_DEVICE)
+# Those that are tried again, and those of which that failed, have kept their places.
+UNSEEN = (DeliveryStatus.SENT, DeliveryStatus.NO_DEVICE, DeliveryStatus.PENDING, DeliveryStatus.FAILED)
 
 
 @dataclass(frozen=True)
@@ -83,7 +84,7 @@ def sync(
     """Return what arrived after ``since``, oldest first, and the ``since`` that goes on from there.
 
     At most ``limit`` entries and ``PAGE_BYTES``, but one at least if there is any. One query; two more when some are
-    shown for the first time.
+    shown for the first time, and a third when some were to be tried again.
 
     Raises:
         Forbidden: the actor is no person with the right to read his inbox.
@@ -153,6 +154,10 @@ def _mark_delivered(entries: list[Entry], actor: Actor, now: datetime) -> list[E
         return entries
     with transaction.atomic():
         moved = move_deliveries(unseen, DeliveryStatus.DELIVERED, actor=actor.label, at=now, delivered_at=now)
+        pending = [pk for pk, old in moved.items() if old == DeliveryStatus.PENDING]
+        if pending:
+            # He has it: what was to be tried again is not.
+            Delivery.objects.filter(pk__in=pending).update(work="", due_at=None)
     return [
         replace(entry, status=DeliveryStatus.DELIVERED.value) if entry.delivery_id in moved else entry
         for entry in entries

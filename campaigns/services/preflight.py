@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -12,18 +13,28 @@ from uuid import UUID, uuid4
 from django.conf import settings
 from django.db import connection, transaction
 
-from campaigns.addresses import address_of, address_parts
-from campaigns.channels.pigeon import NO_ACCOUNT, NO_ADDRESS
-from campaigns.models import Campaign, CampaignStatus, Platform, PushCredential, PushProvider
-from campaigns.rendering.compiled import CannotRender, Compiled, compiled
+from campaigns.channels.pigeon import NO_ACCOUNT, letter
+from campaigns.engine.quiet_hours import ATTRIBUTE, QuietHours
+from campaigns.models import (
+    Campaign,
+    CampaignStatus,
+    Platform,
+    PushCredential,
+    PushProvider,
+    StepType,
+    Template,
+    TemplateType,
+)
+from campaigns.rendering.compiled import CannotRender, Rendered, compiled
 from campaigns.rendering.values import values_for
 from campaigns.services.campaigns import get_campaign
+from campaigns.services.postage import Estimate, Postage
 from campaigns.services.steering import lacks_account, needs_approval
 from campaigns.workflows.definition import COMPLETED, PIGEON, DeadlineCheck, SendNotification, Step, Workflow, parse
-from couriers.places import resolve_address
 from ops_console.access.actors import Actor
-from ops_console.errors import InvalidInput, InvalidTransition
+from ops_console.errors import InvalidTransition
 from ops_console.organizations.models import MemberStatus
+from ops_console.organizations.profiles import CUSTOM_ATTRIBUTES
 
 # Of each reason, recipients that are named.
 MOST_EXAMPLES = 10
@@ -52,7 +63,8 @@ class Example:
 class Preflight:
     """Each recipient is counted once: in ``will_send``, or under the first reason there is.
 
-    ``problems`` are in the way of starting. ``ends_by`` supposes that nobody acknowledges.
+    ``problems`` are in the way of starting. ``sent_by`` knows rate and quiet hours. ``ends_by`` supposes that nobody
+    acknowledges.
     """
 
     recipients: int
@@ -64,6 +76,8 @@ class Preflight:
     no_address: int = 0
     examples: list[Example] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
+    # By pigeon, where there is an account to charge.
+    estimate: Estimate | None = None
     sent_by: datetime | None = None
     ends_by: datetime | None = None
 
@@ -118,17 +132,25 @@ def preflight(*, campaign_id: UUID, actor: Actor, now: datetime) -> Preflight:
         found.problems.append("A second person must approve this campaign first.")
     if lacks_account(campaign.organization_id, workflow):
         found.problems.append(NO_ACCOUNT)
+    if _misses_everybody(workflow):
+        found.problems.append("Nobody can acknowledge, so all are marked missed: no step that sends has an action.")
     begin = max(now, campaign.scheduled_for or now)
-    before, send = _first_send(workflow)
+    before, send = first_send(workflow)
     if send is not None:
         found.channel = send.channel
-        _count(campaign, send, found)
-        found.sent_by = begin + before + timedelta(seconds=found.will_send / (campaign.rate_per_s or EXPECTED_PER_S))
+        free = _count(campaign, send, found, begin + before)
+        found.sent_by = _sent_by(free, begin + before, min(campaign.rate_per_s or EXPECTED_PER_S, EXPECTED_PER_S))
     found.ends_by = (found.sent_by or begin) + _longest(workflow, workflow.entry) - (before if send else timedelta())
     return found
 
 
-def _first_send(workflow: Workflow) -> tuple[timedelta, SendNotification | None]:
+def _misses_everybody(workflow: Workflow) -> bool:
+    sends = [step.config for step in workflow.steps if isinstance(step.config, SendNotification)]
+    marks = any(step.type == StepType.MARK_MISSED for step in workflow.steps)
+    return marks and bool(sends) and not any(send.action_type for send in sends)
+
+
+def first_send(workflow: Workflow) -> tuple[timedelta, SendNotification | None]:
     """The first step that sends on the way all steps complete, and how long that takes to come."""
     before, key = timedelta(), workflow.entry.key
     while True:
@@ -158,25 +180,86 @@ def _delay(step: Step) -> timedelta:
     return step.config.delay if isinstance(step.config, DeadlineCheck) else timedelta()
 
 
-def _count(campaign: Campaign, send: SendNotification, found: Preflight) -> None:
-    own = send.template_id is not None
-    template = compiled(
-        template_id=send.template_id or campaign.template_id,
-        version=send.template_version if own else campaign.template_version,
-    )
-    addresses = Addresses()
+def _sent_by(free: Mapping[datetime, int], begin: datetime, rate_per_s: int) -> datetime:
+    """When all are handed over of whom so many may be written to from these times on."""
+    end = begin
+    for at in sorted(free):
+        end = max(end, at) + timedelta(seconds=free[at] / rate_per_s)
+    return end
+
+
+def _free_at(campaign: Campaign, recipient: Recipient, at: datetime) -> datetime:
+    """When the recipient may be written to: at this time, or when his quiet hours are over."""
+    if campaign.critical or campaign.quiet_from is None or campaign.quiet_until is None:
+        return at
+    attributes = json.loads(recipient.profile).get(CUSTOM_ATTRIBUTES, {})
+    quiet = QuietHours(campaign.quiet_from, campaign.quiet_until)
+    return quiet.over_at(at, attributes.get(ATTRIBUTE, "")) or at
+
+
+def _count(campaign: Campaign, send: SendNotification, found: Preflight, at: datetime) -> Mapping[datetime, int]:
+    """Count everybody, for a step entered then; return how many may be written to from when on."""
+    judge, free = Judge(campaign, send), Counter[datetime]()
     for recipient in _recipients(campaign):
-        profile = json.loads(recipient.profile)
-        if recipient.status == MemberStatus.DEACTIVATED:
-            found.leave_out("inactive", recipient, "The member is deactivated.")
-        elif why := _unfit(template, send, recipient, profile):
-            found.leave_out("unfit", recipient, why)
-        elif send.channel == PIGEON and (why := addresses.why_not(profile)):
-            found.leave_out("no_address", recipient, why)
-        elif send.channel != PIGEON and not recipient.has_device:
-            found.leave_out("no_device", recipient, "The member has no device that can be reached.")
+        reason, told = judge.why_not(recipient)
+        if reason:
+            found.leave_out(reason, recipient, told)
         else:
             found.will_send += 1
+            free[_free_at(campaign, recipient, at)] += 1
+    found.estimate = judge.postage.estimate if judge.postage else None
+    return free
+
+
+Why = tuple[str, str]
+FINE: Why = ("", "")
+
+
+class Judge:
+    """Tells of each recipient why a step would not send to him, and adds up what those cost to whom it would."""
+
+    def __init__(self, campaign: Campaign, send: SendNotification) -> None:
+        own = send.template_id is not None
+        self._send = send
+        self._title = campaign.title
+        template_id = send.template_id or campaign.template_id
+        version = send.template_version if own else campaign.template_version
+        self._template = compiled(template_id=template_id, version=version)
+        self._is_html = Template.objects.filter(pk=template_id, type=TemplateType.HTML).exists()
+        self._same = None if self._template.variables else self._template.render({})
+        self.postage = Postage(campaign.organization_id) if send.channel == PIGEON else None
+
+    def why_not(self, recipient: Recipient) -> Why:
+        """The reason by its name, and in words; both empty if there is none."""
+        if recipient.status == MemberStatus.DEACTIVATED:
+            return "inactive", "The member is deactivated."
+        profile = json.loads(recipient.profile)
+        try:
+            rendered = self._same or self._render(recipient, profile)
+        except CannotRender as error:
+            return "unfit", error.message
+        if self.postage is not None:
+            return self._post(self.postage, profile, rendered)
+        return FINE if recipient.has_device else ("no_device", "The member has no device that can be reached.")
+
+    def _post(self, postage: Postage, profile: Mapping[str, Any], rendered: Rendered) -> Why:
+        located, told = postage.why_not(profile)
+        if located is None:
+            return "no_address", told
+        title = self._title or rendered.title
+        postage.add(located, letter(title=title, body=rendered.body, is_html=self._is_html))
+        return FINE
+
+    def _render(self, recipient: Recipient, profile: Mapping[str, Any]) -> Rendered:
+        values = values_for(
+            self._template,
+            audience=json.loads(recipient.variables),
+            custom=self._send.custom_variables,
+            profile=profile,
+            name=recipient.name,
+            email=recipient.email,
+        )
+        return self._template.render(values)
 
 
 def _platforms(organization_id: UUID) -> list[str]:
@@ -200,46 +283,3 @@ def _recipients(campaign: Campaign) -> Iterator[Recipient]:
                 break
             yield from map(Recipient._make, rows)
         cursor.execute(f"CLOSE {name}")
-
-
-def _unfit(template: Compiled, send: SendNotification, recipient: Recipient, profile: Mapping[str, Any]) -> str:
-    """Why the recipient's message could not be made; empty if it could."""
-    if not template.variables:
-        return ""
-    values = values_for(
-        template,
-        audience=json.loads(recipient.variables),
-        custom=send.custom_variables,
-        profile=profile,
-        name=recipient.name,
-        email=recipient.email,
-    )
-    try:
-        template.render(values)
-    except CannotRender as error:
-        return error.message
-    return ""
-
-
-class Addresses:
-    """Tells why no pigeon finds a member. One query for each place."""
-
-    def __init__(self) -> None:
-        self._known: dict[tuple[str, str, str], str] = {}
-
-    def why_not(self, profile: Mapping[str, Any]) -> str:
-        """Empty if one does."""
-        address = address_of(address_parts(profile))
-        if address is None:
-            return NO_ADDRESS
-        place = (address.city, address.region, address.country)
-        if place not in self._known:
-            self._known[place] = self._look_up(*place)
-        return self._known[place]
-
-    def _look_up(self, city: str, region: str, country: str) -> str:
-        try:
-            resolve_address(city=city, region=region, country=country)
-        except InvalidInput as error:
-            return " ".join(fault.message for fault in error.errors)
-        return ""

@@ -87,6 +87,31 @@ def preview(
     return shown, list(_render_all(ready, shown.template.organization_id, users))
 
 
+def render_for(
+    ready: Compiled,
+    recipient: Recipient,
+    *,
+    audience: Mapping[str, str],
+    custom: Mapping[str, str],
+    title: str = "",
+    actions: Sequence[Mapping[str, str]] = (),
+) -> Rendering:
+    """One member's message, or why there is none. ``title``, if there is one, stands for the template's."""
+    values = values_for(
+        ready,
+        audience=audience,
+        custom=custom,
+        profile=recipient.profile,
+        name=recipient.name,
+        email=recipient.email,
+    )
+    try:
+        content = content_of(ready.render(values), title=title, actions=actions)
+    except CannotRender as error:
+        return Rendering(recipient.id, error=error.message, recipient=recipient)
+    return Rendering(recipient.id, content=content, recipient=recipient)
+
+
 def _render_all(ready: Compiled, organization_id: UUID, users: Sequence[Wanted]) -> Iterator[Rendering]:
     rest = iter(users)
     while batch := list(islice(rest, BATCH)):
@@ -98,16 +123,4 @@ def _render_all(ready: Compiled, organization_id: UUID, users: Sequence[Wanted])
 def _render(ready: Compiled, wanted: Wanted, recipient: Recipient | None) -> Rendering:
     if recipient is None:
         return Rendering(wanted.user_id, error="There is no such member in the template's organization.")
-    values = values_for(
-        ready,
-        audience=wanted.variables,
-        custom={},
-        profile=recipient.profile,
-        name=recipient.name,
-        email=recipient.email,
-    )
-    try:
-        content = content_of(ready.render(values), title="", actions=())
-    except CannotRender as error:
-        return Rendering(wanted.user_id, error=error.message, recipient=recipient)
-    return Rendering(wanted.user_id, content=content, recipient=recipient)
+    return render_for(ready, recipient, audience=wanted.variables, custom={})

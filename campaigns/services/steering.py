@@ -11,12 +11,13 @@ from typing import Any
 from uuid import UUID
 
 from django.conf import settings
-from django.db import connection, transaction
+from django.db import InterfaceError, OperationalError, connection, transaction
 from django.db.models import F
 
 from campaigns.channels.pigeon import NO_ACCOUNT
 from campaigns.engine.entering import enter
 from campaigns.engine.entering import remind as make_due_for_reminder
+from campaigns.engine.finishing import stop_work
 from campaigns.models import (
     AttemptKind,
     Campaign,
@@ -35,6 +36,7 @@ from ops_console.access import policy
 from ops_console.access.actors import SYSTEM, Actor
 from ops_console.errors import DomainError, Forbidden, InvalidInput, InvalidTransition, sentence
 from ops_console.ledger.models import Account
+from ops_console.outbox import services as outbox
 
 logger = logging.getLogger(__name__)
 
@@ -42,14 +44,6 @@ TASKS = ("campaigns.tasks.advance", "campaigns.tasks.send")
 # Deliveries moved by one statement.
 BATCH = 10_000
 
-# In the order of their ids, as whoever locks several. What a worker has in hand stays under its lease: it records
-# what came of it.
-STOP = """
-WITH stopped AS MATERIALIZED (
-    SELECT id FROM campaigns_delivery WHERE campaign_id = %s AND due_at IS NOT NULL ORDER BY id FOR NO KEY UPDATE
-)
-UPDATE campaigns_delivery d SET work = '', due_at = NULL FROM stopped WHERE d.id = stopped.id
-"""
 FAILED_ONES = """
 SELECT d.id, d.step_id FROM campaigns_delivery d
 JOIN campaigns_audiencemember a ON a.id = d.recipient_id AND a.closing = 'open'
@@ -87,8 +81,11 @@ def cancel_campaign(*, campaign_id: UUID, actor: Actor, now: datetime, reason: s
         for step in CampaignStep.objects.filter(campaign=campaign, status=StepStatus.ACTIVE):
             step.status, step.ended_at, step.due_at = StepStatus.STOPPED, now, None
             step.save(update_fields=["status", "ended_at", "due_at"])
-        with connection.cursor() as cursor:
-            cursor.execute(STOP, [campaign.pk])
+            if step.webhook_id is not None:
+                outbox.end_series(
+                    series=step.webhook_id, reason="The campaign was cancelled.", actor=actor.label, now=now
+                )
+        stop_work(campaign.pk, "The campaign was cancelled before it was sent.")
         _record_state(campaign, "cancel", before, actor=actor, now=now, reason=reason)
     return campaign
 
@@ -97,14 +94,15 @@ def schedule(
     *,
     campaign_id: UUID,
     at: datetime | None,
-    lateness: Lateness = Lateness.HOLD,
+    lateness: Lateness | None = None,
     actor: Actor,
     now: datetime,
     reason: str = "",
 ) -> Campaign:
     """Have a campaign that is created start at a time to come; None takes that back.
 
-    ``lateness``: what becomes of it when nothing ran to start it within ``CAMPAIGN_LATE_AFTER_S`` of its time.
+    ``lateness``: what becomes of it when nothing ran to start it within ``CAMPAIGN_LATE_AFTER_S`` of its time; None
+    leaves that as it is.
 
     Raises:
         Forbidden, NotFound: as for ``start_campaign``.
@@ -116,7 +114,7 @@ def schedule(
         if at is not None and at <= now:
             raise InvalidInput.field("scheduled_for", message="This time has passed.")
         before = campaign.state
-        campaign.scheduled_for, campaign.lateness = at, lateness
+        campaign.scheduled_for, campaign.lateness = at, lateness or campaign.lateness
         campaign.held_at, campaign.held_because = None, ""
         campaign.save(update_fields=["scheduled_for", "lateness", "held_at", "held_because"])
         told = at.isoformat() if at else None
@@ -128,7 +126,7 @@ def approve(*, campaign_id: UUID, actor: Actor, now: datetime, reason: str = "")
     """Approve a campaign as the second person; a change of it takes the approval back.
 
     Raises:
-        Forbidden: the actor may not, is no person, or made the campaign.
+        Forbidden: the actor may not, is no person, or made or changed the campaign.
         InvalidTransition: it was started or cancelled, or is approved.
         NotFound: the actor has no such campaign.
     """
@@ -139,6 +137,8 @@ def approve(*, campaign_id: UUID, actor: Actor, now: datetime, reason: str = "")
             raise Forbidden("A person must approve this.")
         if campaign.created_by_person_id == person.pk:
             raise Forbidden("Whoever made a campaign does not approve it.")
+        if campaign.changed_by.filter(pk=person.pk).exists():
+            raise Forbidden("Whoever changed a campaign does not approve it.")
         if campaign.approved_at is not None:
             raise InvalidTransition(current="approved", wanted="approved", message="This is approved already.")
         campaign.approved_by, campaign.approved_at = person, now
@@ -224,9 +224,12 @@ def remind(*, campaign_id: UUID, actor: Actor, now: datetime, reason: str = "") 
 def start_due(now: datetime) -> int:
     """Start the campaigns whose time has come, or hold those that cannot be started by themselves; return how many.
 
-    Each in a transaction of its own; two callers never take the same one.
+    Each in a transaction of its own; two callers never take the same one. What the database refuses for the moment is
+    passed over, and started by a later call.
     """
-    return sum(1 for _ in iter(lambda: _start_one_due(now), False))
+    passed_over: set[UUID] = set()
+    n_looked_at = sum(1 for _ in iter(lambda: _start_one_due(now, passed_over), False))
+    return n_looked_at - len(passed_over)
 
 
 def needs_approval(campaign: Campaign) -> bool:
@@ -273,12 +276,13 @@ def _start(campaign: Campaign, *, actor: Actor, now: datetime, reason: str) -> N
     _ring()
 
 
-def _start_one_due(now: datetime) -> bool:
-    """Start or hold the campaign that has been due longest; say whether there was one."""
+def _start_one_due(now: datetime, passed_over: set[UUID]) -> bool:
+    """Start, hold or pass over the campaign that has been due longest; say whether there was one."""
     campaign: Campaign | None = None
     try:
         with transaction.atomic():
-            campaign = Campaign.objects.due(now).select_for_update(skip_locked=True, no_key=True).first()
+            due = Campaign.objects.due(now).exclude(pk__in=passed_over)
+            campaign = due.select_for_update(skip_locked=True, no_key=True).first()
             if campaign is not None:
                 _start_or_hold(campaign, now)
     except Exception as error:
@@ -286,19 +290,31 @@ def _start_one_due(now: datetime) -> bool:
             raise
         # It does not stand in the others' way.
         logger.exception("campaign.not_started", extra={"campaign": str(campaign.pk)})
+        if isinstance(error, (OperationalError, InterfaceError)) and not _is_late(campaign, now):
+            # A lock or a time-out: it may well start in some seconds.
+            passed_over.add(campaign.pk)
+            return True
         _hold(campaign, sentence(error) if isinstance(error, DomainError) else "Starting it failed.", now)
     return campaign is not None
 
 
 def _start_or_hold(campaign: Campaign, now: datetime) -> None:
-    assert campaign.scheduled_for is not None
-    late_by = now - campaign.scheduled_for
-    if campaign.lateness == Lateness.HOLD and late_by > timedelta(seconds=settings.CAMPAIGN_LATE_AFTER_S):
-        _hold(campaign, f"Nothing ran to start it at its time: {_in_words(late_by)} have passed.", now)
+    if campaign.lateness == Lateness.HOLD and _is_late(campaign, now):
+        passed = _in_words(_late_by(campaign, now))
+        _hold(campaign, f"Nothing ran to start it at its time: {passed} have passed.", now)
     elif needs_approval(campaign):
         _hold(campaign, "No second person had approved it at its time.", now)
     else:
         _start(campaign, actor=SYSTEM, now=now, reason="its time has come")
+
+
+def _late_by(campaign: Campaign, now: datetime) -> timedelta:
+    assert campaign.scheduled_for is not None
+    return now - campaign.scheduled_for
+
+
+def _is_late(campaign: Campaign, now: datetime) -> bool:
+    return _late_by(campaign, now) > timedelta(seconds=settings.CAMPAIGN_LATE_AFTER_S)
 
 
 def _hold(campaign: Campaign, because: str, now: datetime) -> None:

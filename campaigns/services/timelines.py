@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from campaigns.models import Attempt, AttemptKind, AttemptOutcome, Delivery, DeliveryEvent, DeliveryStatus
+from campaigns.engine.recording import DROPPED, PUT_OFF
+from campaigns.models import Attempt, AttemptKind, AttemptOutcome, Campaign, Delivery, DeliveryEvent, DeliveryStatus
 from ops_console.access import policy
 from ops_console.access.actors import Actor
 from ops_console.errors import NotFound
@@ -24,13 +25,16 @@ ORDER = (
     "no_device",
     "failed",
     "reminded",
+    "dropped",
     "delivered",
     "read",
     "acknowledged",
     "missed",
+    "stopped",
+    "in_hand",
     "due",
 )
-EVENTS = {
+EVENTS: dict[str, str] = {
     DeliveryStatus.PENDING: "retried",
     DeliveryStatus.SENT: "sent",
     DeliveryStatus.NO_DEVICE: "no_device",
@@ -38,6 +42,9 @@ EVENTS = {
     DeliveryStatus.DELIVERED: "delivered",
     DeliveryStatus.ACKNOWLEDGED: "acknowledged",
     DeliveryStatus.MISSED: "missed",
+    # No moves.
+    PUT_OFF: "put_off",
+    DROPPED: "dropped",
 }
 
 
@@ -52,7 +59,7 @@ class Moment:
 
 
 def get_delivery(*, delivery_id: UUID, actor: Actor) -> Delivery:
-    """Return one with its step and its member's person.
+    """Return one with its step, its member's person, and what the member did.
 
     Raises:
         Forbidden: the actor may not.
@@ -66,7 +73,10 @@ def get_delivery(*, delivery_id: UUID, actor: Actor) -> Delivery:
 
 
 def timeline(delivery: Delivery) -> list[Moment]:
-    """All that happened to a delivery, and the next try if there will be one. Two queries."""
+    """All that happened to a delivery, and the next try if there will be one.
+
+    Two queries; a third of one that its campaign's end left unsent.
+    """
     moments = [
         *_of_row(delivery),
         *_of_attempts(list(Attempt.objects.filter(delivery=delivery).order_by("id"))),
@@ -79,8 +89,21 @@ def _of_row(delivery: Delivery) -> Iterator[Moment]:
     yield Moment(delivery.created_at, "queued", f"Step {delivery.step.key}")
     if delivery.read_at is not None:
         yield Moment(delivery.read_at, "read")
+    if delivery.status == DeliveryStatus.PENDING and not delivery.work:
+        yield from _of_end(delivery)
     if delivery.due_at is not None:
-        yield Moment(delivery.due_at, "due", AttemptKind(delivery.work).label)
+        work = AttemptKind(delivery.work).label
+        if delivery.leased_by is None:
+            yield Moment(delivery.due_at, "due", work)
+        else:
+            yield Moment(delivery.due_at, "in_hand", f"{work}: a worker has it, until then at the latest.")
+
+
+def _of_end(delivery: Delivery) -> Iterator[Moment]:
+    """The end of its campaign, which took away what was left to do."""
+    campaign = Campaign.objects.only("ended_at", "status").get(pk=delivery.campaign_id)
+    if campaign.ended_at is not None:
+        yield Moment(campaign.ended_at, "stopped", delivery.reason or f"The campaign is {campaign.status}.")
 
 
 def _of_attempts(attempts: list[Attempt]) -> Iterator[Moment]:
@@ -101,12 +124,11 @@ def _word(attempt: Attempt) -> str:
 
 
 def _told(attempt: Attempt) -> str:
+    carrier = f"reminder, {attempt.carrier}" if attempt.kind == AttemptKind.REMINDER else attempt.carrier
     outcome = AttemptOutcome(attempt.outcome).label
-    return f"{attempt.carrier}: {outcome}{f'. {attempt.detail}' if attempt.detail else ''}"
+    return f"{carrier}: {outcome}{f'. {attempt.detail}' if attempt.detail else ''}"
 
 
 def _of_events(delivery: Delivery) -> Iterator[Moment]:
     for event in DeliveryEvent.objects.filter(subject=delivery).order_by("id"):
-        what = EVENTS[DeliveryStatus(event.to_status)]
-        why = delivery.reason if what in ("failed", "no_device") and event.to_status == delivery.status else ""
-        yield Moment(event.at, what, event.reason or why, event.actor)
+        yield Moment(event.at, EVENTS[event.to_status], event.reason, event.actor)

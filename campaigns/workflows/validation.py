@@ -11,6 +11,7 @@ import protovalidate
 from protobuf import Message, message_to_json_value
 
 from campaigns.models import Template
+from campaigns.rendering.placeholders import unfilled_faults
 from campaigns.workflows.definition import CHANNELS, OUTCOMES, message_of
 from ops_console.errors import FieldError, InvalidInput
 from ops_console.gen.pidgr.v1.common_pb import StepType, WorkflowDefinition, WorkflowStep
@@ -143,6 +144,9 @@ def _of_config(step: WorkflowStep, path: Path) -> Iterator[FieldError]:
     if step.type in (StepType.SEND_NOTIFICATION, StepType.SEND_REMINDER) and config.type not in ("", *CHANNELS):
         told = f"{_called(step)}: the channel is {' or '.join(CHANNELS)}."
         yield FieldError((*path, wanted or "", "type"), told, "channel")
+    if step.type == StepType.SEND_NOTIFICATION:
+        for fault in unfilled_faults(config.action_label, (*path, "send_notification", "action_label")):
+            yield FieldError(fault.path, f"{_called(step)}: {fault.message}", fault.code)
     if step.type == StepType.CALL_WEBHOOK:
         yield from _of_headers(step, config.headers, (*path, "call_webhook", "headers"))
 

@@ -13,12 +13,13 @@ from uuid import UUID
 
 from django.db import connection, transaction
 
-from messages.drafts import Address, Destination, MessageDraft, Timeframe
+from messages.drafts import Destination, MessageDraft, Timeframe
 from messages.ids import new_msg_id
 from messages.models import Message
 from messages.services.clients import columns_of, customer_of, request_couriers, require_own, ring_dispatch
 from messages.services.planning import (
     Located,
+    Places,
     Plan,
     Schedule,
     check_makeable,
@@ -109,7 +110,7 @@ class Planner:
     def __init__(self, account: Account, now: datetime) -> None:
         self._account = account
         self._now = now
-        self._places: dict[Address, Located | DomainError] = {}
+        self._places = Places()
         self._schedules: dict[tuple[float, float, float, Timeframe, bool], Schedule] = {}
 
     def plan(self, draft: MessageDraft) -> Plan:
@@ -126,18 +127,10 @@ class Planner:
         )
 
     def _locate(self, destination: Destination) -> Located:
-        if destination.recipient_id or destination.address is None:
+        address, recipient_id, name = destination.address, destination.recipient_id, destination.name
+        if address is None or (recipient_id and not name):
             return locate(self._account, destination)
-        where = replace(destination.address, street="", postal_code="")
-        if where not in self._places:
-            try:
-                self._places[where] = locate(self._account, Destination(address=where))
-            except DomainError as error:
-                self._places[where] = error
-        found = self._places[where]
-        if isinstance(found, DomainError):
-            raise found
-        return replace(found, address=destination.address)
+        return replace(self._places.find(address), recipient_id=recipient_id, recipient_name=name)
 
     def _schedule(self, located: Located, weight: float, timeframe: Timeframe, *, is_requested: bool) -> Schedule:
         key = (located.latitude, located.longitude, weight, timeframe, is_requested)

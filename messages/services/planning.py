@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from functools import partial
@@ -101,10 +101,10 @@ def locate(account: Account, destination: Destination) -> Located:
         InvalidInput: the address resolves to no place, or there is neither an address nor an entry.
     """
     entry = None
-    if destination.recipient_id:
+    if destination.recipient_id and not destination.name:
         entry = Recipient.objects.of_account(account.pk).filter(recipient_id=destination.recipient_id).first()
     if destination.address is not None:
-        name = entry.name if entry else ""
+        name = entry.name if entry else destination.name
         return _resolved(destination.recipient_id, name, destination.address)
     if entry is None:
         raise InvalidInput.field(
@@ -142,6 +142,26 @@ def resolve(address: Address, *, path: tuple[str, ...]) -> tuple[Any, float, flo
         return place, address.latitude, address.longitude
     place = resolve_address(city=address.city, region=address.region, country=address.country, path=path)
     return place, place.latitude, place.longitude
+
+
+class Places:
+    """Finds where addresses are, and remembers places: a query for each, however many live there."""
+
+    def __init__(self) -> None:
+        self._known: dict[Address, Located | InvalidInput] = {}
+
+    def find(self, address: Address) -> Located:
+        """As ``locate`` for an address alone."""
+        where = replace(address, street="", postal_code="")
+        if where not in self._known:
+            try:
+                self._known[where] = _resolved("", "", where)
+            except InvalidInput as error:
+                self._known[where] = error
+        found = self._known[where]
+        if isinstance(found, InvalidInput):
+            raise found
+        return replace(found, address=address)
 
 
 def weigh(content: Content) -> float:

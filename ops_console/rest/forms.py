@@ -1,22 +1,31 @@
-"""Files in a body: multipart/form-data, whose parts are told apart by name. Large ones wait on disk, not in memory."""
+"""Files in a body: multipart/form-data, whose parts are told apart by name, or one file by itself.
+
+Large ones wait on disk, not in memory.
+"""
 
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any, BinaryIO, TextIO, TypeAlias, cast
+from tempfile import SpooledTemporaryFile
+from typing import IO, Any, BinaryIO, ClassVar, TextIO, TypeAlias, cast
 
+from django.conf import settings
 from django.core.files.uploadedfile import UploadedFile
 from django.http import QueryDict
-from rest_framework.parsers import MultiPartParser
+from django.utils.datastructures import MultiValueDict
+from rest_framework.parsers import BaseParser, DataAndFiles, MultiPartParser
 from rest_framework.request import Request
 
 from ops_console.errors import FieldError
 from ops_console.rest import parsers
+from ops_console.rest.parsers import refuse_other_charset
 from ops_console.rest.problems import InvalidBody, PayloadTooLarge
 
 MAX_BYTES = 32 * 1024 * 1024
+# Read from the network together.
+CHUNK = 64 * 1024
 Part: TypeAlias = "str | UploadedFile[Any]"
 
 
@@ -24,8 +33,28 @@ class FormParser(MultiPartParser):
     """Reads ``multipart/form-data``; see ``parts_of``."""
 
 
+class FileParser(BaseParser):
+    """Reads a body that is one file as a form's part of the name ``part``; the other parts are in the query."""
+
+    part: ClassVar[str]
+
+    def parse(
+        self, stream: IO[Any], media_type: str | None = None, parser_context: Mapping[str, Any] | None = None
+    ) -> Any:
+        refuse_other_charset(media_type or "")
+        assert parser_context is not None
+        request = parser_context["request"]
+        file, size = _spooled(stream)
+        files: MultiValueDict[str, Any] = MultiValueDict({self.part: [UploadedFile(file, self.part, size=size)]})
+        # Closed with the request, as those of a form.
+        request._request._files = files
+        if size != int(request.META["CONTENT_LENGTH"]):
+            raise InvalidBody.field(self.part, message="The body broke off.")
+        return DataAndFiles(request.query_params.copy(), files)
+
+
 def takes_forms(request: Request) -> bool:
-    return any(isinstance(parser, FormParser) for parser in request.parsers or ())
+    return any(isinstance(parser, (FormParser, FileParser)) for parser in request.parsers or ())
 
 
 def parts_of(request: Request, names: Sequence[str]) -> dict[str, Part]:
@@ -85,7 +114,22 @@ def digested(request: Request) -> Iterator[bytes]:
 def _form(request: Request) -> QueryDict:
     if int(request.META.get("CONTENT_LENGTH") or 0) > MAX_BYTES:
         raise PayloadTooLarge(MAX_BYTES)
-    return cast(QueryDict, request.data)
+    # Of no body there is no form.
+    return request.data if isinstance(request.data, QueryDict) else QueryDict()
+
+
+def _spooled(stream: IO[bytes]) -> tuple[Any, int]:
+    """What the stream holds, on disk if it is large, and how many bytes that is."""
+    file, size = SpooledTemporaryFile(max_size=settings.FILE_UPLOAD_MAX_MEMORY_SIZE), 0  # noqa: SIM115 - for the request
+    try:
+        while chunk := stream.read(CHUNK):
+            file.write(chunk)
+            size += len(chunk)
+    except BaseException:
+        file.close()
+        raise
+    file.seek(0)
+    return file, size
 
 
 def _length(part: Part) -> int:

@@ -5,16 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from datetime import datetime
 from hashlib import sha256
+from io import BytesIO
 from typing import cast
 
-from django.http import HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from rest_framework.request import Request
 
 from ops_console.access.idempotency import MAX_KEY_LENGTH, Answer, answer_once, is_key, scope_of
 from ops_console.rest.authentication import Caller
 from ops_console.rest.forms import digested, takes_forms
-from ops_console.rest.parsers import MAX_BYTES
+from ops_console.rest.parsers import MAX_BYTES, StrictJSONParser
 from ops_console.rest.problems import InvalidHeader, PayloadTooLarge
 
 KEPT_HEADERS = ("Content-Type", "Location", "ETag")
@@ -69,9 +70,19 @@ def _digest(request: Request, takes_body: bool) -> bytes:
 
 
 def _body(request: Request) -> Iterator[bytes]:
-    if int(request.META.get("CONTENT_LENGTH") or 0) > MAX_BYTES:
-        raise PayloadTooLarge(MAX_BYTES)
-    yield request._request.body
+    sizes = [parser.max_bytes for parser in request.parsers or () if isinstance(parser, StrictJSONParser)]
+    max_bytes = max(sizes, default=MAX_BYTES)
+    if int(request.META.get("CONTENT_LENGTH") or 0) > max_bytes:
+        raise PayloadTooLarge(max_bytes)
+    yield read_body(request._request)
+
+
+def read_body(request: HttpRequest) -> bytes:
+    """The body, kept for who reads it next; Django's own ``body`` takes no more of it than of a page's form."""
+    if not hasattr(request, "_body"):
+        request._body = request.read()
+        request._stream = BytesIO(request._body)
+    return request.body
 
 
 def _answer(response: HttpResponse) -> Answer:

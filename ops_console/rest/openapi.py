@@ -53,7 +53,10 @@ TEXTS = {
     "429": "Too many requests: Retry-After tells how many seconds to wait.",
 }
 FORM = "multipart/form-data"
-TEXTS_OF_FORMS = {"413": "The body is larger than 32 MiB.", "415": f"The body is not {FORM}."}
+LARGE = {"413": "The body is larger than 32 MiB."}
+TEXTS_OF_FORMS = {**LARGE, "415": f"The body is neither {FORM} nor text/csv."}
+# Those whose body may be as large as a file.
+TAKE_LARGE = ("opsCreateCampaign",)
 SIGN_IN = "/auth/"
 TAGS = {"/pigeon/": "Pigeon Protocol", SIGN_IN: "Sign-in", "/": "Operations"}
 ALWAYS = ("400", "401", "403", "429")
@@ -177,7 +180,9 @@ def _statuses_of_sign_in(path: str, operation: dict[str, Any]) -> set[str]:
 
 
 def _texts(operation: dict[str, Any]) -> dict[str, str]:
-    return {**TEXTS, **TEXTS_OF_FORMS} if FORM in operation.get("requestBody", {}).get("content", {}) else TEXTS
+    if FORM in operation.get("requestBody", {}).get("content", {}):
+        return {**TEXTS, **TEXTS_OF_FORMS}
+    return {**TEXTS, **LARGE} if operation.get("operationId") in TAKE_LARGE else TEXTS
 
 
 def _error(status: str, texts: dict[str, str]) -> dict[str, Any]:

@@ -70,12 +70,13 @@ def _link(params: QueryDict, path: str, cursor: str) -> str:
 
 
 class CursorPagination(BasePagination):
-    """The same for DRF's list views; the view names its ``orderings``."""
+    """The same for a ``ResourceViewSet``, which names its ``orderings``."""
 
     page: Page[Any]
 
     def paginate_queryset(self, queryset: Any, request: Request, view: Any = None) -> list[Any]:
-        self.page = paginate(queryset, params=request.query_params, path=request.path, orderings=view.orderings)
+        orderings = view.orderings_of(request)
+        self.page = paginate(queryset, params=request.query_params, path=request.path, orderings=orderings)
         return list(self.page.rows)
 
     def get_paginated_response(self, data: Any) -> Response:

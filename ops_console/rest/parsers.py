@@ -15,6 +15,7 @@ from ops_console.errors import FieldError
 from ops_console.rest.problems import InvalidBody, PayloadTooLarge
 
 MAX_BYTES = 1024 * 1024
+LARGE_BYTES = 32 * 1024 * 1024
 MAX_DEPTH = 32
 # Beyond it a JSON number changes in readers that hold numbers as doubles.
 MAX_INTEGER = 2**53 - 1
@@ -40,15 +41,22 @@ class StrictJSONParser(BaseParser):
     """Reads ``application/json`` of at most 1 MiB."""
 
     media_type = "application/json"
+    max_bytes = MAX_BYTES
 
     def parse(
         self, stream: IO[Any], media_type: str | None = None, parser_context: Mapping[str, Any] | None = None
     ) -> Any:
-        _refuse_other_charset(media_type or "")
-        body = stream.read(MAX_BYTES + 1)
-        if len(body) > MAX_BYTES:
-            raise PayloadTooLarge(MAX_BYTES)
+        refuse_other_charset(media_type or "")
+        body = stream.read(self.max_bytes + 1)
+        if len(body) > self.max_bytes:
+            raise PayloadTooLarge(self.max_bytes)
         return parse_json(body)
+
+
+class LargeJSONParser(StrictJSONParser):
+    """Reads as much as RPC takes: for what may name 100,000 things."""
+
+    max_bytes = LARGE_BYTES
 
 
 def parse_json(body: bytes) -> Any:
@@ -147,7 +155,7 @@ def _broken(message: str, code: str) -> InvalidBody:
     return InvalidBody([FieldError((), message, code)], message)
 
 
-def _refuse_other_charset(content_type: str) -> None:
+def refuse_other_charset(content_type: str) -> None:
     header = Message()
     header["content-type"] = content_type
     charset = header.get_param("charset")

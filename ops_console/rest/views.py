@@ -198,6 +198,10 @@ class ResourceViewSet(ResourceView, GenericAPIView[Any]):
             return rows.visible_to(self.actor)
         return rows if self.actor.is_of_the_house else rows.none()
 
+    def orderings_of(self, request: Request) -> Mapping[str, tuple[str, ...]]:
+        """Those this request may choose from."""
+        return self.orderings
+
     def get_object(self) -> Any:
         """The one the address names. Filters are for lists, and narrow nothing here."""
         name = self.lookup_url_kwarg or self.lookup_field

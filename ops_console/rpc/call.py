@@ -29,21 +29,21 @@ class Call:
     request: Message | None = field(default=None, repr=False)
 
 
-@dataclass(frozen=True)
-class CallsOut:
-    """A handler in two halves: ``prepare`` calls others' servers, and is never within a transaction.
+# (request message, call) -> response message, or an iterator of them where the method streams.
+Handler = Callable[[Any, Call], Any | Iterator[Any]]
 
-    ``carry_out`` is given what came of it, and may be in the transaction of an Idempotency-Key.
+
+@dataclass(frozen=True)
+class Prepared:
+    """A handler in two parts, for what calls over the network.
+
+    ``prepare`` is called first, outside of any transaction, that of an Idempotency-Key included, and not at all for a
+    repetition. ``carry_out`` is handed what it returned.
     """
 
     prepare: Callable[[Any, Call], Any]
     carry_out: Callable[[Any, Call, Any], Any]
 
-    def __call__(self, request: Any, call: Call) -> Any:
-        return self.carry_out(request, call, self.prepare(request, call))
 
-
-# (request message, call) -> response message, or an iterator of them where the method streams.
-Handler = Callable[[Any, Call], Any | Iterator[Any]]
 # In an app's ``rpc.py``: SERVICES, from a service's name to its methods' handlers by name.
-Services = dict[str, dict[str, Handler]]
+Services = dict[str, dict[str, Handler | Prepared]]

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, cast
 
 from protobuf import Message
 
 from ops_console.access.idempotency import Answer, answer_once, is_key, scope_of
-from ops_console.rpc.call import Call, CallsOut, Handler
+from ops_console.rpc.call import Call, Handler, Prepared
 from ops_console.rpc.statuses import Violation, invalid
 
 if TYPE_CHECKING:
@@ -20,8 +19,33 @@ if TYPE_CHECKING:
 KEPT_STATUS = 200
 
 
-def answer(exchange: Exchange, request: Message, handler: Handler, call: Call) -> Message:
-    """The handler's response, carried out once for the call's key, if it has one.
+class Work:
+    """What a handler does for one call: in one go, or in two."""
+
+    def __init__(self, handler: Handler | Prepared, request: Message, call: Call) -> None:
+        self._handler = handler
+        self._request = request
+        self._call = call
+        self._found: Any = None
+
+    @property
+    def prepares(self) -> bool:
+        return isinstance(self._handler, Prepared)
+
+    def prepare(self) -> None:
+        if isinstance(self._handler, Prepared):
+            self._found = self._handler.prepare(self._request, self._call)
+
+    def carry_out(self) -> Message:
+        if isinstance(self._handler, Prepared):
+            return cast(Message, self._handler.carry_out(self._request, self._call, self._found))
+        return cast(Message, self._handler(self._request, self._call))
+
+
+def answer(exchange: Exchange, request: Message, work: Work) -> Message:
+    """The response of ``work``, carried out once for the call's key, if it has one.
+
+    What it prepares comes before, outside of the transaction that keeps the response.
 
     Raises:
         Conflict, IdempotencyKeyReused: as ``answer_once``.
@@ -31,34 +55,24 @@ def answer(exchange: Exchange, request: Message, handler: Handler, call: Call) -
     assert route is not None
     assert actor is not None
     if key is None or not route.method.changes:
-        return cast(Message, handler(request, call))
+        work.prepare()
+        return work.carry_out()
     if not is_key(key):
         raise invalid([Violation("idempotency-key", "must be 1 to 255 printable ASCII characters", "idempotency_key")])
-    prepare, work = _halves(handler, request, call)
     done: list[Message] = []
 
     def carry_out() -> Answer:
-        done.append(work())
+        done.append(work.carry_out())
         return _answer(route, done[0])
 
     scope = scope_of(organization_id=actor.organization_id, caller=actor.caller_id, endpoint=route.path, key=key)
     digest = sha256(request.to_binary()).digest()
+    prepare = work.prepare if work.prepares else None
     kept, is_kept = answer_once(scope=scope, request_digest=digest, now=exchange.now, work=carry_out, prepare=prepare)
     if not is_kept:
         return done[0]
     exchange.reply_headers["idempotency-replayed"] = "true"
     return route.response_type.from_binary(kept.body)
-
-
-def _halves(handler: Handler, request: Message, call: Call) -> tuple[Callable[[], None] | None, Callable[[], Message]]:
-    """What is done before the transaction that keeps the answer, if anything, and what is done in it."""
-    if not isinstance(handler, CallsOut):
-        return None, lambda: cast(Message, handler(request, call))
-    prepared: list[Any] = []
-    return (
-        lambda: prepared.append(handler.prepare(request, call)),
-        lambda: handler.carry_out(request, call, prepared[0]),
-    )
 
 
 def _answer(route: Route, response: Message) -> Answer:

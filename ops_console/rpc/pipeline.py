@@ -85,7 +85,7 @@ class Exchange:
             call = self._call(request)
             handler = self._handler()
             with deadlines.enforced(self.deadline):
-                response: Message = once.answer(self, request, handler, call)
+                response = once.answer(self, request, once.Work(handler, request, call))
             self.deadline.check()
             self.code = Code.OK
             return response

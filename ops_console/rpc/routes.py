@@ -13,7 +13,7 @@ from django.core.exceptions import ImproperlyConfigured
 from protobuf import DescFile, DescMethod, Message
 
 from ops_console.gen.pidgr import v1
-from ops_console.rpc.call import Handler
+from ops_console.rpc.call import Handler, Prepared
 from ops_console.rpc.methods import METHODS, Method
 
 PACKAGE = "pidgr.v1"
@@ -27,7 +27,7 @@ class Route:
     name: str
     method: Method
     descriptor: DescMethod
-    handler: Handler | None
+    handler: Handler | Prepared | None
 
     @property
     def path(self) -> str:
@@ -74,8 +74,8 @@ def files() -> Iterator[DescFile]:
             yield import_module(f"{v1.__name__}.{module.name}").desc()
 
 
-def _handlers() -> dict[tuple[str, str], Handler]:
-    found: dict[tuple[str, str], Handler] = {}
+def _handlers() -> dict[tuple[str, str], Handler | Prepared]:
+    found: dict[tuple[str, str], Handler | Prepared] = {}
     for name in settings.RPC_MODULES:
         for service, methods in import_module(name).SERVICES.items():
             for method, handler in methods.items():

@@ -64,6 +64,9 @@ class FakeApns:
         self.tokens: set[str] = set()
         self.stale: set[str] = set()
         self.n_connections = 0
+        # So many of the first connections are read no more.
+        self.n_deaf = 0
+        self._stopped = threading.Event()
         self.max_streams = max_streams
         context.set_alpn_protocols(["h2"])
         self._context = context
@@ -79,6 +82,7 @@ class FakeApns:
         self._thread.start()
 
     def stop(self) -> None:
+        self._stopped.set()
         # Closing alone does not wake the thread that accepts.
         with suppress(OSError):
             self._listener.shutdown(socket.SHUT_RDWR)
@@ -87,6 +91,9 @@ class FakeApns:
         for connection in self._open:
             with suppress(OSError):
                 connection.close()
+
+    def wait_for_stop(self) -> None:
+        self._stopped.wait()
 
     def take(self, path: str, headers: Mapping[str, str], body: bytes) -> object:
         """What is said to a push."""
@@ -130,15 +137,16 @@ class FakeApns:
             self._open.append(secured)
             self.n_connections += 1
             assert secured.selected_alpn_protocol() == "h2"
-            Talk(self, secured).run()
+            Talk(self, secured, self.n_connections).run()
             secured.close()
 
 
 class Talk:
     """One connection."""
 
-    def __init__(self, fake: FakeApns, secured: ssl.SSLSocket) -> None:
+    def __init__(self, fake: FakeApns, secured: ssl.SSLSocket, number: int) -> None:
         self.fake = fake
+        self.number = number
         self.socket = secured
         self.h2 = H2Connection(H2Configuration(client_side=False, header_encoding="utf-8"))
         self.h2.local_settings[SettingCodes.MAX_CONCURRENT_STREAMS] = fake.max_streams
@@ -148,6 +156,9 @@ class Talk:
         self.h2.initiate_connection()
         self.socket.sendall(self.h2.data_to_send())
         while data := self.socket.recv(65536):
+            if self.number <= self.fake.n_deaf:
+                self.fake.wait_for_stop()
+                return
             for event in self.h2.receive_data(data):
                 if not self.handle(event):
                     return

@@ -128,20 +128,28 @@ class House:
 
         They are let go now and then: what they hold up may have to happen before somebody comes to that statement.
         """
-        with psycopg.connect(self.url) as holder, psycopg.connect(self.url, autocommit=True) as watch:
+        with psycopg.connect(self.url) as holder:
             let_go_at = time.monotonic() + HOLD_S
 
             def is_waiting() -> bool:
                 nonlocal let_go_at
+                holder.execute(hold)
+                if self.n_waiting(waiting):
+                    return True
                 if time.monotonic() > let_go_at:
                     holder.rollback()
                     let_go_at = time.monotonic() + HOLD_S
-                holder.execute(hold)
-                return watch.execute(WAITING, [f"%{waiting}%"]).fetchone() != (0,)
+                return False
 
             self.wait_until(is_waiting)
             yield
             holder.rollback()
+
+    def n_waiting(self, statement: str) -> int:
+        """How many statements with this text wait for locks."""
+        with connection.cursor() as cursor:
+            cursor.execute(WAITING, [f"%{statement}%"])
+            return int(cursor.fetchone()[0])
 
     def lose_valkey(self) -> None:
         """Kill Valkey and delete all it had."""

@@ -40,13 +40,7 @@ class Queue:
     @classmethod
     def fill(cls, *, n_messages: int, n_couriers: int) -> Queue:
         chance = random.Random(SEED)
-        varieties = list(Variety)
-        Courier.objects.bulk_create(
-            [
-                fleets.courier(number, *point(chance), variety=varieties[number % len(varieties)])
-                for number in range(n_couriers)
-            ]
-        )
+        send_out_couriers(n_couriers, chance)
         account = factories.account(credit_limit=Decimal(1_000_000))
         assert account.organization_id
         create_secret(organization_id=account.organization_id, now=timezone.now())
@@ -65,6 +59,13 @@ class Queue:
     def wait_for(self, n_delivered: int, house: House) -> None:
         """Wait until so many messages are delivered."""
         house.wait_until(lambda: self.n_delivered >= n_delivered, PATIENCE_S + self.n_messages / SLOWEST_PER_S)
+
+
+def send_out_couriers(n: int, chance: random.Random) -> None:
+    varieties = list(Variety)
+    Courier.objects.bulk_create(
+        fleets.courier(number, *point(chance), variety=varieties[number % len(varieties)]) for number in range(n)
+    )
 
 
 def point(chance: random.Random) -> tuple[float, float]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import threading
 import time
@@ -12,13 +13,16 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from django.conf import settings
+from django.db import InterfaceError, OperationalError
 
 from campaigns.channels import Handed, Parcel
 from campaigns.channels.push.engine import Engine
-from campaigns.channels.push.notes import Answer, Note, Target, later
+from campaigns.channels.push.notes import Answer, Note, Target, later, not_tried
 from campaigns.models import AttemptOutcome, Device, Platform, PushProvider
 from campaigns.services import devices, push_credentials
 from campaigns.services.push_credentials import Credentials
+
+logger = logging.getLogger(__name__)
 
 PROVIDERS: Mapping[str, PushProvider] = {
     Platform.ANDROID: PushProvider.FCM,
@@ -116,21 +120,30 @@ def _nobody(parcel: Parcel, carrier: str, detail: str, clock: Clock) -> Handed:
 async def _hand_over_all(engine: Engine, jobs: Sequence[Job], clock: Clock) -> list[Handed]:
     """In the order of the jobs; what there was no time for is for later."""
     room = asyncio.Semaphore(settings.PUSH_CONCURRENCY)
-    tasks = [asyncio.create_task(_hand_over(engine, job, room, clock)) for job in jobs]
+    # Of each call, by its place among the jobs.
+    begun: dict[int, datetime] = {}
+    tasks = [asyncio.create_task(_hand_over(engine, job, room, clock, begun, n)) for n, job in enumerate(jobs)]
     _, late = await asyncio.wait(tasks, timeout=settings.PUSH_BATCH_S)
     for task in late:
         task.cancel()
     await asyncio.gather(*late, return_exceptions=True)
-    none_left = later("There was no time left to try.")
     return [
-        _handed(job.parcel, job.carrier, none_left, clock.now(), clock) if task in late else task.result()
-        for job, task in zip(jobs, tasks, strict=True)
+        _cut_off(job, begun.get(n), clock) if task in late else task.result()
+        for n, (job, task) in enumerate(zip(jobs, tasks, strict=True))
     ]
 
 
-async def _hand_over(engine: Engine, job: Job, room: asyncio.Semaphore, clock: Clock) -> Handed:
+def _cut_off(job: Job, began: datetime | None, clock: Clock) -> Handed:
+    if began is None:
+        return _handed(job.parcel, job.carrier, not_tried("There was no time left to try."), clock.now(), clock)
+    return _handed(job.parcel, job.carrier, later("The provider did not answer in time."), began, clock)
+
+
+async def _hand_over(
+    engine: Engine, job: Job, room: asyncio.Semaphore, clock: Clock, begun: dict[int, datetime], number: int
+) -> Handed:
     async with room:
-        began = clock.now()
+        began = begun[number] = clock.now()
         answer = await engine.push(job.carrier, Note.of(job.parcel), job.target, job.credentials, began)
         return _handed(job.parcel, job.carrier, answer, began, clock)
 
@@ -142,16 +155,22 @@ def _handed(parcel: Parcel, carrier: str, answer: Answer, began: datetime, clock
         outcome=answer.outcome,
         detail=answer.detail,
         retry_after_s=answer.retry_after_s,
+        was_tried=answer.was_tried,
         started_at=began,
         ended_at=clock.now(),
     )
 
 
 def _end_gone(jobs: Sequence[Job], handed: Sequence[Handed]) -> None:
+    """End the devices that are gone. What was pushed is not forgotten for a database that is away: their next push
+    tells again that they are."""
     gone = {
         job.target.id: (job.target.token, f"{one.carrier}: {one.detail}")
         for job, one in zip(jobs, handed, strict=True)
         if one.outcome == AttemptOutcome.GONE
     }
     if gone:
-        devices.end_dead(gone)
+        try:
+            devices.end_dead(gone)
+        except (OperationalError, InterfaceError):
+            logger.warning("push.gone_not_ended", exc_info=True, extra={"devices": len(gone)})

@@ -11,7 +11,7 @@ import httpx
 import jwt
 from django.conf import settings
 
-from campaigns.channels.push.http import PASSING, Tokens, body_of, retry_after_s
+from campaigns.channels.push.http import PASSING, Rests, Tokens, body_of, retry_after_s
 from campaigns.channels.push.notes import Answer, Note, Target, accepted, gone, later, refused
 from campaigns.push_keys import ApnsKey
 from campaigns.services.push_credentials import Credentials
@@ -31,11 +31,13 @@ class Apns:
     def __init__(self, client: httpx.AsyncClient) -> None:
         self._client = client
         self._tokens = Tokens()
+        self._rests = Rests()
 
     async def push(self, note: Note, target: Target, credentials: Credentials | None, now: datetime) -> Answer:
         assert credentials is not None
         key = credentials.key
         assert isinstance(key, ApnsKey)
+        self._rests.check(credentials.id)
         token = await self._tokens.get(credentials.id, now, lambda: _new_token(key, now))
         base = settings.APNS_SANDBOX_URL if key.is_sandbox else settings.APNS_URL
         response = await self._client.post(
@@ -44,6 +46,9 @@ class Apns:
             content=json.dumps(payload_of(note), ensure_ascii=False).encode(),
         )
         answer, reason = answer_of(response, now)
+        # Its 429 is about one device.
+        if response.status_code >= 500:
+            self._rests.note(credentials.id, answer.retry_after_s)
         if reason == STALE_TOKEN:
             self._tokens.drop(credentials.id, token)
         return answer

@@ -16,7 +16,7 @@ from django.conf import settings
 from campaigns.channels.push.apns import Apns
 from campaigns.channels.push.console import Console
 from campaigns.channels.push.fcm import Fcm
-from campaigns.channels.push.http import NoToken, new_client, reason_of
+from campaigns.channels.push.http import NotNow, new_client, reason_of
 from campaigns.channels.push.notes import Answer, Note, Provider, Target, later
 from campaigns.channels.push.webpush import WebPush
 from campaigns.services.push_credentials import Credentials
@@ -53,7 +53,7 @@ class Engine:
         try:
             async with asyncio.timeout(settings.PUSH_TIMEOUT_S):
                 return await self._providers[carrier].push(note, target, credentials, now)
-        except NoToken as refusal:
+        except NotNow as refusal:
             return refusal.answer
         except (httpx.HTTPError, TimeoutError) as error:
             return later(reason_of(error))

@@ -11,7 +11,7 @@ import httpx
 import jwt
 from django.conf import settings
 
-from campaigns.channels.push.http import PASSING, NoToken, Tokens, body_of, retry_after_s
+from campaigns.channels.push.http import PASSING, NoToken, Rests, Tokens, body_of, retry_after_s
 from campaigns.channels.push.notes import Answer, Note, Target, accepted, as_object, gone, later, refused
 from campaigns.push_keys import FcmKey
 from campaigns.services.push_credentials import Credentials
@@ -29,11 +29,13 @@ class Fcm:
     def __init__(self, client: httpx.AsyncClient) -> None:
         self._client = client
         self._tokens = Tokens()
+        self._rests = Rests()
 
     async def push(self, note: Note, target: Target, credentials: Credentials | None, now: datetime) -> Answer:
         assert credentials is not None
         key = credentials.key
         assert isinstance(key, FcmKey)
+        self._rests.check(credentials.id)
         token = await self._tokens.get(credentials.id, now, lambda: self._new_token(key, now))
         response = await self._client.post(
             f"{settings.FCM_URL}/v1/projects/{quote(key.project_id, safe='')}/messages:send",
@@ -42,7 +44,11 @@ class Fcm:
         )
         if response.status_code == 401:
             self._tokens.drop(credentials.id, token)
-        return answer_of(response, now)
+        answer = answer_of(response, now)
+        # Its quota is the project's.
+        if response.status_code == 429 or response.status_code >= 500:
+            self._rests.note(credentials.id, answer.retry_after_s)
+        return answer
 
     async def _new_token(self, key: FcmKey, now: datetime) -> tuple[str, datetime]:
         response = await self._client.post(

@@ -12,18 +12,24 @@ from typing import Any
 import httpx
 from django.conf import settings
 
-from campaigns.channels.push.notes import Answer, as_object, later
+from campaigns.channels.push.notes import Answer, as_object, later, not_tried
 
 MAX_RETRY_AFTER_S = 24 * 3600.0
 # Statuses after which it is worth trying again.
 PASSING = frozenset({408, 425, 429, *range(500, 600)})
+# How long a provider that asked to wait is left alone at most, before somebody tries again.
+LONGEST_REST_S = 300.0
 # How long nobody asks again after a token was refused.
 REFUSAL_S = 5.0
 MOST_KEPT = 1000
 
 
 def new_client() -> httpx.AsyncClient:
-    """Connections are kept and shared. How long a call may take is for its caller to say."""
+    """Connections are kept and shared. How long a call may take is for its caller to say.
+
+    All calls of a host share an HTTP/2 connection. One that has gone dead is given up, and replaced, when nothing
+    came of it for half as long as a call may take: a caller who loses patience does not tell the connection.
+    """
     context = httpx.create_ssl_context()
     if settings.PUSH_CA_FILE:
         context.load_verify_locations(settings.PUSH_CA_FILE)
@@ -31,7 +37,7 @@ def new_client() -> httpx.AsyncClient:
         http2=True,
         verify=context,
         trust_env=False,
-        timeout=httpx.Timeout(None, connect=settings.PUSH_TIMEOUT_S),
+        timeout=httpx.Timeout(settings.PUSH_TIMEOUT_S / 2, connect=settings.PUSH_TIMEOUT_S, pool=None),
         limits=httpx.Limits(max_connections=settings.PUSH_CONCURRENCY, max_keepalive_connections=20),
     )
 
@@ -57,12 +63,36 @@ def retry_after_s(headers: Mapping[str, str], now: datetime) -> float | None:
     return min(max(wait_s, 0.0), MAX_RETRY_AFTER_S)
 
 
-class NoToken(Exception):
-    """A provider does not let the organization in now."""
+class NotNow(Exception):
+    """A provider is not to be called for the organization now."""
 
     def __init__(self, answer: Answer) -> None:
         super().__init__(answer.detail)
         self.answer = answer
+
+
+class NoToken(NotNow):
+    """It does not let the organization in."""
+
+
+class Rests:
+    """Who was asked, by a provider, to leave it alone for a while."""
+
+    def __init__(self) -> None:
+        self._until: dict[Hashable, float] = {}
+
+    def check(self, whose: Hashable) -> None:
+        """Raises NotNow while the provider rests."""
+        rest_s = self._until.get(whose, 0.0) - time.monotonic()
+        if rest_s > 0:
+            raise NotNow(not_tried("The provider asked to wait.", rest_s))
+
+    def note(self, whose: Hashable, wait_s: float | None) -> None:
+        """Let it rest as long as it asked, if it asked."""
+        if wait_s:
+            if len(self._until) >= MOST_KEPT:
+                self._until.clear()
+            self._until[whose] = time.monotonic() + min(wait_s, LONGEST_REST_S)
 
 
 class Tokens:

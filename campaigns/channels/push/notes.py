@@ -61,6 +61,8 @@ class Answer:
     outcome: AttemptOutcome
     detail: str = ""
     retry_after_s: float | None = None
+    # False when nobody was called.
+    was_tried: bool = True
 
 
 class Provider(Protocol):
@@ -88,6 +90,10 @@ def gone(detail: str) -> Answer:
 
 def later(detail: str, retry_after_s: float | None = None) -> Answer:
     return Answer(AttemptOutcome.LATER, said(detail), retry_after_s)
+
+
+def not_tried(detail: str, retry_after_s: float | None = None) -> Answer:
+    return Answer(AttemptOutcome.LATER, detail, retry_after_s, was_tried=False)
 
 
 def said(text: str) -> str:

@@ -18,54 +18,28 @@ import jwt
 from cryptography.hazmat.primitives.asymmetric import ec
 from django.conf import settings
 
-from campaigns.channels.push.http import PASSING, Tokens, retry_after_s
-from campaigns.channels.push.notes import Answer, Note, Target, accepted, as_object, gone, later, refused
-from campaigns.push_keys import WebPushKey, from_base64url
+from campaigns.channels.push.http import PASSING, Rests, Tokens, retry_after_s
+from campaigns.channels.push.notes import Answer, Note, Target, accepted, gone, later, refused
+from campaigns.push_keys import WebPushKey
 from campaigns.services.push_credentials import Credentials
-from ops_console.outbound.addresses import Reach, Refused, parse, resolve_name
+from campaigns.subscriptions import NoSubscription, Subscription, reach
+from ops_console.outbound.addresses import Refused, parse, resolve_name
 from ops_console.outbound.transport import Transport, reason_of
 
 # How long the service keeps a notification for a browser that is closed.
 KEEP_S = 7 * 24 * 3600
 CLAIM_LIFE = timedelta(hours=12)
 TOKEN_LIFE = timedelta(hours=6)
-N_THREADS = 32
-
-
-class NoSubscription(Exception):
-    """A token that no browser made."""
-
-
-@dataclass(frozen=True)
-class Subscription:
-    """What a browser's ``PushSubscription.toJSON()`` holds."""
-
-    endpoint: str
-    # A point on P-256, and a secret shared with the browser.
-    p256dh: bytes
-    auth: bytes
-
-    @classmethod
-    def parse(cls, token: str) -> Subscription:
-        """Raises: NoSubscription."""
-        try:
-            found = as_object(json.loads(token))
-            keys = as_object(found.get("keys"))
-            made = cls(str(found["endpoint"]), from_base64url(keys["p256dh"]), from_base64url(keys["auth"]))
-            ec.EllipticCurvePublicKey.from_encoded_point(ec.SECP256R1(), made.p256dh)
-        except (ValueError, TypeError, KeyError, RecursionError) as error:
-            raise NoSubscription from error
-        if len(made.auth) != 16:
-            raise NoSubscription
-        return made
 
 
 class WebPush:
     name = "webpush"
 
     def __init__(self) -> None:
-        self._threads = ThreadPoolExecutor(N_THREADS, thread_name_prefix="webpush")
+        # One for each call that is under way: nobody waits for a thread while his time runs.
+        self._threads = ThreadPoolExecutor(settings.PUSH_CONCURRENCY, thread_name_prefix="webpush")
         self._tokens = Tokens()
+        self._rests = Rests()
 
     async def push(self, note: Note, target: Target, credentials: Credentials | None, now: datetime) -> Answer:
         assert credentials is not None
@@ -74,15 +48,16 @@ class WebPush:
         try:
             subscription = Subscription.parse(target.token)
             address = parse(subscription.endpoint, reach())
-        except NoSubscription:
-            return gone("This is no browser's subscription.")
-        except Refused as refusal:
+        except (NoSubscription, Refused) as refusal:
             return gone(str(refusal))
         origin = f"{address.scheme}://{address.authority}"
+        self._rests.check((credentials.id, origin))
         token = await self._tokens.get((credentials.id, origin), now, lambda: _new_token(key, origin, now))
         headers = headers_of(note, f"vapid t={token}, k={key.public_key}")
         call = Call(subscription, headers, json.dumps(payload_of(note)).encode(), now)
-        return await asyncio.get_running_loop().run_in_executor(self._threads, call.make)
+        answer = await asyncio.get_running_loop().run_in_executor(self._threads, call.make)
+        self._rests.note((credentials.id, origin), answer.retry_after_s)
+        return answer
 
     def close(self) -> None:
         self._threads.shutdown(wait=False, cancel_futures=True)
@@ -119,11 +94,6 @@ class Call:
 async def _new_token(key: WebPushKey, origin: str, now: datetime) -> tuple[str, datetime]:
     claims = {"aud": origin, "exp": now + CLAIM_LIFE, "sub": key.subject}
     return jwt.encode(claims, key.private_key, algorithm="ES256"), now + TOKEN_LIFE
-
-
-def reach() -> Reach:
-    """Public addresses, and loopback where the setting opens it."""
-    return Reach(loopback=settings.PUSH_ALLOW_LOOPBACK, plain_http=settings.PUSH_ALLOW_LOOPBACK)
 
 
 def headers_of(note: Note, authorization: str) -> dict[str, str]:

@@ -6,6 +6,7 @@ from uuid import UUID
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from campaigns.services.statistics import Statistics, statistics
 from ops_console.access.commands import DomainCommand
@@ -52,7 +53,8 @@ def as_text(found: Statistics) -> str:
         return f"{head}\nIt was not started."
     table = Table("step", "is", *found.steps[0].deliveries)
     for counted in found.steps:
-        table.add_row(counted.step.key, counted.step.status, *(f"{n:,}" for n in counted.deliveries.values()))
+        # A step's id may be what rich takes for markup.
+        table.add_row(Text(counted.step.key), counted.step.status, *(f"{n:,}" for n in counted.deliveries.values()))
     # As wide as it is: a pipe has no width.
     console = Console(width=240)
     with console.capture() as drawn:

@@ -1,8 +1,9 @@
 from __future__ import annotations
 
-from argparse import ArgumentParser
+from argparse import ArgumentParser, ArgumentTypeError
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from datetime import datetime, time
 from pathlib import Path
 from typing import Any, TextIO
 from uuid import UUID
@@ -41,6 +42,17 @@ class Command(ImportCommand[NamedRecipient]):
         parser.add_argument("--title", default="", help="in the template's place")
         parser.add_argument("--sender", default="", metavar="NAME")
         parser.add_argument("--critical", action="store_true", help="goes out in quiet hours, too")
+        parser.add_argument(
+            "--quiet",
+            type=hours,
+            default=(None, None),
+            metavar="HH:MM-HH:MM",
+            help="nothing then, by the recipients' own clocks",
+        )
+        for roster in ("group", "team"):
+            parser.add_argument(
+                f"--{roster}", type=UUID, action="append", default=[], metavar="ID", help="and who is in it; repeatable"
+            )
         parser.add_argument("--rate", type=int, metavar="N", help="recipients a second, at most")
         parser.add_argument("--as", dest="email", metavar="EMAIL", help="who makes it, and cannot approve it then")
 
@@ -50,15 +62,18 @@ class Command(ImportCommand[NamedRecipient]):
         actor = Actor.command("importaudience", person_called(options["email"]) if options["email"] else None)
         self.gatherer = AudienceGatherer(actor=actor, organization_id=organization.pk)
         super().handle(*args, **options)
+        begin, end = options["quiet"]
         made = create_campaign(
             name=options["name"],
             template_id=options["template"],
             template_version=options["template_version"],
-            audience=NewAudience(recipients=self.gatherer.recipients),
+            audience=NewAudience(
+                recipients=self.gatherer.recipients, group_ids=options["group"], team_ids=options["team"]
+            ),
             workflow=workflow,
             sender_name=options["sender"],
             title=options["title"],
-            delivering=Delivering(critical=options["critical"], rate_per_s=options["rate"]),
+            delivering=Delivering(options["critical"], begin, end, options["rate"]),
             actor=actor,
             now=timezone.now(),
             organization_id=organization.pk,
@@ -72,6 +87,14 @@ class Command(ImportCommand[NamedRecipient]):
     def load(self, rows: Sequence[GoodRow[NamedRecipient]], *, dry_run: bool) -> tuple[Counter[str], list[BadRow]]:
         refused = self.gatherer.add(rows)
         return Counter(recipients=len(rows) - len(refused)), refused
+
+
+def hours(text: str) -> tuple[time, time]:
+    try:
+        begin, end = (datetime.strptime(part, "%H:%M").time() for part in text.split("-"))  # noqa: DTZ007 - nobody's zone
+    except ValueError:
+        raise ArgumentTypeError(f"{text} are no hours such as 22:00-07:00") from None
+    return begin, end
 
 
 def person_called(email: str) -> Person:

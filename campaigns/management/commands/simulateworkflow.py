@@ -16,7 +16,7 @@ from campaigns.services.audiences import MOST_RECIPIENTS
 from campaigns.services.campaigns import FASTEST
 from campaigns.services.preflight import EXPECTED_PER_S
 from campaigns.workflows import validation
-from campaigns.workflows.definition import Workflow, parse, parse_delay
+from campaigns.workflows.definition import CallWebhook, SendNotification, Workflow, parse, parse_delay
 from campaigns.workflows.simulation import Acknowledging, Supposed, in_words, simulate
 from ops_console.access.commands import DomainCommand
 from ops_console.errors import InvalidInput
@@ -24,6 +24,7 @@ from ops_console.formats import json_time
 from ops_console.outbound.addresses import Address
 from ops_console.rest.fields import parse_instant
 
+CAN_FAIL = (SendNotification, CallWebhook)
 # What every host name is taken for: an address that webhooks may go to.
 SOMEWHERE: Address = ip_address("93.184.215.14")
 
@@ -85,6 +86,9 @@ def supposed_of(
     unknown = [key for key in failing_step if key not in {step.key for step in workflow.steps}]
     if unknown:
         raise CommandError(f"--failing-step: there is no step {unknown[0]}.")
+    unfailing = [key for key in failing_step if not isinstance(workflow.step(key).config, CAN_FAIL)]
+    if unfailing:
+        raise CommandError(f"--failing-step: {unfailing[0]} cannot fail: a SEND_NOTIFICATION or a CALL_WEBHOOK can.")
     try:
         return Supposed(
             recipients=recipients,

@@ -10,7 +10,7 @@ from ops_console.access.models import SsoProvider, SsoProviderType
 from ops_console.access.services import sso_providers
 from ops_console.access.services.sso_providers import AttributeMapping, NewProvider, ReadProvider
 from ops_console.gen.pidgr.v1 import sso_pb as pb
-from ops_console.rpc.call import Call, CallsOut, Services
+from ops_console.rpc.call import Call, Prepared, Services
 
 TYPES = {pb.SSOProviderType.SAML: SsoProviderType.SAML, pb.SSOProviderType.OIDC: SsoProviderType.OIDC}
 TYPES_ON_THE_WIRE = {ours: wire for wire, ours in TYPES.items()}
@@ -71,7 +71,7 @@ def _mapping(given: pb.SSOAttributeMapping | None) -> AttributeMapping:
 SERVICES: Services = {
     "SSOService": {
         "CheckSSOByDomain": check_sso_by_domain,
-        "CreateSSOProvider": CallsOut(read_sso_provider, save_sso_provider),
+        "CreateSSOProvider": Prepared(read_sso_provider, save_sso_provider),
         "GetSSOProvider": get_sso_provider,
         "DeleteSSOProvider": delete_sso_provider,
     },

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ops_console.errors import FieldError
 from ops_console.gen.pidgr.v1.organization_pb import (
     CreateOrganizationRequest,
     CreateOrganizationResponse,
@@ -20,7 +21,7 @@ from ops_console.organizations.rpc.messages import (
     organization_message,
     user_message,
 )
-from ops_console.rpc.call import Call, Services
+from ops_console.rpc.call import Call, Prepared, Services
 
 
 def create_organization(request: CreateOrganizationRequest, call: Call) -> CreateOrganizationResponse:
@@ -42,13 +43,20 @@ def get_organization(request: GetOrganizationRequest, call: Call) -> GetOrganiza
     return GetOrganizationResponse(organization=organization_message(organization))
 
 
-def update_organization(request: UpdateOrganizationRequest, call: Call) -> UpdateOrganizationResponse:
+def check_workflow(request: UpdateOrganizationRequest, call: Call) -> list[FieldError]:
+    return services.default_workflow_faults(request.default_workflow, organization_id=call.actor.organization.pk)
+
+
+def update_organization(
+    request: UpdateOrganizationRequest, call: Call, workflow_faults: list[FieldError]
+) -> UpdateOrganizationResponse:
     organization = services.update_organization(
         organization_id=call.actor.organization.pk,
         name=request.name,
         industry=industry_from_wire(request.industry),
         company_size=company_size_from_wire(request.company_size),
         default_workflow=request.default_workflow,
+        workflow_faults=workflow_faults,
         actor=call.actor,
         now=call.now,
     )
@@ -74,7 +82,7 @@ SERVICES: Services = {
     "OrganizationService": {
         "CreateOrganization": create_organization,
         "GetOrganization": get_organization,
-        "UpdateOrganization": update_organization,
+        "UpdateOrganization": Prepared(check_workflow, update_organization),
         "UpdateSsoAttributeMappings": update_sso_attribute_mappings,
     },
 }

@@ -15,7 +15,7 @@ from ops_console.organizations.models import Group, Team
 from ops_console.organizations.rpc.messages import user_message
 from ops_console.organizations.services import rosters
 from ops_console.organizations.services.rosters import GROUPS, TEAMS, Kind
-from ops_console.rpc.call import Call, Handler, Services
+from ops_console.rpc.call import Call, Handler, Prepared, Services
 from ops_console.rpc.pages import page
 
 R = TypeVar("R", Team, Group)
@@ -33,7 +33,7 @@ class Handlers(Generic[R]):
         self.word = kind.word
         self.name = self.word.capitalize()
 
-    def methods(self) -> dict[str, Handler]:
+    def methods(self) -> dict[str, Handler | Prepared]:
         """The handlers by the names of their methods."""
         return {
             f"Create{self.name}": self.create,
@@ -145,5 +145,5 @@ def get_user_group_memberships(
 
 SERVICES: Services = {
     "TeamService": teams.methods(),
-    "GroupService": {**groups.methods(), "GetUserGroupMemberships": get_user_group_memberships},
+    "GroupService": groups.methods() | {"GetUserGroupMemberships": get_user_group_memberships},
 }

@@ -9,7 +9,9 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from django.conf import settings
 from django.db import transaction
+from django.utils.module_loading import import_string
 from protobuf import message_to_json_value
 
 from ops_console.access import policy
@@ -29,8 +31,6 @@ from ops_console.organizations.services.checks import (
 from ops_console.organizations.services.guards import lock_organization
 
 LARGEST_RATE = 1_000_000
-# Of a workflow on the wire, so that a campaign with it always fits a page of them.
-WORKFLOW_BYTES = 256 * 1024
 CLAIM_LENGTH = 500
 
 
@@ -51,9 +51,12 @@ def update_organization(
     industry: str = "",
     company_size: str = "",
     default_workflow: WorkflowDefinition | None = None,
+    workflow_faults: Sequence[FieldError] | None = None,
     reason: str = "",
 ) -> Organization:
     """Change what is given, and keep what is empty; a workflow without steps takes the default one away.
+
+    ``workflow_faults``: what ``default_workflow_faults`` found before; give it within a transaction.
 
     Raises:
         Forbidden: the actor may not.
@@ -61,8 +64,10 @@ def update_organization(
         NotFound: the actor has no such organization.
     """
     policy.require(actor, "organizations", "update")
+    if workflow_faults is None:
+        workflow_faults = default_workflow_faults(default_workflow, organization_id=organization_id)
     faults = name_faults(name.strip()) if name else []
-    if faults := faults + company_faults(industry, company_size) + _workflow_faults(default_workflow):
+    if faults := [*faults, *company_faults(industry, company_size), *workflow_faults]:
         raise InvalidInput(faults)
     wanted: dict[str, Any] = {"name": name.strip(), "industry": industry, "company_size": company_size}
     wanted = {field: value for field, value in wanted.items() if value}
@@ -160,10 +165,12 @@ def _audited(field: str, value: Any) -> Any:
     return value and [step.get("id", "") for step in value["steps"]]
 
 
-def _workflow_faults(workflow: WorkflowDefinition | None) -> list[FieldError]:
-    if workflow is None or len(workflow.to_binary()) <= WORKFLOW_BYTES:
+def default_workflow_faults(workflow: WorkflowDefinition | None, *, organization_id: UUID) -> list[FieldError]:
+    """What those who run workflows find wrong with one. They may call out: outside of transactions."""
+    if workflow is None or not workflow.steps:
         return []
-    return [FieldError(("default_workflow",), f"A workflow is at most {WORKFLOW_BYTES} bytes serialized.", "too_long")]
+    check = import_string(settings.WORKFLOW_CHECK)
+    return list(check(workflow, organization_id=organization_id, path=("default_workflow",)))
 
 
 def _mapping_faults(mappings: Sequence[AttributeMapping]) -> list[FieldError]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from ops_console.outbox.services.delivery import deliver_due
 from ops_console.outbox.services.queue import (
     NewWebhook,
+    end_series,
     enqueue,
     enqueue_series,
     purge,
@@ -24,6 +25,7 @@ __all__ = [
     "SecretState",
     "create_secret",
     "deliver_due",
+    "end_series",
     "enqueue",
     "enqueue_series",
     "purge",

@@ -10,7 +10,9 @@ from typing import Any
 from urllib.parse import urlsplit
 from uuid import UUID
 
+from django.conf import settings
 from django.db import transaction
+from django.utils.module_loading import import_string
 from uuid6 import uuid7
 
 from ops_console import doorbell, secrets_at_rest
@@ -22,7 +24,7 @@ from ops_console.formats import to_text
 from ops_console.outbox import own_headers
 from ops_console.outbox.models import SilentHost, Webhook, WebhookSecret
 from ops_console.outbox.retries import RETRY_FOR
-from ops_console.outbox.states import PENDING, WEBHOOKS
+from ops_console.outbox.states import FAILED, PENDING, WEBHOOKS
 
 DELIVER_TASK = "ops_console.outbox.tasks.deliver_webhooks"
 BATCH = 1000
@@ -105,17 +107,39 @@ def replay(*, webhook_id: UUID, actor: Actor, now: datetime) -> None:
         _ring()
 
 
+def end_series(*, series: UUID, reason: str, actor: str, now: datetime) -> int:
+    """Give up what is pending of a series, in the caller's transaction, and return how many that were.
+
+    One that a worker has in hand is tried no further than that.
+    """
+    pending = Webhook.objects.pending().filter(series=series)
+    rows = pending.select_for_update(no_key=True).order_by("id").values_list("id", "lease_until")
+    waiting = [pk for pk, lease_until in rows if lease_until is None or lease_until <= now]
+    ended: dict[str, Any] = {"ended_at": now, "leased_by": "", "lease_until": None}
+    WEBHOOKS.move(waiting, FAILED, actor=actor, reason=reason[:200], at=now, **ended)
+    pending.update(give_up_at=now)
+    return len(waiting)
+
+
 def purge(*, older_than: timedelta, now: datetime) -> int:
     """Delete webhooks that ended so long ago, with their attempts, and expired secrets; return how many webhooks.
+
+    A series stays while somebody has yet to see how it ended (``settings.WEBHOOK_SERIES_IN_USE``).
 
     A thousand in a transaction, so that it may be stopped at any time.
     """
     WebhookSecret.objects.expired(now).delete()
     n_deleted = 0
-    while ids := list(Webhook.objects.ended_before(now - older_than).values_list("id", flat=True)[:BATCH]):
+    ended = Webhook.objects.ended_before(now - older_than).exclude(series__in=_series_in_use())
+    while ids := list(ended.values_list("id", flat=True)[:BATCH]):
         Webhook.objects.filter(id__in=ids).delete()
         n_deleted += len(ids)
     return n_deleted
+
+
+def _series_in_use() -> list[UUID]:
+    in_use: list[UUID] = import_string(settings.WEBHOOK_SERIES_IN_USE)()
+    return in_use
 
 
 def reencrypt_headers() -> int:

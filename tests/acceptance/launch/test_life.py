@@ -12,6 +12,7 @@ from functools import partial
 import pytest
 
 from tests.acceptance.launch.consoles import START_S, STOP_S, Console, Witness, descendants, wait_until_gone
+from tests.acceptance.launch.secured import assert_both_ports_speak_tls
 
 NewConsole = Callable[..., Console]
 MODEL = "from ops_console.organizations.models import Organization"
@@ -29,8 +30,10 @@ def test_a_console_leaves_nothing_running_and_keeps_its_data(prepared_console: N
     assert said == sign_in[0]
     stop(console, signal.SIGTERM)
 
+    console.variables["TLS"] = "1"
     console.start()
     assert sign_in_of(console) == sign_in
+    assert_both_ports_speak_tls(console)
     console.python_says(MAKE.format("before a kill"))
     running = processes_of(console)
     console.signal(signal.SIGKILL)

@@ -216,7 +216,7 @@ def delivery_of(tenant: Tenant) -> str:
 def device_of(tenant: Tenant) -> str:
     device_id = uuid4()
     actor = tenants.signed_in(person_of(tenant))
-    devices.register(device_id=device_id, platform="web", push_token=new_name(), actor=actor, now=NOW)
+    devices.register(device_id=device_id, platform="ios", push_token=new_name(), actor=actor, now=NOW)
     return str(device_id)
 
 
@@ -252,7 +252,7 @@ ROWS: dict[str, dict[str, Row]] = {
     "DeviceService": {
         "Register": of_person(
             lambda tenant: device_pb.RegisterRequest(
-                device_id=device_of(tenant), platform=Platform.WEB, push_token=new_name()
+                device_id=device_of(tenant), platform=Platform.IOS, push_token=new_name()
             ),
             # Its own name for itself: another member's device may have the same.
             foreign="device_id",

@@ -7,8 +7,10 @@ from uuid import uuid4
 
 import pytest
 
+from campaigns.channels import Parcel
 from campaigns.models import (
     AttemptKind,
+    AttemptOutcome,
     Campaign,
     CampaignFlow,
     CampaignStatus,
@@ -18,14 +20,25 @@ from campaigns.models import (
     DeliveryStatus,
     RecipientAction,
 )
-from campaigns.services import actions
+from campaigns.services import actions, steering
 from ops_console import doorbell
 from ops_console.errors import Forbidden, InvalidInput
 from ops_console.gen.pidgr.v1.action_pb import SubmitActionRequest
 from ops_console.organizations.models import Member
 from ops_console.organizations.rights import Right
 from tests import tenants
-from tests.factories import NOW
+from tests.campaigning import (
+    Spy,
+    assert_counters_equal_rows,
+    crowd,
+    deadline,
+    run,
+    send,
+    send_all,
+    started,
+    statuses,
+)
+from tests.factories import COMMAND, NOW
 from tests.inboxes import Mailing
 from tests.pidgr import Tenant, call, code, faults, refusal, token_of
 
@@ -73,7 +86,7 @@ def sums(mailing: Mailing) -> dict[tuple[int | None, str], int]:
     return {place: n for place, n in counted.items() if n}
 
 
-@pytest.mark.parametrize("old", [DeliveryStatus.SENT, DeliveryStatus.NO_DEVICE, DeliveryStatus.DELIVERED])
+@pytest.mark.parametrize("old", sorted(set(DeliveryStatus) - {DeliveryStatus.ACKNOWLEDGED, DeliveryStatus.MISSED}))
 def test_acting_acknowledges_and_closes_the_recipient(
     mailing: Mailing, reader: Member, delivery: Delivery, old: DeliveryStatus
 ) -> None:
@@ -153,6 +166,36 @@ def test_who_acted_on_one_delivery_may_act_on_another(mailing: Mailing, reader: 
 def test_what_was_not_handed_over_yet_cannot_be_acted_on(mailing: Mailing, reader: Member) -> None:
     [pending] = mailing.pend([reader])
     assert refused(pending, reader) == "FAILED_PRECONDITION"
+
+
+@pytest.mark.parametrize("outcome", [AttemptOutcome.ACCEPTED, AttemptOutcome.REFUSED])
+def test_what_is_tried_again_can_be_acted_on_all_the_time(spy: Spy, outcome: AttemptOutcome) -> None:
+    """Before a worker takes it, while it has it in hand, and after that failed."""
+    spy.answer = lambda parcel: [AttemptOutcome.NONE]
+    before, amid, after = members = crowd(3)
+    notice = started(members, send(completed="deadline"), deadline())
+    run(NOW)
+    steering.retry_failed(campaign_id=notice.pk, no_device=True, actor=COMMAND, now=NOW)
+
+    def act(member: Member) -> None:
+        mine = Delivery.objects.get(member=member)
+        actions.submit_action(delivery_id=mine.pk, action_id="ack", actor=tenants.signed_in(member), now=NOW)
+
+    def answer(parcel: Parcel) -> list[AttemptOutcome]:
+        if parcel.member_id == amid.pk:
+            act(amid)
+        return [outcome]
+
+    act(before)
+    spy.answer = answer
+    assert send_all(NOW) == 2
+    act(after)
+    assert statuses(notice) == {"acknowledged": 3}
+    assert not Delivery.objects.exclude(work="", due_at=None, leased_by=None).exists()
+    assert_counters_equal_rows()
+    run(NOW)
+    notice.refresh_from_db()
+    assert notice.status == CampaignStatus.COMPLETED
 
 
 def test_unknown_actions_are_refused(mailing: Mailing, reader: Member, delivery: Delivery) -> None:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
-from io import StringIO
+from datetime import time
+from io import BytesIO, StringIO
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 from uuid import UUID, uuid4
 
 import pytest
@@ -21,10 +23,11 @@ from ops_console.audit.models import AuditEntry
 from ops_console.imports.rows import BadHeader, BadRow, GoodRow
 from ops_console.organizations.models import Member, MemberStatus, Organization
 from ops_console.organizations.rights import Right
+from ops_console.organizations.services import rosters
 from ops_console.rest import forms
 from tests import bearers, campaigning, factories, ops, tenants
 from tests import campaigns as made
-from tests.factories import COMMAND
+from tests.factories import COMMAND, NOW
 
 pytestmark = pytest.mark.django_db
 READ, WRITE, MEMBERS = Right.CAMPAIGNS_READ, Right.CAMPAIGNS_WRITE, Right.MEMBERS_READ
@@ -137,6 +140,25 @@ def test_the_command_makes_a_campaign(file: Path, organization: Organization, wo
     made.assert_counts_equal_rows(campaign)
 
 
+def test_quiet_hours_groups_and_teams_come_with_options(file: Path, organization: Organization, workflow: Path) -> None:
+    one, other, both = tenants.members(organization, 3)
+    file.write_text(csv_of([one]))
+    ids = []
+    kinds: list[Any] = [rosters.GROUPS, rosters.TEAMS]
+    for kind, members in zip(kinds, ([one, other], [both]), strict=True):
+        roster = rosters.create_roster(
+            kind=kind, name="Night", description="", organization_id=organization.pk, actor=COMMAND, now=NOW
+        )
+        rosters.add_members(
+            kind=kind, roster_id=roster.pk, user_ids=[member.pk for member in members], actor=COMMAND, now=NOW
+        )
+        ids.append(str(roster.pk))
+    options = ["--group", ids[0], "--team", ids[1], "--quiet", "22:00-07:30"]
+    campaign = Campaign.objects.get(pk=load(file, organization, workflow, *options)[-1])
+    assert {member for member, _ in audience_of(campaign)} == {one.pk, other.pk, both.pk}
+    assert (campaign.n_recipients, campaign.quiet_from, campaign.quiet_until) == (3, time(22), time(7, 30))
+
+
 def test_one_bad_row_is_enough_and_every_one_is_told(file: Path, organization: Organization, workflow: Path) -> None:
     members = tenants.members(organization, 2)
     foreign, gone = tenants.member(factories.organization("Other")), tenants.member(organization)
@@ -174,6 +196,8 @@ def test_what_is_wrong_with_the_options_is_told(
         (["--org", "Nowhere"], "There is no organization Nowhere"),
         (["--workflow", str(tmp_path / "nothing.json")], "No such file"),
         (["--rate", "0"], "rate_per_s"),
+        (["--quiet", "22-7"], "22-7 are no hours"),
+        (["--group", str(uuid4())], "group_ids"),
     ):
         with pytest.raises(CommandError, match=fault):
             load(file, organization, workflow, *options)
@@ -333,6 +357,60 @@ def test_a_body_that_broke_off_makes_nothing(client: Any, organization: Organiza
             "POST", "/api/v1/campaigns/upload", whole[:n], content_type="multipart/form-data; boundary=b"
         )
         assert set(faults(answer)) == {"/audience"}, n
+
+
+def test_the_file_may_be_the_whole_body(client: Any, organization: Organization, monkeypatch: Any) -> None:
+    good, members = json.dumps(body(organization)), tenants.members(organization, 3)
+
+    def post(rows: str, query: Any = good, *, content_type: str = "text/csv", **headers: str) -> Any:
+        given = {} if query is None else {"campaign": query}
+        path = f"/api/v1/campaigns/upload?{urlencode(given, doseq=True)}"
+        return client.generic("POST", path, rows.encode(), content_type=content_type, headers=headers)
+
+    key = {"Idempotency-Key": "k"}
+    # Beyond what is held in memory.
+    rows = csv_of(members) + "\n" * 3_000_000
+    first, again = (post(rows, content_type="text/csv; charset=utf-8", **key) for _ in range(2))
+    assert first.status_code == 201, first.content
+    assert (again["Idempotency-Replayed"], again.json()) == ("true", first.json())
+    assert audience_of(Campaign.objects.get()) == [(member.pk, {"loft": str(n)}) for n, member in enumerate(members)]
+    assert post(csv_of(members[:1]), **key).status_code == 422
+    assert set(faults(post(csv_of(members, "x")))) == {"/audience/5"}
+    assert set(faults(post("email\n", None))) == set(faults(post("email\n", [good, good]))) == {"/campaign"}
+    assert set(faults(post("", None))) == {"/campaign", "/audience"}
+    assert "/templateId" in faults(post(csv_of(members), '{"name": "x"}'))
+    assert post(csv_of(members), content_type="text/csv; charset=utf-16").status_code == 415
+    broken: dict[str, Any] = {"wsgi.input": BytesIO(csv_of(members).encode()), "CONTENT_LENGTH": "1000"}
+    path = f"/api/v1/campaigns/upload?{urlencode({'campaign': good})}"
+    cut = client.generic("POST", path, "x", content_type="text/csv", **broken)
+    assert faults(cut) == {"/audience": "The body broke off."}
+    monkeypatch.setattr(forms, "MAX_BYTES", 30)
+    assert post(csv_of(members)).status_code == post(csv_of(members), **key).status_code == 413
+    assert Campaign.objects.count() == 1
+
+
+def test_an_audience_in_json_may_be_as_large(client: Any, organization: Organization) -> None:
+    members = campaigning.crowd(300, organization)
+    audience = [{"userId": str(member.pk), "variables": {"note": "x" * 9900}} for member in members]
+    good = json.dumps({**body(organization), "audience": audience})
+    assert len(good) > 2_621_440
+
+    def post(text: str, **headers: str) -> Any:
+        return client.generic(
+            "POST", "/api/v1/campaigns", text.encode(), content_type="application/json", headers=headers
+        )
+
+    key = {"Idempotency-Key": "k"}
+    first, again = post(good, **key), post(good, **key)
+    assert first.status_code == 201, first.content
+    assert (first.json()["recipients"], again.json()) == (300, first.json())
+    assert post(good).status_code == 201
+    blank = good + " " * 32 * 2**20
+    assert post(blank).status_code == post(blank, **key).status_code == 413
+    change = client.generic(
+        "PATCH", f"/api/v1/campaigns/{first.json()['id']}", " " * 2**20 + "{}", content_type="application/json"
+    )
+    assert change.status_code == 413
 
 
 def test_who_may_upload(organization: Organization) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import json
+import os
+from collections.abc import Iterator
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -11,9 +13,10 @@ from uuid import uuid4
 
 import pytest
 from django.core.management import CommandError, call_command
-from django.db import connection
+from django.db import OperationalError, connection
 from django.test.utils import CaptureQueriesContext
 
+from campaigns.management.commands import exportdeliveries
 from campaigns.models import AttemptOutcome, Campaign, CampaignStep, Delivery, DeliveryStatus
 from campaigns.services import exports
 from ops_console.audit.models import AuditEntry
@@ -85,6 +88,18 @@ def test_statistics_equal_the_rows(spy: Spy) -> None:
     ]
 
 
+def test_a_steps_id_is_shown_as_it_is(spy: Spy) -> None:
+    keys = ["[/x]", "[red]now", ":fire:"]
+    first, second, last = keys
+    steps = [
+        campaigning.send(first, completed=second),
+        campaigning.send(second, completed=last),
+        campaigning.send(last),
+    ]
+    told = run("campaignstats", str(sent(spy, 1, 0, *steps).pk))
+    assert all(f" {key} " in told for key in keys)
+
+
 def test_statistics_of_one_that_was_not_started() -> None:
     campaign = campaigning.campaign(campaigning.crowd(2))
     assert stats(campaign)["steps"] == []
@@ -141,3 +156,32 @@ def test_a_file_that_cannot_be_written(tmp_path: Path) -> None:
     campaign = campaigning.campaign(campaigning.crowd(1))
     with pytest.raises(CommandError, match="No such file"):
         run("exportdeliveries", str(campaign.pk), "--output", str(tmp_path / "no" / "where.csv"))
+    assert run("exportdeliveries", str(campaign.pk), "--output", os.devnull) == ""
+    assert Path(os.devnull).is_char_device()
+
+
+def test_a_file_is_whole_or_what_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    campaign = campaigning.campaign(campaigning.crowd(1))
+    file = tmp_path / "deliveries.csv"
+    file.write_text("of yesterday")
+
+    def half(**asked: Any) -> Iterator[bytes]:
+        yield b"id,"
+        raise OperationalError("the server is gone")
+
+    monkeypatch.setattr(exportdeliveries, "export_deliveries", half)
+    with pytest.raises(OperationalError):
+        run("exportdeliveries", str(campaign.pk), "--output", str(file))
+    assert [(path.name, path.read_text()) for path in tmp_path.iterdir()] == [(file.name, "of yesterday")]
+
+
+def test_who_reads_on_no_further_ends_it_quietly(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Closed(StringIO):
+        def write(self, text: str) -> int:
+            raise BrokenPipeError
+
+    campaign = campaigning.campaign(campaigning.crowd(1))
+    led: list[int] = []
+    monkeypatch.setattr(os, "dup2", lambda source, target: led.append(target))
+    call_command("exportdeliveries", str(campaign.pk), stdout=Closed())
+    assert len(led) == 1

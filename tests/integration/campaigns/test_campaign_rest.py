@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from base64 import b64decode
 from typing import Any
 from uuid import uuid4
 
@@ -9,7 +10,7 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from campaigns.models import Campaign, Delivery, DeliveryStatus
+from campaigns.models import Campaign, Delivery, DeliveryStatus, RecipientAction
 from campaigns.services import steering
 from campaigns.transitions import Place, move_deliveries
 from ops_console.access.policy import POLICY
@@ -17,7 +18,7 @@ from ops_console.audit.models import AuditEntry
 from ops_console.organizations.models import Member, MemberStatus, Organization
 from ops_console.organizations.rights import Right
 from ops_console.organizations.services import rosters
-from tests import bearers, factories, ops, tenants
+from tests import authoring, bearers, factories, ops, tenants
 from tests import campaigns as made
 from tests.campaigns import later
 from tests.factories import COMMAND, NOW
@@ -34,7 +35,7 @@ def organization() -> Organization:
 
 @pytest.fixture
 def client(organization: Organization) -> bearers.BearerClient:
-    return bearers.client(organization, READ, WRITE, START)
+    return bearers.client(organization, READ, WRITE, START, Right.GROUPS_ALL_READ, Right.TEAMS_ALL_READ)
 
 
 def staff() -> ops.StaffClient:
@@ -146,6 +147,14 @@ def test_rosters_must_be_the_organizations_and_not_empty(client: Any, organizati
     send = client.send
     assert pointers(send("campaigns", body(organization, groupIds=[str(foreign.pk)]))) == {"/groupIds/0"}
     assert pointers(send("campaigns", body(organization, userIds=[], teamIds=[str(empty.pk)]))) == {"/teamIds"}
+    # Who may not read who is in one does not find it here either, unless he is in it himself.
+    maker = tenants.member(organization, READ, WRITE)
+    plain = bearers.BearerClient(bearers.token_of(maker))
+    given = {"userIds": [], "teamIds": [str(empty.pk)]}
+    assert pointers(plain.send("campaigns", body(organization, **given))) == {"/teamIds/0"}
+    rosters.add_members(kind=rosters.TEAMS, roster_id=empty.pk, user_ids=[maker.pk], actor=COMMAND, now=NOW)
+    assert created(plain, organization, **given)["recipients"] == 1
+    Campaign.objects.all().delete()
     assert not Campaign.objects.exists()
 
 
@@ -193,6 +202,7 @@ def test_what_is_left_out_stays(client: Any, organization: Organization) -> None
 def test_a_campaign_is_steered(client: Any, organization: Organization) -> None:
     shown = created(client, organization, *tenants.members(organization, 3))
     assert act(client, shown, "schedule", {"scheduledFor": SOON, "lateness": "start"})["state"] == "scheduled"
+    assert act(client, shown, "schedule", {"scheduledFor": SOON})["lateness"] == "start"
     assert act(client, shown, "schedule", {"scheduledFor": None})["state"] == "created"
     started = act(client, shown, "start", {"reason": "Now."})
     assert (started["state"], started["counts"]["deliveries"]["pending"]) == ("running", 3)
@@ -204,6 +214,39 @@ def test_a_campaign_is_steered(client: Any, organization: Organization) -> None:
     assert act(client, shown, "resume")["state"] == "running"
     assert act(client, shown, "cancel")["state"] == "cancelled"
     assert act(client, shown, "preflight", status=405)
+
+
+def test_a_preview_shows_what_its_recipients_would_be_sent(organization: Organization) -> None:
+    client = bearers.client(organization, READ, WRITE, Right.MEMBERS_READ)
+    shift = authoring.template(organization, name="Shift").template
+    everybody = tenants.members(organization, 7)
+    audience = [{"userId": str(member.pk), "variables": {"day": f"day {n}"}} for n, member in enumerate(everybody)]
+    step = made.send()
+    step["sendNotification"]["customVariables"] = {"day": "Sunday"}
+    audience.append({"userId": str((last := tenants.member(organization)).pk)})
+    shown = created(
+        client, organization, templateId=str(shift.pk), audience=audience, workflow=made.workflow(step), title="Today"
+    )
+    path = f"campaigns/{shown['id']}/preview"
+    answer = client.send(path).json()
+    assert answer["version"] == 1
+    assert [row["userId"] for row in answer["results"]] == [str(member.pk) for member in everybody[:5]]
+    assert [row["body"].splitlines()[-1] for row in answer["results"]] == [f"you fly on day {n}." for n in range(5)]
+    assert answer["results"][0]["title"] == "Today"
+    assert answer["results"][0]["actions"] == [{"id": "ack", "type": "ack", "label": "Understood"}]
+    stranger = tenants.member(organization)
+    wanted = client.send(path, {"userIds": [str(last.pk), str(stranger.pk)]}).json()["results"]
+    assert [(row["userId"], row["error"]) for row in wanted] == [
+        (str(last.pk), ""),
+        (str(stranger.pk), "This is no recipient of the campaign."),
+    ]
+    assert "Sunday" in wanted[0]["body"]
+    assert pointers(client.send(path, {"userIds": [str(last.pk)] * 21})) == {"/userIds"}
+    assert pointers(client.send(path, {"userIds": "x"})) == {"/userIds"}
+    assert bearers.client(organization, READ).send(path).status_code == 403
+    assert bearers.client(organization, Right.MEMBERS_READ).send(path).status_code == 403
+    assert bearers.client(factories.organization(), *Right).send(path).status_code == 404
+    assert not Delivery.objects.exists()
 
 
 def test_a_key_does_not_approve_and_staff_does(client: Any, organization: Organization) -> None:
@@ -306,6 +349,7 @@ def test_deliveries_are_listed_and_told(client: Any, organization: Organization)
         DeliveryStatus.FAILED,
         actor="engine",
         at=later(seconds=1),
+        reason="There is no value for {{day}}.",
         columns={"reason": ["There is no value for {{day}}."]},
         work="",
         due_at=None,
@@ -314,6 +358,7 @@ def test_deliveries_are_listed_and_told(client: Any, organization: Organization)
     assert len(client.rows("deliveries", campaign=path)) == 3
     assert len(client.rows("deliveries", campaign=path, status="pending", step="send", ordering="id")) == 2
     assert len(client.rows("deliveries", campaign=path, user=str(members[0].pk))) == 1
+    assert client.get(f"/api/v1/deliveries?campaign={path}&ordering=id").status_code == 400
     [row] = client.rows("deliveries", campaign=path, status="failed")
     assert (row["reason"], row["email"], row["step"]) == (
         "There is no value for {{day}}.",
@@ -326,4 +371,9 @@ def test_deliveries_are_listed_and_told(client: Any, organization: Organization)
         ("queued", "Step send"),
         ("failed", "There is no value for {{day}}."),
     ]
+    assert shown.pop("payload") is None
     assert shown == row
+    RecipientAction.objects.create(delivery=failed, action_id="ack", payload=b"\0gloves", at=NOW)
+    shown = client.get(f"/api/v1/deliveries/{failed.pk}").json()
+    assert (shown["action"], b64decode(shown["payload"])) == ("ack", b"\0gloves")
+    assert [row["action"] for row in client.rows("deliveries", campaign=path, status="failed")] == ["ack"]

@@ -124,6 +124,30 @@ def test_without_a_workflow_it_is_the_organizations(tenant: Tenant) -> None:
     campaign = create(tenant, workflow=None)
     assert campaign.workflow is not None
     assert [step.id for step in campaign.workflow.steps] == ["first", "wait"]
+    # One that was fit once.
+    Organization.objects.filter(pk=tenant.organization.pk).update(
+        default_workflow=made.workflow(made.send(completed="nowhere"))
+    )
+    status = refusal("CampaignService.CreateCampaign", request(tenant, workflow=None), tenant.key())
+    [fault] = status.violations
+    assert (fault.field, fault.reason) == ("workflow", "unknown_step")
+    assert fault.description.startswith('The organization\'s default workflow: Step "send"')
+
+
+def test_placeholders_stand_in_templates_only(tenant: Tenant) -> None:
+    step = made.send()
+    step["sendNotification"]["actionLabel"] = "Yes, {{ day }}"
+    wanted = request(tenant, title="Your shift on {{day}}", workflow=wire(step))
+    status = refusal("CampaignService.CreateCampaign", wanted, tenant.key())
+    assert {(fault.field, fault.reason) for fault in status.violations} == {
+        ("title", "placeholder"),
+        ("workflow.steps[0].send_notification.action_label", "placeholder"),
+    }
+    assert all("{{day}}" in fault.description for fault in status.violations)
+    campaign = made.campaign(tenant.organization)
+    change = pb.UpdateCampaignRequest(campaign_id=str(campaign.pk), title="{{day}}")
+    assert faults("CampaignService.UpdateCampaign", change, tenant.key()) == ["title"]
+    assert create(tenant, title="Braces {such} as {{ these").title == "Braces {such} as {{ these"
 
 
 def test_a_template_must_be_the_organizations(tenant: Tenant, other: Tenant) -> None:

@@ -10,7 +10,7 @@ from uuid import uuid4
 import pytest
 from django.http import StreamingHttpResponse
 
-from campaigns.models import AttemptOutcome, Campaign, Delivery
+from campaigns.models import AttemptOutcome, Campaign, Delivery, RecipientAction
 from ops_console.organizations.models import Organization
 from ops_console.organizations.rights import Right
 from tests import bearers, campaigning, factories, ops
@@ -34,6 +34,8 @@ def campaign(organization: Organization, spy: Spy) -> Campaign:
     none = members[0].pk
     spy.answer = lambda parcel: [AttemptOutcome.NONE if parcel.member_id == none else AttemptOutcome.ACCEPTED]
     campaigning.run(NOW)
+    acting = Delivery.objects.filter(member=members[1])[0]
+    RecipientAction.objects.create(delivery=acting, action_id="ack", at=NOW)
     return made
 
 
@@ -61,6 +63,7 @@ def test_it_is_the_list_in_a_file(client: Any, campaign: Campaign) -> None:
     listed = client.rows("deliveries", campaign=str(campaign.pk))
     exported = rows(client, campaign=campaign.pk)
     assert len(exported) == 6
+    assert sorted(row["action"] for row in exported) == ["", "", "", "", "", "ack"]
     assert exported == [
         {name: "" if value is None else str(value) for name, value in delivery.items()} for delivery in listed
     ]

@@ -18,7 +18,8 @@ from ops_console.organizations.models import Member
 from ops_console.organizations.rights import Right
 from tests import factories, tenants
 from tests.factories import NOW
-from tests.pidgr import Tenant, call, code, faults, token_of
+from tests.pidgr import Tenant, call, code, faults, refusal, token_of
+from tests.pushing import subscription
 from tests.threads import in_threads
 
 database = pytest.mark.django_db
@@ -46,13 +47,14 @@ def of(who: Member) -> dict[str, tuple[bool, str]]:
 @pytest.mark.parametrize("platform", [Platform.IOS, Platform.ANDROID, Platform.WEB])
 def test_a_device_is_registered_under_its_own_id(platform: Platform) -> None:
     who, device_id = member(), uuid4()
-    shown = register(who, device_id=device_id, platform=platform)
+    token = subscription() if platform == Platform.WEB else TOKEN
+    shown = register(who, token, device_id, platform)
     assert (shown.device_id, shown.user_id) == (str(device_id), str(who.pk))
     assert (shown.platform, shown.active) == (platform, True)
     assert shown.created_at == shown.last_seen
     [listed] = call("DeviceService.ListDevices", pb.ListDevicesRequest(), token_of(who)).devices
     assert listed == shown
-    assert TOKEN not in str(listed)
+    assert token not in str(listed)
 
 
 @database
@@ -102,7 +104,7 @@ def test_a_further_device_takes_the_place_of_the_one_seen_longest_ago() -> None:
         made = devices.register(
             device_id=uuid4(),
             platform="web",
-            push_token=f"token {number}",
+            push_token=subscription(),
             actor=actor,
             now=NOW + timedelta(minutes=number),
         )
@@ -113,6 +115,8 @@ def test_a_further_device_takes_the_place_of_the_one_seen_longest_ago() -> None:
     entered += [enter(100), enter(101)]
     left = set(Device.objects.of_member(who.pk).values_list("device_id", flat=True))
     assert left == set(entered) - {entered[7], entered[0]}
+    replaced = AuditEntry.objects.filter(action="device.replace").order_by("id").values_list("before", flat=True)
+    assert list(replaced) == [{"platform": "web", "active": active} for active in (False, True)]
 
 
 @database
@@ -156,7 +160,7 @@ def test_members_devices_are_for_those_who_may_read_members() -> None:
 @database
 def test_keys_register_nothing() -> None:
     tenant = Tenant.new()
-    request = pb.RegisterRequest(device_id=str(uuid4()), platform=Platform.WEB, push_token="x")
+    request = pb.RegisterRequest(device_id=str(uuid4()), platform=Platform.WEB, push_token=subscription())
     assert code("DeviceService.Register", request, tenant.key()) == "PERMISSION_DENIED"
     assert code("DeviceService.ListDevices", pb.ListDevicesRequest(), tenant.key()) == "PERMISSION_DENIED"
     with pytest.raises(Forbidden):
@@ -168,6 +172,16 @@ def test_unfit_devices_are_refused() -> None:
     who = token_of(member())
     unknown = pb.RegisterRequest(device_id=str(uuid4()), platform=Platform(7), push_token="x" * 4097)
     assert faults("DeviceService.Register", unknown, who) == ["platform", "push_token"]
+    missing = [
+        ("{}", "endpoint"),
+        ('{"endpoint": "https://push.example.com/", "keys": {}}', "keys.p256dh"),
+        ('{"endpoint": "https://push.example.com/", "keys": {"p256dh": "AA", "auth": "AA"}}', "P-256"),
+    ]
+    for token, word in missing:
+        web = pb.RegisterRequest(device_id=str(uuid4()), platform=Platform.WEB, push_token=token)
+        [violation] = refusal("DeviceService.Register", web, who).violations
+        assert (violation.field, violation.reason) == ("push_token", "subscription")
+        assert word in violation.description
     nowhere = pb.RegisterRequest(device_id="mine", platform=Platform.UNSPECIFIED)
     assert faults("DeviceService.Register", nowhere, who) == ["device_id", "platform"]
     with pytest.raises(InvalidInput) as refused:

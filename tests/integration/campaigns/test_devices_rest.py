@@ -13,6 +13,7 @@ from ops_console.organizations.models import Organization
 from ops_console.organizations.rights import Right
 from tests import factories, pushing, tenants
 from tests.fakes import apns
+from tests.fakes.push_service import Subscriber
 from tests.pidgr import Tenant
 
 pytestmark = pytest.mark.django_db
@@ -37,7 +38,7 @@ def listed(path: str, credential: str) -> list[str]:
 
 
 def test_devices_are_listed_without_tokens(tenant: Tenant) -> None:
-    device = pushing.device(tenant.organization, token="very-secret")
+    device = pushing.device(tenant.organization, token=Subscriber("https://push.example.com/very-secret").token)
     pushing.device(factories.organization("Other"))
     answer = ask("GET", "devices", tenant.key(rights=(Right.MEMBERS_READ,)))
     assert answer.json()["results"] == [
@@ -59,7 +60,7 @@ def test_devices_are_listed_without_tokens(tenant: Tenant) -> None:
 def test_lists_are_narrowed(tenant: Tenant) -> None:
     key, member = tenant.key(), tenants.member(tenant.organization)
     phone = pushing.device(tenant.organization, member=member, platform="ios", token="moves")
-    browser = pushing.device(tenant.organization, token="moves")
+    browser = pushing.device(tenant.organization, "android", token="moves")
     for query, expected in (
         ("platform=ios", [phone]),
         ("active=false", [phone]),

@@ -10,7 +10,7 @@ import pytest
 from protobuf.wkt import Timestamp
 
 from campaigns.inboxes import give_places
-from campaigns.models import CampaignFlow, Delivery, DeliveryEvent, DeliveryStatus
+from campaigns.models import AttemptKind, CampaignFlow, Delivery, DeliveryEvent, DeliveryStatus
 from campaigns.services import inbox
 from ops_console.errors import Forbidden, NotFound
 from ops_console.gen.pidgr.v1.common_pb import ActionType
@@ -145,18 +145,32 @@ def test_since_may_be_any_instant(reader: Member, since: datetime) -> None:
     assert sync(token_of(reader), Timestamp.from_datetime(since)).entries == []
 
 
-@pytest.mark.parametrize("old", [DeliveryStatus.SENT, DeliveryStatus.NO_DEVICE])
+@pytest.mark.parametrize(
+    "old", [DeliveryStatus.SENT, DeliveryStatus.NO_DEVICE, DeliveryStatus.PENDING, DeliveryStatus.FAILED]
+)
 @pytest.mark.parametrize("method", ["Sync", "GetMessage"])
 def test_what_is_shown_is_delivered(mailing: Mailing, reader: Member, old: DeliveryStatus, method: str) -> None:
-    [delivery] = mailing.deliver(reader, to=old)
+    [delivery] = mailing.deliver(reader)
+    again = {"work": AttemptKind.RETRY, "due_at": NOW} if old == DeliveryStatus.PENDING else {}
+    Delivery.objects.filter(pk=delivery.pk).update(status=old, **again)
     for _ in range(2):
         assert show(method, reader, delivery).status == Wire.DELIVERED
     delivery.refresh_from_db()
     assert (delivery.status, delivery.delivered_at is None) == (DeliveryStatus.DELIVERED, False)
+    # What was to be tried again is not: he has it.
+    assert (delivery.work, delivery.due_at) == ("", None)
     moved = DeliveryEvent.objects.filter(subject=delivery, to_status="delivered")
     assert [(event.from_status, event.actor) for event in moved] == [(old, reader.person.email)]
     counted = CampaignFlow.objects.sums([mailing.campaign.pk])[mailing.campaign.pk]
-    assert (counted[mailing.step.pk, "delivered"], counted[mailing.step.pk, old]) == (1, 0)
+    assert counted[mailing.step.pk, "delivered"] == 1
+
+
+def test_a_reminder_under_way_stays_so_for_who_sees_it(mailing: Mailing, reader: Member) -> None:
+    [delivery] = mailing.deliver(reader)
+    Delivery.objects.filter(pk=delivery.pk).update(work=AttemptKind.REMINDER, due_at=NOW)
+    show("Sync", reader, delivery)
+    delivery.refresh_from_db()
+    assert (delivery.status, delivery.work, delivery.due_at) == (DeliveryStatus.DELIVERED, "reminder", NOW)
 
 
 def show(method: str, reader: Member, delivery: Delivery) -> Any:
@@ -166,7 +180,7 @@ def show(method: str, reader: Member, delivery: Delivery) -> Any:
     return call("InboxService.GetMessage", request, token_of(reader)).entry
 
 
-@pytest.mark.parametrize("status", [DeliveryStatus.MISSED, DeliveryStatus.ACKNOWLEDGED, DeliveryStatus.PENDING])
+@pytest.mark.parametrize("status", [DeliveryStatus.MISSED, DeliveryStatus.ACKNOWLEDGED])
 def test_other_statuses_are_shown_as_they_are(mailing: Mailing, reader: Member, status: DeliveryStatus) -> None:
     [delivery] = mailing.deliver(reader)
     Delivery.objects.filter(pk=delivery.pk).update(status=status)
@@ -187,6 +201,15 @@ def test_reading_is_noted_once_and_moves_nothing(mailing: Mailing, reader: Membe
     delivery.refresh_from_db()
     assert delivery.read_at == first
     assert sync(token_of(reader)).entries[0].read
+
+
+@pytest.mark.parametrize("status", [DeliveryStatus.PENDING, DeliveryStatus.FAILED])
+def test_what_is_tried_again_or_failed_can_be_read(mailing: Mailing, reader: Member, status: DeliveryStatus) -> None:
+    [delivery] = mailing.deliver(reader)
+    Delivery.objects.filter(pk=delivery.pk).update(status=status)
+    assert call("InboxService.MarkRead", MarkReadRequest(delivery_id=str(delivery.pk)), token_of(reader)).success
+    delivery.refresh_from_db()
+    assert (delivery.status, delivery.read_at is None) == (status, False)
 
 
 @pytest.mark.parametrize(

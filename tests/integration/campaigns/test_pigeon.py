@@ -13,13 +13,15 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from campaigns import tasks
+from campaigns.admin.steering import sentences
 from campaigns.channels.pigeon import NO_ACCOUNT, NO_ADDRESS, Pigeon
 from campaigns.engine import lanes, sending
 from campaigns.engine.following import follow_batch
 from campaigns.engine.making import make
 from campaigns.models import Attempt, AttemptOutcome, Delivery, DeliveryEvent, PigeonPost
-from campaigns.services import actions, steering
+from campaigns.services import actions, inbox, steering
 from campaigns.services.preflight import preflight
+from campaigns.services.timelines import timeline
 from couriers.models import Courier
 from messages.dispatch.departures import dispatch_batch
 from messages.models import Message, MessageFlow
@@ -28,7 +30,9 @@ from messages.services.steering import lose_couriers
 from ops_console.errors import InvalidTransition
 from ops_console.ledger.models import Account, Entry
 from ops_console.ledger.services import pay, reconcile, set_default_account
-from tests import factories, tenants
+from ops_console.organizations.models import Member
+from ops_console.organizations.rights import Right
+from tests import bearers, factories, tenants
 from tests.campaigning import (
     SECOND,
     VARIABLES,
@@ -82,6 +86,10 @@ def test_a_campaign_by_pigeon_from_start_to_landing(account: Account) -> None:
     assert first.body == f"Dear pigeon, loft {first.body[18]} is inspected on Monday."
     assert first.address["street"] == "Roost Road 7"
     assert first.address["postal_code"] == "85001"
+    emails = Delivery.objects.values_list("member", "member__person__email")
+    assert {(message.recipient_id, message.recipient_name) for message in messages} == {
+        (str(pk), email) for pk, email in emails
+    }
     assert balance(account) == -sum(message.cost for message in messages) < 0
     assert MessageFlow.objects.depths() == {(first.region, "queued"): 3}
     assert {attempt.carrier for attempt in Attempt.objects.all()} == {"pigeon"}
@@ -250,6 +258,50 @@ def test_campaigns_without_pigeons_need_no_account() -> None:
     assert preflight(campaign_id=made.pk, actor=COMMAND, now=NOW).problems == []
 
 
+def test_the_preflight_tells_the_cost_and_how_far_the_credit_goes(account: Account) -> None:
+    members = [*people(account, 3), *people(account, 1, city="Tucson"), *people(account, 1, city="Nowhere at All")]
+    house = members[0].organization
+    long_ones = template(house, "{{name}} " * 300, VARIABLES[:1])
+    for number, member in enumerate(members):
+        # Some of them need a second sheet, and a third.
+        member.profile["first_name"] = "Ada" * number
+        member.name = f"Member {number}"
+    Member.objects.bulk_update(members, ["profile", "name"])
+    made = campaign(members, send(config=BY_PIGEON), of_template=long_ones, variables=lambda number: {})
+    with CaptureQueriesContext(connection) as queries:
+        estimate = preflight(campaign_id=made.pk, actor=COMMAND, now=NOW).estimate
+    assert estimate
+    # Of its places three: each is looked up once.
+    assert len([query for query in queries if "couriers_place" in query["sql"]]) == 3
+    assert (estimate.account, estimate.available, estimate.is_affordable) == (account.username, Decimal(100), True)
+    assert estimate.n_affordable == 4
+    Account.objects.update(credit_limit=estimate.cost - Decimal("0.01"))
+    found = preflight(campaign_id=made.pk, actor=COMMAND, now=NOW)
+    short = found.estimate
+    assert short
+    assert sentences(found)[-2] == (
+        f"It costs ${short.cost}; the account {account.username} may spend ${short.available}: "
+        "enough for the first 3, the others fail until it is topped up."
+    )
+    assert (short.cost, short.is_affordable, short.n_affordable) == (estimate.cost, False, 3)
+    told = bearers.client(house, *Right).get(f"/api/v1/campaigns/{made.pk}/preflight").json()["estimate"]
+    assert told == {
+        "account": account.username,
+        "cost": float(estimate.cost),
+        "available": float(estimate.cost) - 0.01,
+        "isAffordable": False,
+        "affordable": 3,
+    }
+    steering.start_campaign(campaign_id=made.pk, actor=COMMAND, now=NOW)
+    send_all(NOW)
+    assert statuses(made) == {"sent": 3, "failed": 2}
+    pay(account_id=account.pk, amount=Decimal("0.01"), actor=COMMAND, now=NOW)
+    steering.retry_failed(campaign_id=made.pk, actor=COMMAND, now=NOW)
+    send_all(NOW)
+    assert sum(Message.objects.values_list("cost", flat=True)) == estimate.cost
+    assert set(Message.objects.values_list("recipient_name", flat=True)) == {f"Member {n}" for n in range(4)}
+
+
 def test_what_a_lease_is_too_short_for_is_tried_again(account: Account, settings: LazySettings) -> None:
     sent = by_pigeon(people(account, 2))
     settings.CAMPAIGN_LEASE_S = 1e-9
@@ -281,8 +333,28 @@ def test_a_refunded_message_fails_its_delivery_and_a_retry_sends_another(account
     } | {f"{lost.reference}#2"}
     follow(fly(NOW + 3 * HOUR) + HOUR)
     assert statuses(sent) == {"delivered": 2}
+    failed = [moment for moment in timeline(Delivery.objects.get(pk=lost.reference)) if moment.what == "failed"]
+    assert [moment.detail for moment in failed] == ["Cancelled by the client."]
     assert_counters_equal_rows()
     assert list(reconcile()) == []
+
+
+def test_who_finds_in_his_inbox_what_no_pigeon_brought_has_it_and_may_act(account: Account) -> None:
+    members = people(account, 2)
+    sent = by_pigeon(members, send(config=BY_PIGEON, completed="deadline"), deadline(delay="900h"))
+    run(NOW)
+    for message in Message.objects.all():
+        clients.cancel_message(account=account, msg_id=message.msg_id, actor=acting_for(account), now=NOW)
+    follow(NOW + HOUR)
+    assert statuses(sent) == {"failed": 2}
+    reader, doer = (tenants.signed_in(member) for member in members)
+    [entry], _ = inbox.sync(actor=reader, since=None, now=NOW + HOUR)
+    assert entry.status == "delivered"
+    mine = Delivery.objects.get(member=members[1])
+    actions.submit_action(delivery_id=mine.pk, action_id="ack", actor=doer, now=NOW + HOUR)
+    assert statuses(sent) == {"delivered": 1, "acknowledged": 1}
+    assert steering.retry_failed(campaign_id=sent.pk, actor=COMMAND, now=NOW + HOUR)[1] == 0
+    assert_counters_equal_rows()
 
 
 def test_a_lost_courier_fails_the_delivery(account: Account) -> None:
@@ -331,11 +403,16 @@ def test_a_reminder_is_a_message_of_its_own_once_each(account: Account) -> None:
         f"{reference}#3",
     ]
     assert len(set(Message.objects.values_list("body", flat=True))) == 1
-    # A reminder that does not arrive takes nothing back.
+    # A reminder that does not arrive takes nothing back, and says so.
     for message in Message.objects.filter(status="queued"):
         clients.cancel_message(account=account, msg_id=message.msg_id, actor=acting_for(account), now=now)
     follow(now + HOUR)
     assert statuses(sent) == {"delivered": 1}
+    lost = Attempt.objects.filter(kind="reminder", carrier="pigeon", outcome=AttemptOutcome.REFUSED)
+    assert set(lost.values_list("detail", flat=True)) == {"It was lost. Cancelled by the client."}
+    assert lost.count() == Message.objects.filter(status="refunded").count() > 0
+    said = "reminder, pigeon: Refused for good. It was lost. Cancelled by the client."
+    assert ("refused", said) in [(moment.what, moment.detail) for moment in timeline(Delivery.objects.get())]
     assert not PigeonPost.objects.exclude(look_at=None).exists()
 
 

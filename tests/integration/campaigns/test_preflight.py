@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import time, timedelta
 from hashlib import sha256
 from typing import Any
 from uuid import uuid4
@@ -12,8 +12,8 @@ from django.conf import LazySettings
 
 from campaigns.channels import Parcel
 from campaigns.models import AttemptOutcome, Campaign, Delivery, Device, PushCredential
-from campaigns.services import steering
-from campaigns.services.preflight import MOST_EXAMPLES, Preflight, preflight
+from campaigns.services import campaigns, steering
+from campaigns.services.preflight import EXPECTED_PER_S, MOST_EXAMPLES, Preflight, preflight
 from ops_console.errors import InvalidTransition
 from ops_console.organizations.models import Member, MemberStatus, Organization
 from ops_console.organizations.rights import Right
@@ -147,6 +147,27 @@ def test_the_end_is_reckoned(organization: Organization) -> None:
     assert found.ends_by == NOW + timedelta(hours=25, minutes=30, seconds=2)
     steering.schedule(campaign_id=campaign.pk, at=NOW + timedelta(days=2), actor=COMMAND, now=NOW)
     assert counted(campaign).sent_by == NOW + timedelta(days=2, hours=1, seconds=2)
+    # A rate is a limit: it makes nothing quicker than it is.
+    campaigns.update_campaign(campaign_id=campaign.pk, delivering={"rate_per_s": 5000}, actor=COMMAND, now=NOW)
+    assert counted(campaign).sent_by == NOW + timedelta(days=2, hours=1, seconds=4 / EXPECTED_PER_S)
+
+
+def test_the_end_is_reckoned_with_quiet_hours(organization: Organization) -> None:
+    # NOW is half past nine in UTC: morning there, and night, until eight o'clock, in two zones.
+    assert NOW.strftime("%H:%M") == "09:30"
+    zones = ["UTC", "Etc/GMT+9", "Etc/GMT+9", "Etc/GMT+11"]
+    members = [campaigning.crowd(1, organization, {"custom_attributes": {"timezone": zone}})[0] for zone in zones]
+    for member in members:
+        with_device(member)
+    quiet: dict[str, Any] = {"quiet_from": time(22), "quiet_until": time(8), "rate_per_s": 1}
+    campaign = campaigning.campaign(members, made.send(completed="wait"), made.deadline("wait", "1h"), **quiet)
+    last = NOW.replace(hour=19, minute=0)
+    found = counted(campaign)
+    assert (found.sent_by, found.ends_by) == (last + timedelta(seconds=1), last + timedelta(hours=1, seconds=1))
+    Member.objects.filter(pk=members[3].pk).update(status=MemberStatus.DEACTIVATED)
+    assert counted(campaign).sent_by == NOW.replace(hour=17, minute=0) + timedelta(seconds=2)
+    campaigns.update_campaign(campaign_id=campaign.pk, delivering={"critical": True}, actor=COMMAND, now=NOW)
+    assert counted(campaign).sent_by == NOW + timedelta(seconds=3)
 
 
 def test_one_that_sends_nothing(organization: Organization) -> None:
@@ -154,6 +175,16 @@ def test_one_that_sends_nothing(organization: Organization) -> None:
     found = counted(campaign)
     assert (found.channel, shown(found), found.sent_by) == ("", {}, None)
     assert found.ends_by == NOW + timedelta(hours=2)
+
+
+def test_a_deadline_nobody_can_meet_is_told(organization: Organization) -> None:
+    def problems(config: dict[str, Any]) -> list[str]:
+        steps = [campaigning.send("send", config, completed="miss"), campaigning.step("miss", "mark_missed")]
+        return counted(campaigning.campaign(campaigning.crowd(1, organization), *steps)).problems
+
+    assert problems(dict(campaigning.ACK)) == []
+    [problem] = problems({})
+    assert "no step that sends has an action" in problem
 
 
 def test_a_missing_approval_is_in_the_way(organization: Organization, settings: LazySettings) -> None:
@@ -179,3 +210,10 @@ def test_it_is_on_rest(organization: Organization) -> None:
     told = answer.json()
     assert (told["recipients"], told["noDevice"], told["willSend"], told["missingVariable"]) == (1, 1, 0, 0)
     assert [example["reason"] for example in told["examples"]] == ["The member has no device that can be reached."]
+    path = f"/api/v1/campaigns/{campaign.pk}/preflight"
+    others = [right for right in Right if right not in (Right.CAMPAIGNS_READ, Right.CAMPAIGNS_WRITE)]
+    strangers = bearers.client(factories.organization(), *Right), bearers.BearerClient("")
+    assert [who.get(path).status_code for who in (bearers.client(organization, *others), *strangers)] == [403, 404, 401]
+    steering.start_campaign(campaign_id=campaign.pk, actor=COMMAND, now=NOW)
+    late = client.get(path)
+    assert (late.status_code, late.json()["current"]) == (409, "running")

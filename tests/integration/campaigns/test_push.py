@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import json
 import logging
+import time
 from datetime import timedelta
 from typing import Any
 from uuid import uuid4
 
 import pytest
+from django.db import OperationalError
 from pytest_django import Settings
 
-from campaigns.channels.push import Push
+from campaigns.channels.push import Push, http
 from campaigns.models import AttemptOutcome, Device
 from campaigns.services import devices
 from ops_console.organizations.models import Organization
@@ -163,6 +165,26 @@ def test_a_device_that_is_gone_is_ended(push: Push, house: Organization, both: d
     assert to_one(push, target).outcome == Outcome.NONE
 
 
+def test_what_was_pushed_is_told_though_a_device_that_is_gone_cannot_be_ended(
+    push: Push, house: Organization, both: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else a batch that the database was away for would be pushed again."""
+    parcels = [parcel(device(house, "android").member) for _ in range(2)]
+    gone = Device.objects.get(member=parcels[1].member_id)
+    both["android"].devices[gone.push_token].extend([fcm.UNREGISTERED] * 2)
+    with monkeypatch.context() as patch:
+        patch.setattr(devices, "end_dead", away)
+        handed = push.hand_over(parcels, now=NOW)
+    assert [one.outcome for one in handed] == [Outcome.ACCEPTED, Outcome.GONE]
+    assert to_one(push, gone).outcome == Outcome.GONE
+    gone.refresh_from_db()
+    assert not gone.is_active
+
+
+def away(*_: Any) -> None:
+    raise OperationalError("the connection is lost")
+
+
 @pytest.mark.parametrize("platform", PLATFORMS)
 @pytest.mark.parametrize(
     ("header", "wait_s"),
@@ -177,6 +199,43 @@ def test_too_many_requests_are_tried_again_when_asked(
     handed = to_one(push, target)
     assert handed.outcome == Outcome.LATER
     assert handed.retry_after_s == (None if wait_s is None else pytest.approx(wait_s, abs=1))
+
+
+def test_a_provider_that_asks_to_wait_is_left_alone(
+    push: Push, house: Organization, both: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(http, "LONGEST_REST_S", 1.0)
+    # Apple's 429 is about one device.
+    for platform, status, rests in (
+        ("android", 429, True),
+        ("android", 503, True),
+        ("ios", 429, False),
+        ("ios", 503, True),
+    ):
+        first, second = device(house, platform), device(house, platform)
+        says = FAKES[platform].Says(status, "Busy", headers={"retry-after": "37"})
+        both[platform].devices[first.push_token].append(says)
+        assert to_one(push, first).was_tried
+        handed = to_one(push, second)
+        assert (handed.outcome == Outcome.LATER, handed.was_tried) == (rests, not rests)
+        if rests:
+            assert handed.retry_after_s == pytest.approx(1, abs=0.9)
+            assert second.push_token not in both[platform].pushed
+            time.sleep(1)
+        assert to_one(push, second).outcome == Outcome.ACCEPTED
+
+
+def test_a_connection_that_has_gone_dead_is_replaced(
+    push: Push, house: Organization, both: dict[str, Any], settings: Settings
+) -> None:
+    settings.PUSH_TIMEOUT_S = 0.6
+    apple = both["ios"]
+    parcels = [parcel(device(house, "ios").member) for _ in range(5)]
+    for outcome, n_connections in ((Outcome.ACCEPTED, 1), (Outcome.LATER, 1), (Outcome.ACCEPTED, 2)):
+        handed = push.hand_over(parcels, now=NOW)
+        assert {one.outcome for one in handed} == {outcome}
+        assert apple.n_connections == n_connections
+        apple.n_deaf = 1
 
 
 @pytest.mark.parametrize("platform", PLATFORMS)
@@ -225,7 +284,11 @@ def test_a_batch_ends_in_time_whatever_hangs(
     for target in targets:
         both["android"].devices[target.push_token].append(fcm.HANG)
     handed = push.hand_over([parcel(target.member) for target in targets], now=NOW)
-    assert {(one.outcome, one.detail) for one in handed} == {(Outcome.LATER, "There was no time left to try.")}
+    late, untried = "The provider did not answer in time.", "There was no time left to try."
+    assert [(one.outcome, one.detail, one.was_tried) for one in handed] == [
+        *[(Outcome.LATER, late, True)] * 2,
+        *[(Outcome.LATER, untried, False)] * 4,
+    ]
     assert max(one.ended_at for one in handed) - NOW < timedelta(seconds=2)
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any
 
 import pytest
 from pytest_django import Settings
@@ -10,12 +12,13 @@ from pytest_django import Settings
 from campaigns.channels import channel
 from campaigns.channels.push import Push
 from campaigns.models import Attempt, AttemptOutcome, Delivery, Device
+from campaigns.services import devices
 from ops_console.gen.pidgr.v1.action_pb import SubmitActionRequest
 from ops_console.gen.pidgr.v1.common_pb import DeliveryStatus
 from ops_console.gen.pidgr.v1.inbox_pb import SyncRequest
 from ops_console.organizations.rights import Right
 from tests import factories, pushing, tenants
-from tests.campaigning import assert_counters_equal_rows, closings, run, send, started, statuses
+from tests.campaigning import assert_counters_equal_rows, closings, run, send, send_all, started, statuses
 from tests.factories import NOW
 from tests.fakes import fcm
 from tests.pidgr import call, token_of
@@ -65,3 +68,41 @@ def test_what_is_pushed_is_found_in_the_inbox_and_acknowledged(google: fcm.FakeF
         assert call("ActionService.SubmitAction", request, token).success
     assert (statuses(sent), closings(sent)) == ({"acknowledged": 3}, {"acknowledged": 3})
     assert_counters_equal_rows()
+
+
+def test_a_delivery_is_tried_again_no_sooner_than_its_provider_asks(google: fcm.FakeFcm) -> None:
+    house = factories.organization()
+    pushing.credential(house, "fcm", fcm.service_account())
+    phone = pushing.device(house, platform="android")
+    google.devices[phone.push_token].append(fcm.Says(429, "QUOTA_EXCEEDED", headers={"retry-after": "3700"}))
+    sent = started([phone.member], send())
+    send_all(NOW)
+    delivery = Delivery.objects.get()
+    assert (delivery.status, delivery.work, delivery.n_attempts) == ("pending", "send", 1)
+    assert delivery.due_at is not None
+    assert NOW + timedelta(seconds=3700) <= delivery.due_at < NOW + timedelta(seconds=3760)
+    assert send_all(delivery.due_at - timedelta(seconds=1)) == 0
+    assert statuses(sent) == {"pending": 1}
+
+
+def test_a_token_that_moves_while_its_provider_calls_it_dead_stays_with_its_new_owner(
+    google: fcm.FakeFcm, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In the worker's hands, between the call and the end of the device."""
+    house = factories.organization()
+    pushing.credential(house, "fcm", fcm.service_account())
+    phone = pushing.device(house, platform="android")
+    token, new_owner = phone.push_token, tenants.member(house)
+    google.devices[token].append(fcm.UNREGISTERED)
+    end_dead = devices.end_dead
+
+    def move_first(*args: Any) -> int:
+        pushing.device(house, "android", token, member=new_owner)
+        return end_dead(*args)
+
+    monkeypatch.setattr(devices, "end_dead", move_first)
+    sent = started([phone.member], send())
+    run(NOW)
+    assert statuses(sent) == {"no_device": 1}
+    assert Device.objects.get(member=new_owner).is_active
+    assert Device.objects.get(pk=phone.pk).end_reason == devices.TOKEN_MOVED

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import Any
@@ -13,13 +14,14 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from pytest_django import Settings
 
 from campaigns.channels.push import Push
-from campaigns.models import AttemptOutcome
+from campaigns.models import AttemptOutcome, Device
 from campaigns.push_keys import from_base64url, pem_of
+from ops_console.errors import InvalidInput
 from ops_console.organizations.models import Organization
 from tests.factories import NOW
 from tests.fakes.push_service import Subscriber, point_of
 from tests.fakes.webhook_receiver import Answer, Drop, Hang, WebhookReceiver, receiving
-from tests.pushing import credential, device, to_one
+from tests.pushing import credential, device, parcel, to_one
 
 pytestmark = pytest.mark.django_db
 Outcome = AttemptOutcome
@@ -94,6 +96,12 @@ def test_what_a_push_service_says_is_understood(
     assert target.is_active == (outcome != Outcome.GONE)
 
 
+def with_token(kept: Device, token: str) -> Device:
+    """One that was kept before tokens were looked at."""
+    Device.objects.filter(pk=kept.pk).update(push_token=token)
+    return kept
+
+
 @pytest.mark.parametrize(
     "token",
     ["not a subscription", "{}", "[]", '{"endpoint": "https://x.example/", "keys": {"p256dh": "AA", "auth": ""}}'],
@@ -101,12 +109,27 @@ def test_what_a_push_service_says_is_understood(
 def test_what_is_no_subscription_is_gone(
     push: Push, house: Organization, vapid: ec.EllipticCurvePrivateKey, token: str
 ) -> None:
-    assert to_one(push, device(house, "web", token)).outcome == Outcome.GONE
+    with pytest.raises(InvalidInput) as refused:
+        device(house, "web", token)
+    assert [fault.path for fault in refused.value.errors] == [("push_token",)]
+    assert to_one(push, with_token(device(house), token)).outcome == Outcome.GONE
 
 
 @pytest.mark.parametrize("endpoint", ["http://127.0.0.1:8000/", "https://169.254.169.254/", "https://10.0.0.1/x"])
 def test_a_subscription_leads_to_no_private_address(
     push: Push, house: Organization, vapid: ec.EllipticCurvePrivateKey, endpoint: str
 ) -> None:
-    handed = to_one(push, device(house, "web", Subscriber(endpoint).token))
+    token = Subscriber(endpoint).token
+    with pytest.raises(InvalidInput):
+        device(house, "web", token)
+    handed = to_one(push, with_token(device(house), token))
     assert handed.outcome in (Outcome.GONE, Outcome.REFUSED)
+
+
+def test_nobody_waits_for_another_while_his_time_runs(
+    push: Push, house: Organization, service: WebhookReceiver, vapid: ec.EllipticCurvePrivateKey
+) -> None:
+    service.otherwise = Answer(201, after_s=1.2)
+    members = [device(house, "web", Subscriber(service.url(f"/{number}")).token).member for number in range(40)]
+    handed = push.hand_over([parcel(member) for member in members], now=NOW)
+    assert Counter(one.outcome for one in handed) == {Outcome.ACCEPTED: 40}

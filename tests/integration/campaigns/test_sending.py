@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime, time, timedelta
 
 import pytest
@@ -7,10 +8,12 @@ from django.conf import LazySettings
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from campaigns.engine import lanes, recording, sending
+from campaigns import tasks
+from campaigns.channels import Handed, Parcel
+from campaigns.engine import lanes, outlines, recording, sending
 from campaigns.engine.making import make
 from campaigns.engine.recording import Result
-from campaigns.engine.verdicts import TRIES
+from campaigns.engine.verdicts import TRIES, TRY_FOR
 from campaigns.models import Attempt, AttemptOutcome, Campaign, Delivery, DeliveryEvent
 from campaigns.services import steering
 from ops_console.organizations.models import MemberStatus
@@ -131,21 +134,37 @@ def test_a_batch_takes_the_same_statements_whatever_its_size(spy: Spy):
 def test_later_is_tried_again_until_it_is_given_up(spy: Spy):
     sent = started(crowd(1))
     spy.answer = lambda parcel: [(Outcome.LATER, "busy", 60.0)]
-    now = NOW
-    for number in range(1, TRIES):
+    now, number = NOW, 0
+    while now < NOW + TRY_FOR:
         assert send_all(now) == 1
+        number += 1
         delivery = Delivery.objects.get()
         assert (delivery.status, delivery.work, delivery.n_attempts) == ("pending", "send", number)
-        assert delivery.leased_by is None
+        assert (delivery.leased_by, delivery.tried_since) == (None, NOW)
         assert send_all(now + 59 * SECOND) == 0
         assert delivery.due_at
         now = delivery.due_at
     assert send_all(now) == 1
     assert statuses(sent) == {"failed": 1}
-    assert Delivery.objects.get().reason == "Given up after 8 tries. busy"
+    assert Delivery.objects.get().reason == f"Given up after {number + 1} tries in 6 hours. busy"
     assert len({parcel.delivery_id for parcel in spy.parcels}) == 1
-    assert Attempt.objects.count() == TRIES
+    assert Attempt.objects.count() == number + 1 > TRIES
+    # A retry has all its time before it.
+    steering.retry_failed(campaign_id=sent.pk, actor=COMMAND, now=now)
+    assert send_all(now) == 1
+    assert statuses(sent) == {"pending": 1}
     assert_counters_equal_rows()
+
+
+def test_what_a_channel_does_not_get_to_is_no_try(spy: Spy):
+    started(crowd(2))
+    spy.answer = lambda parcel: [None]
+    assert one_batch() == 2
+    rows = set(Delivery.objects.values_list("status", "work", "n_attempts", "due_at", "leased_by"))
+    assert rows == {("pending", "send", 0, NOW, None)}
+    assert not Attempt.objects.exists()
+    spy.answer = lambda parcel: [Outcome.ACCEPTED]
+    assert one_batch() == 2
 
 
 @pytest.mark.parametrize("answers", ["nothing", "breaks"])
@@ -240,6 +259,59 @@ def test_a_campaign_has_a_rate_of_its_own(spy: Spy):
     assert send_all(NOW + 0.9 * SECOND) == 0
     assert send_all(NOW + SECOND) == 3
     assert send_all(NOW + 2 * SECOND) == 1
+
+
+class Machine:
+    """Workers on a clock of their own: a round begins every second, and a batch takes 40 ms."""
+
+    def __init__(self, spy: Spy, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.at = 0.0
+        self.spy = spy
+        hand_over = spy.hand_over
+
+        def take_time(parcels: Sequence[Parcel], *, now: datetime) -> list[Handed]:
+            self.sleep(0.04)
+            return hand_over(parcels, now=now)
+
+        monkeypatch.setattr(spy, "hand_over", take_time)
+        monkeypatch.setattr(tasks, "time", self)
+        monkeypatch.setattr(tasks, "timezone", self)
+
+    def monotonic(self) -> float:
+        return self.at
+
+    def now(self) -> datetime:
+        return NOW + self.at * SECOND
+
+    def sleep(self, seconds: float) -> None:
+        self.at += seconds
+
+    def send(self, n: int) -> float:
+        """How long it takes until so many were handed over."""
+        for began in range(60):
+            self.at = max(self.at, float(began))
+            tasks.send()
+            if len(self.spy.parcels) == n:
+                break
+        return self.at
+
+
+# As 5,000 a second in batches of 1,000, 1,000 in batches of 80 (their bodies are long), and 100 in one of 100.
+@pytest.mark.parametrize(("rate", "in_batch"), [(100, 20), (50, 4), (5, 5)])
+def test_a_rate_is_reached_and_not_passed(spy: Spy, monkeypatch: pytest.MonkeyPatch, rate: int, in_batch: int):
+    machine = Machine(spy, monkeypatch)
+    monkeypatch.setattr(outlines, "BATCH_CHARACTERS", in_batch * len(campaigning.BODY))
+    started(crowd(4 * rate), rate_per_s=rate)
+    # The first batch goes out at once.
+    assert machine.send(4 * rate) == pytest.approx(4 - in_batch / rate, abs=0.15)
+
+
+def test_who_is_put_off_or_left_out_does_not_use_up_the_rate(spy: Spy, monkeypatch: pytest.MonkeyPatch):
+    of = organization()
+    asleep, awake = ({"custom_attributes": {"timezone": zone}} for zone in ("America/New_York", "UTC"))
+    members = [crowd(1, of, awake if number % 4 == 3 else asleep)[0] for number in range(80)]
+    started(members, rate_per_s=5, quiet_from=time(22), quiet_until=time(8))
+    assert Machine(spy, monkeypatch).send(20) == pytest.approx(4, abs=1)
 
 
 def test_paused_and_cancelled_campaigns_are_not_served(spy: Spy):

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from django.conf import LazySettings
+from django.db import OperationalError
 
 from campaigns.engine import entering, steps
 from campaigns.engine.lanes import claim
@@ -123,11 +124,20 @@ def test_neither_a_key_nor_its_maker_approves_what_it_made(organization: Organiz
         steer(steering.approve, campaign, actor=SYSTEM)
 
 
-def test_a_change_takes_the_approval_back(organization: Organization) -> None:
-    campaign = made.campaign(organization)
-    steer(steering.approve, campaign, actor=tenants.caller(organization, *Right))
-    steer(campaigns.update_campaign, campaign, title="Another")
+def test_a_change_takes_the_approval_back_and_who_changed_it_does_not_approve(organization: Organization) -> None:
+    campaign = made.campaign(organization, made_by=tenants.caller(organization, *Right))
+    first, second, third = (tenants.member(organization, *Right) for _ in range(3))
+    steer(steering.approve, campaign, actor=tenants.signed_in(first))
+    steer(campaigns.update_campaign, campaign, title="Another", actor=tenants.key_of(second, *Right))
     assert (campaign.approved_by, campaign.approved_at) == (None, None)
+    steer(campaigns.update_campaign, campaign, name="Other", actor=tenants.signed_in(third))
+    # What changes nothing is no change.
+    steer(campaigns.update_campaign, campaign, title="Another", actor=tenants.signed_in(first))
+    for changer in (second, third):
+        with pytest.raises(Forbidden, match="changed"):
+            steer(steering.approve, campaign, actor=tenants.signed_in(changer))
+    steer(steering.approve, campaign, actor=tenants.signed_in(first))
+    assert campaign.approved_by == first.person
 
 
 # --- Scheduling ----------------------------------------------------------------------------------------------------
@@ -194,6 +204,34 @@ def test_one_that_cannot_be_started_does_not_hold_up_the_next(organization: Orga
     well.refresh_from_db()
     assert (broken.state, broken.held_because) == ("held", "Starting it failed.")
     assert well.state == "running"
+
+
+def test_a_passing_error_of_the_database_holds_none(organization: Organization, monkeypatch: Any) -> None:
+    unlucky, well, never = (made.campaign(organization) for _ in range(3))
+    for campaign in (unlucky, well):
+        steer(steering.schedule, campaign, at=later(hours=1))
+    steer(steering.schedule, never, at=later(hours=1), lateness=Lateness.START)
+    enter = entering.enter
+    failing = {unlucky.pk, never.pk}
+
+    def fail(*, campaign: Campaign, **more: Any) -> None:
+        if campaign.pk in failing:
+            raise OperationalError("deadlock detected")
+        enter(campaign=campaign, **more)
+
+    def states() -> list[str]:
+        rows = Campaign.objects.in_bulk([unlucky.pk, well.pk, never.pk])
+        return [rows[campaign.pk].state for campaign in (unlucky, well, never)]
+
+    monkeypatch.setattr(steering, "enter", fail)
+    assert steering.start_due(later(hours=1)) == 1
+    assert states() == ["scheduled", "running", "scheduled"]
+    failing.discard(unlucky.pk)
+    assert steering.start_due(later(hours=1, seconds=5)) == 1
+    assert states() == ["running", "running", "scheduled"]
+    # One that cannot be started for so long is somebody's to look at.
+    assert steering.start_due(later(hours=2)) == 1
+    assert states() == ["running", "running", "held"]
 
 
 def test_times_that_have_passed_are_refused_and_a_schedule_is_taken_back(organization: Organization) -> None:
@@ -276,6 +314,8 @@ def test_what_is_in_hand_when_it_is_cancelled_is_recorded(organization: Organiza
     verdicts = {sent: Verdict(DeliveryStatus.SENT, 1), put_off: Verdict(None, 1, due_at=later(minutes=1))}
     record(batch, Result(verdicts, [], {sent: content}), organization_id=organization.pk, now=NOW)
     assert made.statuses(campaign) == {"sent": 1, "pending": 3}
+    why = dict(Delivery.objects.order_by("status").values_list("status", "reason"))
+    assert why == {"sent": "", "pending": "The campaign was cancelled before it was sent."}
     assert not Delivery.objects.exclude(due_at=None).exists()
     made.assert_counts_equal_rows(campaign)
 

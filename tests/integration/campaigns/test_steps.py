@@ -3,21 +3,24 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from datetime import timedelta
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from campaigns.engine import outcomes, sending
+from campaigns.engine import finishing, outcomes, sending
 from campaigns.engine.sending import send_batch
 from campaigns.engine.steps import RETRY, advance_due
 from campaigns.models import AttemptOutcome as Outcome
 from campaigns.models import Campaign, CampaignEvent, CampaignStep, Closing, Delivery, DeliveryStatus
 from campaigns.services import steering
 from campaigns.transitions import close_members, move_delivery
+from ops_console.outbox import services as outbox
 from ops_console.outbox.models import Webhook, WebhookStatus
 from ops_console.outbox.retries import RETRY_FOR
 from ops_console.outbox.states import WEBHOOKS
 from tests.campaigning import (
+    ACK,
     SECOND,
     Spy,
     advance_all,
@@ -83,6 +86,94 @@ def test_sending_fails_only_when_every_delivery_failed(spy: Spy, answers: list[O
     spy.answer = lambda parcel: [next(given)]
     run(NOW)
     assert (steps_of(sent), status_of(sent)) == ({"send": ends}, campaign)
+
+
+def test_a_retry_ordered_while_it_is_completed_is_not_lost(spy: Spy, monkeypatch: pytest.MonkeyPatch):
+    sent = started(crowd(2))
+    answers = iter([A, R])
+    spy.answer = lambda parcel: [next(answers, A)]
+    send_all(NOW)
+    claim = finishing._claim
+
+    def claim_and_retry() -> Any:
+        """What is committed after the claim began to look, and before it holds the campaign."""
+        found = claim()
+        if found is not None and len(spy.batches) == 1:
+            assert steering.retry_failed(campaign_id=sent.pk, actor=COMMAND, now=NOW)[1] == 1
+        return found
+
+    monkeypatch.setattr(finishing, "_claim", claim_and_retry)
+    advance_all(NOW + SECOND)
+    assert status_of(sent) == "running"
+    run(NOW + SECOND)
+    assert (status_of(sent), statuses(sent)) == ("completed", {"sent": 2})
+
+
+def test_a_failed_campaign_leaves_no_work_behind(spy: Spy):
+    sent = started(crowd(3), send(completed="hook"), hook())
+    answers = iter([A, R, R])
+    spy.answer = lambda parcel: [next(answers)]
+    run(NOW)
+    steering.retry_failed(campaign_id=sent.pk, actor=COMMAND, now=NOW)
+    steering.remind(campaign_id=sent.pk, actor=COMMAND, now=NOW)
+    page = Webhook.objects.get()
+    WEBHOOKS.move_one(page.pk, WebhookStatus.FAILED, actor="tests", at=NOW)
+    advance_all(NOW + MINUTE)
+    assert status_of(sent) == "failed"
+    left = Delivery.objects.order_by("status").values_list("status", "work", "due_at", "reason")
+    ended = "The campaign failed before it was sent."
+    assert list(left) == [("pending", "", None, ended)] * 2 + [("sent", "", None, "")]
+    assert send_all(NOW + HOUR) == 0
+    assert_counters_equal_rows()
+
+
+def test_what_waits_for_who_is_closed_is_not_sent(spy: Spy):
+    """By rate, quiet hours or retry: a pigeon would fly and be paid."""
+    members = crowd(4)
+    sent = started(members, send(completed="again"), send("again", completed="wait"), deadline("wait"), rate_per_s=4)
+    spy.answer = lambda parcel: [R if parcel.member_id == members[3].pk else A]
+    send_all(NOW)
+    advance_all(NOW + SECOND)
+    assert statuses(sent) == {"sent": 3, "failed": 1, "pending": 4}
+    steering.retry_failed(campaign_id=sent.pk, actor=COMMAND, now=NOW)
+    first = {delivery.member_id: delivery for delivery in Delivery.objects.filter(step__key="send")}
+    acknowledge(first[members[0].pk])
+    close_members(sorted(first[member.pk].recipient_id for member in (members[1], members[3])), Closing.MISSED, at=NOW)
+    spy.batches.clear()
+    run(NOW + MINUTE)
+    assert [parcel.member_id for parcel in spy.parcels] == [members[2].pk]
+    second = Delivery.objects.filter(step__key="again").order_by("recipient").values_list("status", "reason", "sent_at")
+    assert [status for status, *_ in second] == ["acknowledged", "missed", "sent", "missed"]
+    assert list(second)[:2] == [
+        ("acknowledged", "Has acknowledged meanwhile.", None),
+        ("missed", "Has missed it meanwhile.", None),
+    ]
+    assert Delivery.objects.get(pk=first[members[3].pk].pk).status == "missed"
+    assert steps_of(sent)["again"] == "completed"
+    assert_counters_equal_rows()
+
+
+@pytest.mark.parametrize(("taken_s", "n_at_once"), [(9.0, 2), (11.0, 1)])
+def test_a_second_channel_has_its_turn_while_the_lease_is_young(
+    spy: Spy, monkeypatch: pytest.MonkeyPatch, taken_s: float, n_at_once: int
+):
+    members = crowd(2)
+    account(members[0].organization)
+    sent = started(members, send(completed="again"), send("again", {**ACK, "type": "pigeon"}))
+    spy.answer = lambda parcel: [R if parcel.member_id == members[0].pk else A]
+    send_all(NOW)
+    advance_all(NOW + SECOND)
+    # The retry by push, and the other one's pigeon.
+    steering.retry_failed(campaign_id=sent.pk, actor=COMMAND, now=NOW)
+    times = iter([0.0, taken_s])
+    monkeypatch.setattr(sending, "time", SimpleNamespace(monotonic=lambda: next(times, taken_s)))
+    spy.answer = lambda parcel: [A]
+    spy.batches.clear()
+    assert send_batch(clock=lambda: NOW + SECOND) == 3
+    assert len(spy.batches) == n_at_once
+    run(NOW + SECOND)
+    assert statuses(sent) == {"sent": 4}
+    assert set(Delivery.objects.filter(step__key="again").values_list("n_attempts", flat=True)) == {1}
 
 
 @pytest.mark.parametrize(("ends", "follower"), [("completed", "left"), ("failed", "right")])
@@ -282,6 +373,21 @@ def test_what_a_webhook_tells(spy: Spy):
         "page": 1,
         "pages": 1,
     }
+
+
+def test_a_paused_campaign_finds_the_end_of_its_webhook_though_the_outbox_was_purged(spy: Spy):
+    paused, ended = (started(crowd(1), send(completed="hook"), hook()) for _ in range(2))
+    run(NOW)
+    steering.pause(campaign_id=paused.pk, actor=COMMAND, now=NOW)
+    for page in Webhook.objects.all():
+        WEBHOOKS.move_one(page.pk, WebhookStatus.DELIVERED, actor="tests", at=NOW, ended_at=NOW)
+    advance_all(NOW + MINUTE)
+    later = NOW + timedelta(days=31)
+    assert (status_of(ended), outbox.purge(older_than=timedelta(days=30), now=later)) == ("completed", 1)
+    steering.resume(campaign_id=paused.pk, actor=COMMAND, now=later)
+    advance_all(later)
+    assert status_of(paused) == "completed"
+    assert outbox.purge(older_than=timedelta(days=30), now=later) == 1
 
 
 @pytest.mark.parametrize("is_gone", [False, True])

@@ -142,6 +142,7 @@ def test_a_preview_shows_what_members_would_be_sent(author: Any, organization: O
         "summary": "Dear Ann & *co*,",
         "preview": "Dear Ann & *co*, you fly on Monday.",
         "body": "Dear **Ann &amp; \\*co\\*\u200b**,\n\nyou fly on Monday.",
+        "actions": [],
         "error": "",
     }
     assert len(bytes.fromhex(first["contentId"])) == 32

@@ -13,9 +13,11 @@ from pytest_django import Settings
 
 from campaigns.engine import webhooks
 from campaigns.models import AttemptOutcome, Campaign, CampaignStep, Delivery
+from campaigns.services import steering
 from ops_console.organizations.models import Organization
 from ops_console.outbox import services as outbox
-from ops_console.outbox.models import Webhook
+from ops_console.outbox.models import Webhook, WebhookEvent
+from ops_console.outbox.states import WEBHOOKS
 from tests.campaigning import Spy, advance_all, crowd, deadline, run, send, started, statuses, step, steps_of
 from tests.factories import COMMAND, organization
 from tests.fakes.webhook_receiver import Answer, WebhookReceiver, receiving
@@ -95,6 +97,17 @@ def test_the_step_s_headers_arrive_beside_a_signature_that_verifies(
     assert end_of(sent, at + MINUTE) == ("completed", "completed")
 
 
+def test_a_pause_holds_the_step_up_and_not_its_webhooks(
+    spy: Spy, receiver: WebhookReceiver, house: Organization, secret: str, at: datetime
+):
+    sent = told(house, 1, at, hook(receiver))
+    steering.pause(campaign_id=sent.pk, actor=COMMAND, now=at)
+    assert deliver(at) == 1
+    assert end_of(sent, at + MINUTE) == ("active", "running")
+    steering.resume(campaign_id=sent.pk, actor=COMMAND, now=at + MINUTE)
+    assert end_of(sent, at + 2 * MINUTE) == ("completed", "completed")
+
+
 def test_its_pages_hold_every_outcome_once(
     spy: Spy, small_pages: None, receiver: WebhookReceiver, house: Organization, secret: str, at: datetime
 ):
@@ -172,6 +185,25 @@ def test_a_page_that_is_given_up_fails_the_step(
     assert CampaignStep.objects.get(campaign=sent, key="hook").note == "The webhook was given up: 1 of 2 pages."
     assert steps_of(sent).get("next") == {"running": "active"}.get(campaign, "waiting" if then else None)
     assert sent.failure == ("" if campaign == "running" else "Step hook: The webhook was given up: 1 of 2 pages.")
+
+
+def test_cancelling_ends_the_pages_that_wait(
+    spy: Spy, small_pages: None, receiver: WebhookReceiver, house: Organization, secret: str, at: datetime
+):
+    sent, other = told(house, 7, at, hook(receiver)), told(house, 1, at, hook(receiver))
+    delivered, in_hand, waiting = Webhook.objects.filter(reference=str(sent.pk)).order_by("id")
+    WEBHOOKS.move_one(delivered.pk, "delivered", actor="tests", at=at, ended_at=at)
+    Webhook.objects.filter(pk=in_hand.pk).update(leased_by="another", lease_until=at + MINUTE, due_at=at + MINUTE)
+    steering.cancel_campaign(campaign_id=sent.pk, actor=COMMAND, now=at)
+    pages = {page.pk: page for page in Webhook.objects.filter(reference=str(sent.pk))}
+    assert [pages[page.pk].status for page in (delivered, in_hand, waiting)] == ["delivered", "pending", "failed"]
+    assert WebhookEvent.objects.get(subject=waiting, to_status="failed").reason == "The campaign was cancelled."
+    # The other campaign's; and the one in hand, whose worker dies, a last time.
+    receiver.otherwise = Answer(500)
+    assert deliver(at) == 1
+    assert deliver(at + 2 * MINUTE) == 2
+    assert Webhook.objects.get(pk=in_hand.pk).status == "failed"
+    assert Webhook.objects.get(reference=str(other.pk)).status == "pending"
 
 
 def test_a_replay_delivers_a_page_with_its_headers_and_leaves_the_ended_step_alone(

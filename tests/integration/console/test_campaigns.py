@@ -7,20 +7,23 @@ from typing import Any
 import pytest
 from django.conf import LazySettings
 from django.test import Client
+from django.urls import reverse
 
-from campaigns.models import Campaign, Closing, Delivery, Lateness
+from campaigns.models import AudienceMember, Campaign, Closing, Delivery, Lateness, RecipientAction
+from campaigns.serializers.campaigns import RecipientGiven
 from campaigns.services import steering
+from campaigns.services.audiences import NewAudience
 from campaigns.transitions import close_members
 from ops_console.audit.models import AuditEntry
 from ops_console.organizations.models import Organization
+from tests import authoring, factories, tenants
 from tests import campaigns as made
-from tests import factories, tenants
 from tests.factories import COMMAND, NOW
 
-from .conftest import action_of, confirm, list_of, page_of, select, told
+from .conftest import action_of, confirm, list_of, once_in, page_of, select, told
 
 pytestmark = pytest.mark.django_db
-ACTIONS = ("preflight", "start", "schedule", "approve", "pause", "resume", "retry", "remind", "cancel")
+ACTIONS = ("preflight", "change", "start", "schedule", "approve", "pause", "resume", "retry", "remind", "cancel")
 
 
 @pytest.fixture
@@ -66,6 +69,73 @@ def test_the_page_before_starting_says_what_it_would_do(operator: Client, campai
     assert state_of(campaign) == "created"
     report = told(confirm(operator, action_of(campaign, "preflight")))
     assert "Of 3 recipients 0 are sent to." in report
+
+
+def test_it_is_changed_until_it_is_started(operator: Client, campaign: Campaign) -> None:
+    url = action_of(campaign, "change")
+    given = {"name": "Inspection", "title": "Today", "sender_name": "Loft", "critical": "on", "reason": "Asked for."}
+    quiet = {"quiet_from": "22:00", "quiet_until": "06:30", "rate_per_s": "50"}
+    assert operator.get(url).context["form"].initial["name"] == "Loft inspection"
+    assert told(confirm(operator, url, **given, **quiet)) == "Inspection is changed."
+    campaign.refresh_from_db()
+    assert (campaign.title, campaign.critical, str(campaign.quiet_until), campaign.rate_per_s) == (
+        "Today", True, "06:30:00", 50
+    )  # fmt: skip
+    assert AuditEntry.objects.get(action="campaign.update").reason == "Asked for."
+    wrong = confirm(operator, url, **given, quiet_from="22:00", quiet_until="", rate_per_s="0")
+    assert list(wrong.context["form"].errors) == ["quiet_until", "rate_per_s"]
+    started(campaign)
+    assert "it no longer changes" in told(confirm(operator, url, **given))
+
+
+def test_its_recipients_are_looked_at_before_and_after(operator: Client, campaign: Campaign, organization: Any) -> None:
+    made.campaign(organization, name="Other")
+    ann, bea, _ = campaign.audience.order_by("id")
+    AudienceMember.objects.filter(pk=ann.pk).update(variables={"loft": "North"})
+    started(campaign)
+    close_members([bea.pk], Closing.MISSED, at=NOW)
+
+    def shown(query: str) -> set[int]:
+        return {row.pk for row in operator.get(f"{list_of(AudienceMember)}?{query}").context["cl"].result_list}
+
+    of_it = f"campaign__id__exact={campaign.pk}"
+    assert len(shown("")) == 4
+    assert len(shown(of_it)) == 3
+    assert shown(f"{of_it}&closing__exact=missed") == {bea.pk}
+    assert shown(f"q={ann.member.person.email.upper()}") == {ann.pk}
+    assert (
+        f"{list_of(AudienceMember)}?{of_it}&amp;closing__exact=open" in operator.get(page_of(campaign)).content.decode()
+    )
+    html = operator.get(page_of(ann)).content.decode()
+    for text in ("North", ann.member.person.email, page_of(Delivery.objects.get(recipient=ann))):
+        assert text in html, text
+
+
+def test_a_preview_shows_what_its_recipients_would_be_sent(
+    operator: Client, viewer: Client, clerk: Client, organization: Organization
+) -> None:
+    shift = authoring.template(organization, name="Shift").template
+    ann, bea = tenants.members(organization, 2)
+    day = {str(ann.pk): {"day": "<b>Monday</b>"}}
+    given = NewAudience(
+        recipients=[RecipientGiven(str(member.pk), day.get(str(member.pk), {})) for member in (ann, bea)]
+    )
+    campaign = made.campaign(organization, template_id=shift.pk, audience=given, title="Your shift")
+    url = reverse("admin:campaigns_campaign_preview", args=[campaign.pk])
+    assert url in operator.get(page_of(campaign)).content.decode()
+
+    def tried(user_ids: str) -> Any:
+        return operator.post(url, {"once": once_in(operator.get(url)), "user_ids": user_ids})
+
+    page = tried("")
+    first, second = page.context["sheets"]
+    assert (first["content"].title, first["recipient"].email) == ("Your shift", ann.person.email)
+    assert "&lt;b&gt;Monday" in first["document"].replace("\u200b", "")
+    assert "<b>Monday" not in page.content.decode()
+    assert second["error"] == "There is no value for {{day}}."
+    assert [sheet["recipient"].email for sheet in tried(bea.person.email).context["sheets"]] == [bea.person.email]
+    assert list(tried("nobody@customer.example").context["form"].errors) == ["user_ids"]
+    assert (viewer.get(url).status_code, clerk.get(url).status_code) == (200, 403)
 
 
 def test_it_is_steered_from_its_page(operator: Client, campaign: Campaign) -> None:
@@ -123,6 +193,11 @@ def test_a_deliverys_page_tells_what_happened(operator: Client, campaign: Campai
     html = operator.get(page_of(delivery)).content.decode()
     for text in (delivery.member.person.email, "queued", "Step send"):
         assert text in html, text
+    done = RecipientAction.objects.create(delivery=delivery, action_id="ack", payload=b"with <gloves>", at=NOW)
+    assert "with &lt;gloves&gt;" in operator.get(page_of(delivery)).content.decode()
+    done.payload = b"\xff"
+    done.save()
+    assert "/w==" in operator.get(page_of(delivery)).content.decode()
 
 
 @pytest.mark.parametrize(("query", "n_found"), [("", 4), ("q={campaign}", 3), ("q={delivery}", 1), ("q=x", 0)])

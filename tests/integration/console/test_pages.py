@@ -35,6 +35,7 @@ CONSOLE = (
     "access.SsoProvider",
     "audit.AuditEntry",
     "auth.Group",
+    "campaigns.AudienceMember",
     "campaigns.Campaign",
     "campaigns.Delivery",
     "campaigns.Device",

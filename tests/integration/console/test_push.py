@@ -61,7 +61,7 @@ def test_deleting_asks_first(root: Client):
 
 def test_a_members_page_shows_his_devices_and_no_token(viewer: Client):
     member = tenants.member(factories.organization())
-    device = pushing.device(member.organization, member=member, token="very-secret")
+    device = pushing.device(member.organization, member=member, platform="ios", token="very-secret")
     for page in (page_of(member), page_of(device), list_of(Device)):
         html = viewer.get(page).content.decode()
         assert str(device.device_id) in html

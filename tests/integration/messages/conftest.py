@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 import time_machine
 from django.conf import LazySettings
+from django.db import connection
 
 from couriers.models import Courier
 from messages.dispatch.departures import dispatch_batch
@@ -30,7 +31,7 @@ from tests.integration.rest.conftest import AccountClient
 
 HOUR = timedelta(hours=1)
 COUNTED = (
-    Message, MessageEvent, MessageFlow, RequestedCourier, Recipient, Charge, Entry, Posting, Refund, Webhook,
+    MessageEvent, MessageFlow, RequestedCourier, Recipient, Charge, Entry, Posting, Refund, Webhook,
     IdempotencyRecord,
 )  # fmt: skip
 HOOK = "http://127.0.0.1:9999/hook"
@@ -102,13 +103,14 @@ def refused(answer: Any, status: int, *places: str) -> bool:
 
 
 def footprint() -> dict[str, Any]:
-    """Everything a request might leave behind."""
-    counts: dict[str, Any] = {model.__name__: model._default_manager.count() for model in COUNTED}
-    return counts | {
-        "messages": list(Message.objects.order_by("pk").values()),
-        "balances": dict(Account.objects.values_list("username", "balance")),
-        "couriers": list(Courier.objects.order_by("pk").values()),
+    """Everything a request might leave behind, read in one statement: it is asked for at every turn."""
+    columns = {model.__name__: f'SELECT count(*) FROM "{model._meta.db_table}"' for model in COUNTED} | {
+        model.__name__: f'SELECT json_agg(of_one ORDER BY id)::text FROM "{model._meta.db_table}" of_one'
+        for model in (Message, Account, Courier)
     }
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT " + ", ".join(f"({query})" for query in columns.values()))
+        return dict(zip(columns, cursor.fetchone(), strict=True))
 
 
 def bird(number: int = 1, at: tuple[float, float] = SANTA_FE, **changes: Any) -> Courier:

@@ -29,6 +29,7 @@ LISTS = [pair for pair in FOR_BEARERS if pair[1] == "list" and pair[0] not in ("
 CREATES = [pair for pair in FOR_BEARERS if pair[1] in ("create", "invite")]
 # The fleet flies for everybody.
 OF_ONE = [pair for pair in FOR_BEARERS if pair not in CREATES and pair[1] != "list" and pair[0] != "couriers"]
+CHANGES = [pair for pair in FOR_BEARERS if pair[1] not in ("list", "retrieve")]
 FOR_ONES_OWN = (Right.GROUPS_WRITE, Right.TEAMS_WRITE)
 # Members of a body that name something of the organization.
 REFERENCES = ("account", "organization")
@@ -56,67 +57,70 @@ def send(client: ops.ApiClient, request: Request, **how: Any) -> Any:
 @pytest.mark.parametrize("pair", FOR_BEARERS, ids="-".join)
 def test_the_right_opens_it_to_members_and_keys_and_no_other_right_does(pair: Pair) -> None:
     rule = POLICY[pair]
+    mine = factories.organization()
+    request = SCENARIOS[pair](mine)
+    if not rule.member:
+        others = [right for right in Right if right not in rule.rights]
+        answer = send(bearers.client(mine, *others), request)
+        assert (answer.status_code, answer.json()["code"]) == (403, "forbidden")
     for number, right in enumerate(rule.rights):
         # Tokens and keys are told apart before rights are looked at: one right is enough to try both with.
         for text in (bearers.key_text, token_text)[: 1 if number else 2]:
-            mine = factories.organization()
-            request = SCENARIOS[pair](mine)
             answer = send(BearerClient(text(mine, right, *request.rights)), request)
             if right in FOR_ONES_OWN and pair not in CREATES:
                 assert "you created" in answer.json()["detail"]
             else:
                 assert answer.status_code in (200, 201, 204), answer.content
-    if not rule.member:
-        mine = factories.organization()
-        others = [right for right in Right if right not in rule.rights]
-        answer = send(bearers.client(mine, *others), SCENARIOS[pair](mine))
-        assert (answer.status_code, answer.json()["code"]) == (403, "forbidden")
-
-
-@pytest.mark.parametrize("pair", FOR_STAFF, ids="-".join)
-def test_what_is_for_staff_no_right_opens(pair: Pair, mine: Organization) -> None:
-    request = SCENARIOS[pair](mine)
-    member = tenants.member(mine, *Right)
-    for text in (bearers.token_of(member), bearers.api_key(member, *Right).text):
-        n_audited = AuditEntry.objects.count()
-        answer = send(BearerClient(text), request)
-        assert (answer.status_code, answer.json()["code"]) == (403, "forbidden")
-        assert AuditEntry.objects.count() == n_audited
+            if pair in CHANGES:
+                mine = factories.organization()
+                request = SCENARIOS[pair](mine)
 
 
 @pytest.mark.parametrize("pair", PAIRS, ids="-".join)
-def test_who_has_no_organization_or_no_credential_is_refused(pair: Pair, mine: Organization) -> None:
-    request = SCENARIOS[pair](mine)
-    for text in (bearers.founders_token(), *(bearers.service_key(scope).text for scope in ("organizations", "render"))):
-        assert send(BearerClient(text), request).status_code == 403
-    for text in ("", "x", bearers.key_text(mine, Right.ORG_READ)[:-1]):
-        answer = send(BearerClient(text), request)
-        assert (answer.status_code, answer["WWW-Authenticate"].split()[0]) == (401, "Bearer")
-
-
-@pytest.mark.parametrize("pair", OF_ONE, ids="-".join)
-def test_anothers_things_are_not_there(pair: Pair, mine: Organization, stranger: BearerClient) -> None:
+def test_who_does_not_belong_there(
+    pair: Pair, mine: Organization, stranger: BearerClient, subtests: pytest.Subtests
+) -> None:
     request = SCENARIOS[pair](mine)
     n_audited = AuditEntry.objects.count()
-    answer = send(stranger, request)
-    assert (answer.status_code, answer.json()["code"]) == (404, "not_found")
+    with subtests.test("no organization"):
+        services = [bearers.service_key(scope).text for scope in ("organizations", "render")]
+        n_audited += len(services)
+        for text in (bearers.founders_token(), *services):
+            assert send(BearerClient(text), request).status_code == 403
+    with subtests.test("no credential"):
+        for text in ("", "x", "pidgr_k_" + "A" * 40):
+            answer = send(BearerClient(text), request)
+            assert (answer.status_code, answer["WWW-Authenticate"].split()[0]) == (401, "Bearer")
+    if pair in OF_ONE:
+        with subtests.test("another's"):
+            answer = send(stranger, request)
+            assert (answer.status_code, answer.json()["code"]) == (404, "not_found")
+    if pair in FOR_STAFF:
+        with subtests.test("for staff"):
+            member = tenants.member(mine, *Right)
+            texts = bearers.token_of(member), bearers.api_key(member, *Right).text
+            n_audited = AuditEntry.objects.count()
+            for text in texts:
+                answer = send(BearerClient(text), request)
+                assert (answer.status_code, answer.json()["code"]) == (403, "forbidden")
     assert AuditEntry.objects.count() == n_audited
+    if pair in LISTS:
+        with subtests.test("another's, in a list"):
+            nothing_of_others(pair, mine, stranger)
+    if pair in CREATES:
+        with subtests.test("with another's"):
+            what_a_stranger_makes_is_his_own(request, mine, stranger)
 
 
-@pytest.mark.parametrize("pair", LISTS, ids="-".join)
-def test_a_list_holds_nothing_of_others_whatever_it_is_narrowed_by(
-    pair: Pair, mine: Organization, stranger: BearerClient
-) -> None:
-    SCENARIOS[pair](mine)
+def nothing_of_others(pair: Pair, mine: Organization, stranger: BearerClient) -> None:
+    """Whatever the list is narrowed by."""
     owners = bearers.client(mine, *Right).rows(pair[0])
     assert owners
     for query in ({}, {"organization": str(mine.pk)}):
         assert not [row for row in stranger.rows(pair[0], **query) if row in owners]
 
 
-@pytest.mark.parametrize("pair", CREATES, ids="-".join)
-def test_what_a_stranger_makes_is_his_own(pair: Pair, mine: Organization, stranger: BearerClient) -> None:
-    request = SCENARIOS[pair](mine)
+def what_a_stranger_makes_is_his_own(request: Request, mine: Organization, stranger: BearerClient) -> None:
     answer = send(stranger, request)
     named = [f"/{name}" for name in REFERENCES if name in (request.body or {})]
     if named:
@@ -126,7 +130,7 @@ def test_what_a_stranger_makes_is_his_own(pair: Pair, mine: Organization, strang
         assert str(mine.pk) not in answer.content.decode()
 
 
-@pytest.mark.parametrize("pair", [pair for pair in FOR_BEARERS if pair[1] not in ("list", "retrieve")], ids="-".join)
+@pytest.mark.parametrize("pair", CHANGES, ids="-".join)
 def test_a_repetition_changes_nothing_and_is_the_callers_own(pair: Pair, mine: Organization) -> None:
     request = SCENARIOS[pair](mine)
     if request.method != "POST":

@@ -55,51 +55,51 @@ def test_every_route_has_a_row_and_a_scenario_and_every_row_for_staff_a_route() 
 
 
 @pytest.mark.parametrize("pair", PAIRS, ids="-".join)
-def test_who_may(pair: Pair) -> None:
+def test_a_row(pair: Pair, subtests: pytest.Subtests) -> None:
     request = scenario(pair)
-    assert send(ops.ApiClient(), request).status_code == 401
-    n_audited = AuditEntry.objects.count()
     everything_else = [other for other in PAIRS if POLICY[other].staff != POLICY[pair].staff]
-    assert send(ops.client(*everything_else), request).status_code == 403
-    assert AuditEntry.objects.count() == n_audited
-    answer = send(permitted(pair, request), request)
-    assert answer.status_code in (200, 201, 204), answer.content
-    assert AuditEntry.objects.count() > n_audited or pair not in CHANGES
-
-
-@pytest.mark.parametrize("pair", OF_ONE, ids="-".join)
-def test_what_is_not_there(pair: Pair) -> None:
-    request = scenario(pair)
-    resource, _, action = request.path.split("/") if request.path.count("/") == 2 else (*request.path.split("/"), "")
+    n_audited = AuditEntry.objects.count()
+    with subtests.test("not signed in"):
+        assert send(ops.ApiClient(), request).status_code == 401
+    with subtests.test("not permitted"):
+        assert send(ops.client(*everything_else), request).status_code == 403
     client = permitted(pair, request)
+    if pair in OF_ONE:
+        with subtests.test("not there"):
+            what_is_not_there(client, request)
+    if pair in WITH_BODY:
+        with subtests.test("malformed"):
+            a_malformed_body(client, request)
+    assert AuditEntry.objects.count() == n_audited
+    with subtests.test("works"):
+        answer = send(client, request, key="k1" if request.method == "POST" else None)
+        assert answer.status_code in (200, 201, 204), answer.content
+        assert AuditEntry.objects.count() > n_audited or pair not in CHANGES
+    if pair in CHANGES and request.method == "POST":
+        with subtests.test("repeated"):
+            a_repetition(client, request, answer)
+
+
+def what_is_not_there(client: ops.ApiClient, request: Request) -> None:
+    resource, _, action = request.path.split("/") if request.path.count("/") == 2 else (*request.path.split("/"), "")
     for name in (NOWHERE, "x", "%20"):
         path = f"{resource}/{name}/{action}".rstrip("/")
         assert client.send(path, request.body, method=request.method).status_code == 404, path
 
 
-@pytest.mark.parametrize("pair", WITH_BODY, ids="-".join)
-def test_a_malformed_body_changes_nothing(pair: Pair) -> None:
-    request = scenario(pair)
-    client = permitted(pair, request)
-    n_audited = AuditEntry.objects.count()
+def a_malformed_body(client: ops.ApiClient, request: Request) -> None:
+    body = request.body or {}
     assert client.send(request.path, b"{", method=request.method).status_code == 400
     assert client.send(request.path, [], method=request.method).status_code == 400
-    answer = client.send(request.path, {**(request.body or {}), "nonsense": 1}, method=request.method)
+    answer = client.send(request.path, {**body, "nonsense": 1}, method=request.method)
     assert [error["pointer"] for error in answer.json()["errors"]] == ["/nonsense"]
-    for name in request.body or {}:
-        answer = client.send(request.path, {**(request.body or {}), name: {"x": [None]}}, method=request.method)
+    for name in body:
+        answer = client.send(request.path, {**body, name: {"x": [None]}}, method=request.method)
         assert answer.status_code == 400, name
         assert {error["pointer"].split("/")[1] for error in answer.json()["errors"]} == {name}
-    assert AuditEntry.objects.count() == n_audited
 
 
-@pytest.mark.parametrize("pair", CHANGES, ids="-".join)
-def test_a_repetition_changes_nothing(pair: Pair) -> None:
-    request = scenario(pair)
-    if request.method != "POST":
-        return
-    client = permitted(pair, request)
-    first = send(client, request, key="k1")
+def a_repetition(client: ops.ApiClient, request: Request, first: Any) -> None:
     n_audited = AuditEntry.objects.count()
     again = send(client, request, key="k1")
     assert (again.status_code, again["Idempotency-Replayed"]) == (first.status_code, "true")

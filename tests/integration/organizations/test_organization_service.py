@@ -24,7 +24,7 @@ from ops_console.organizations.profiles import PROFILE_FIELDS
 from ops_console.organizations.rights import Right
 from ops_console.organizations.rpc import messages
 from ops_console.organizations.services.joining import person_with
-from tests import callers, tenants
+from tests import callers, campaigns, tenants
 from tests.pidgr import Tenant, call, code, faults, refusal, token_of
 
 pytestmark = pytest.mark.django_db
@@ -188,7 +188,7 @@ WORKFLOW = WorkflowDefinition(
             id="send",
             type=StepType.SEND_NOTIFICATION,
             config=notification(type="push", custom_variables={"a": "b"}),
-            transitions={"sent": "wait"},
+            transitions={"completed": "wait"},
         ),
         WorkflowStep(
             id="wait",
@@ -236,13 +236,15 @@ def test_a_workflow_without_steps_takes_the_default_one_away(tenant: Tenant) -> 
 
 def large_workflow(n_bytes: int) -> WorkflowDefinition:
     """One of so many bytes serialized, within every other limit."""
+    n_steps = n_bytes // 10_080
     steps = [
         WorkflowStep(
             id=f"s{number}",
             type=StepType.SEND_NOTIFICATION,
             config=notification(custom_variables={"a": "x" * 10_000}),
+            transitions={"completed": f"s{number + 1}" if number < n_steps - 1 else "last"},
         )
-        for number in range(n_bytes // 10_060)
+        for number in range(n_steps)
     ]
     workflow = WorkflowDefinition(steps=steps)
     missing = n_bytes - len(workflow.to_binary())
@@ -262,6 +264,24 @@ def test_a_workflow_is_at_most_256_kib(tenant: Tenant) -> None:
     assert kept.default_workflow == fits
     request = update(default_workflow=large_workflow(256 * 1024 + 1))
     assert faults("OrganizationService.UpdateOrganization", request, key) == ["default_workflow"]
+
+
+def test_a_workflow_that_could_not_run_is_refused_where_it_is_set(tenant: Tenant) -> None:
+    foreign = campaigns.template(Tenant.new("Other").organization)
+    bad = WorkflowDefinition(
+        steps=[
+            WorkflowStep(
+                id="send",
+                type=StepType.SEND_NOTIFICATION,
+                config=notification(template_id=str(foreign.pk)),
+                transitions={"failed": "nowhere"},
+            )
+        ]
+    )
+    wanted = ["default_workflow.steps[0].transitions.failed", "default_workflow.steps[0].send_notification.template_id"]
+    assert faults("OrganizationService.UpdateOrganization", update(default_workflow=bad), tenant.key()) == wanted
+    tenant.organization.refresh_from_db()
+    assert tenant.organization.default_workflow is None
 
 
 def test_a_workflow_is_held_against_the_protos(tenant: Tenant) -> None:

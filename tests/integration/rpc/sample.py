@@ -10,11 +10,11 @@ from django.db import connection
 
 from ops_console import errors
 from ops_console.gen.pidgr.v1.api_key_pb import ApiKey, CreateApiKeyResponse
-from ops_console.gen.pidgr.v1.group_pb import CreateGroupResponse, Group, ListGroupsResponse
+from ops_console.gen.pidgr.v1.group_pb import CreateGroupResponse, Group, ListGroupsResponse, UpdateGroupResponse
 from ops_console.gen.pidgr.v1.render_pb import RenderBatchResponse
 from ops_console.gen.pidgr.v1.sso_pb import CheckSSOByDomainResponse
 from ops_console.organizations import models
-from ops_console.rpc.call import Call, Services
+from ops_console.rpc.call import Call, Prepared, Services
 
 SECRET = "the password is swordfish"
 
@@ -68,6 +68,18 @@ def list_groups(request: Any, call: Call) -> ListGroupsResponse:
     return ListGroupsResponse(groups=[Group(id=str(row.id), name=row.name) for row in rows])
 
 
+def look_before_update(request: Any, call: Call) -> bool:
+    """Leave a group behind, and tell whether a transaction is open."""
+    models.Group.objects.create(
+        organization=call.actor.organization, name=request.name, created_at=call.now, updated_at=call.now
+    )
+    return bool(connection.in_atomic_block)
+
+
+def update_group(request: Any, call: Call, was_in_transaction: bool) -> UpdateGroupResponse:
+    return UpdateGroupResponse(group=Group(name=f"{was_in_transaction}, {bool(connection.in_atomic_block)}"))
+
+
 def create_api_key(request: Any, call: Call) -> CreateApiKeyResponse:
     return CreateApiKeyResponse(api_key=ApiKey(name=request.name), key=SECRET)
 
@@ -91,7 +103,11 @@ def render_batch(request: Any, call: Call) -> Iterator[RenderBatchResponse]:
 
 SERVICES: Services = {
     "ApiKeyService": {"CreateApiKey": create_api_key},
-    "GroupService": {"CreateGroup": create_group, "ListGroups": list_groups},
+    "GroupService": {
+        "CreateGroup": create_group,
+        "ListGroups": list_groups,
+        "UpdateGroup": Prepared(look_before_update, update_group),
+    },
     "RenderService": {"RenderBatch": render_batch},
     "SSOService": {"CheckSSOByDomain": check_sso},
 }

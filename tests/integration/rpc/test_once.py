@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from uuid import uuid4
 
 from ops_console.access.models import IdempotencyRecord
 from ops_console.gen.pidgr.v1.api_key_pb import CreateApiKeyRequest
 from ops_console.gen.pidgr.v1.common_pb import Permission
-from ops_console.gen.pidgr.v1.group_pb import CreateGroupRequest, ListGroupsRequest
+from ops_console.gen.pidgr.v1.group_pb import CreateGroupRequest, ListGroupsRequest, UpdateGroupRequest
 from ops_console.organizations.models import Group
 from tests import callers, factories
 from tests.integration.rpc.sample import SECRET
@@ -66,6 +67,17 @@ def test_while_it_is_carried_out_another_with_its_key_is_refused(client: Client,
     with ThreadPoolExecutor(2) as pool:
         assert sorted(pool.map(call, range(2))) == ["aborted", "ok"]
     assert Group.objects.filter(name="Pilots").count() == 1
+
+
+def test_what_a_handler_prepares_comes_before_the_transaction_and_not_again(client: Client, key: str) -> None:
+    request = UpdateGroupRequest(group_id=str(uuid4()), name="Stewards")
+    plain = client.call("GroupService/UpdateGroup", request, key=key)
+    assert plain.response.group.name == "False, False"
+    Group.objects.all().delete()
+    told = [client.call("GroupService/UpdateGroup", request, key=key, headers=ONCE) for _ in range(2)]
+    assert [outcome.response.group.name for outcome in told] == ["False, True"] * 2
+    assert told[1].headers["idempotency-replayed"] == "true"
+    assert Group.objects.filter(name="Stewards").count() == 1
 
 
 def test_a_key_that_is_none(client: Client, key: str) -> None:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import hashlib
 from typing import Any
+from uuid import UUID
 
 import pytest
 
+from campaigns.rendering import compiled as shelves
 from campaigns.rendering.compiled import BodyTooLong, CannotRender, Compiled, MissingVariable, compile_template
 from campaigns.rendering.contents import content_of
 from campaigns.rendering.values import values_for
@@ -238,3 +240,57 @@ def test_equal_content_has_an_equal_id_and_other_content_another():
     others = [content_of(rendered, title="U", actions=()), content_of(rendered, title="", actions=[action])]
     assert len({plain.digest, *(other.digest for other in others)}) == 3
     assert (others[0].title, others[1].title) == ("U", "T")
+
+
+@pytest.mark.parametrize(
+    "hostile",
+    [
+        "![" * 25_000,
+        "[a\n" * 16_000,
+        "[" * 1000 + "*a" * 24_000,
+        # A row of one cell in a table of a thousand columns has a thousand.
+        "|a" * 1000 + "\n" + "|-" * 1000 + "\n" + "a\n" * 20_000,
+        "a|b\n-|-\n" + "a|b\n" * 12_000,
+        "_a*b" * 12_000,
+    ],
+)
+def test_a_body_that_would_take_seconds_to_read_is_refused(hostile: str):
+    [(field, message)] = faults(f"{{{{v}}}}\n\n{hostile}", "v")
+    assert field == "body"
+    assert message.startswith("The markup is too much to be read: more than 20,000 ")
+
+
+@pytest.mark.parametrize(
+    "letter",
+    [
+        "Some *words* here are **bold**, and [one](https://example.com/abc) leads on.\n" * 600,
+        "- an item of a long list\n" * 2000,
+        "|day|loft|who|\n|-|-|-|\n" + "|monday|north|{{v}}|\n" * 900,
+    ],
+)
+def test_the_longest_of_ordinary_bodies_are_read(letter: str):
+    assert compiled(letter, "v").render({"v": "x"}).body == letter.replace("{{v}}", "x")
+
+
+def test_the_versions_used_last_are_kept_as_far_as_there_is_room(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shelves, "KEPT", 3)
+    monkeypatch.setattr(shelves, "KEPT_CHARACTERS", 100)
+    shelf = shelves.Shelf()
+    made: list[Compiled] = []
+
+    def get(version: int, length: int = 1) -> bool:
+        """Whether it was kept."""
+        n_before = len(made)
+
+        def make() -> tuple[Compiled, int]:
+            made.append(compile_template(type="markdown", title="", body="coo", variables=[]))
+            return made[-1], length
+
+        assert shelf.get((UUID(int=1), version), make) in made
+        return len(made) == n_before
+
+    assert [get(version) for version in (1, 2, 3, 1, 2, 3)] == [False] * 3 + [True] * 3
+    assert [get(version) for version in (1, 4, 1, 3, 2)] == [True, False, True, True, False]
+    # A long one takes the place of all that no longer fit, however long it is.
+    assert [get(5, 98), get(2), get(3), get(1)] == [False, True, True, False]
+    assert [get(6, 1000), get(6, 1000), get(1)] == [False, True, False]

@@ -158,6 +158,7 @@ def test_the_command_tells_what_would_happen_when(file: Path) -> None:
         (["--acknowledge", "60%", "--after", "two"], "two is no time"),
         (["--acknowledge", "60%", "--after", "2h", "--fail", "41%"], "more than 100%"),
         (["--failing-step", "coo"], "there is no step coo"),
+        (["--failing-step", "wait"], "wait cannot fail"),
         (["--recipients", "0"], "0 is no number"),
         (["--start", "2027-01-01"], "no time with its zone"),
     ],

@@ -6,19 +6,22 @@ from uuid import UUID
 import pytest
 
 from campaigns.channels import Handed
-from campaigns.engine.verdicts import TRIES, judge
+from campaigns.engine.verdicts import TRIES, TRY_FOR, judge
 from campaigns.models import AttemptOutcome as Outcome
 from campaigns.models import DeliveryStatus as Status
 from tests.factories import NOW
 
+SECOND = timedelta(seconds=1)
 
-def handed(outcome: Outcome, detail: str = "", retry_after_s: float | None = None) -> Handed:
+
+def handed(outcome: Outcome, detail: str = "", retry_after_s: float | None = None, *, was_tried: bool = True) -> Handed:
     return Handed(
         delivery_id=UUID(int=1),
         carrier="spy",
         outcome=outcome,
         detail=detail,
         retry_after_s=retry_after_s,
+        was_tried=was_tried,
         started_at=NOW,
         ended_at=NOW,
     )
@@ -63,7 +66,34 @@ def test_no_sooner_than_the_provider_asks():
     assert judge(asked, n_attempts=0, now=NOW).due_at == NOW + timedelta(seconds=900)
 
 
-def test_the_last_try_fails():
-    assert judge([handed(Outcome.LATER)], n_attempts=TRIES - 2, now=NOW).status is None
-    verdict = judge([handed(Outcome.LATER, "busy")], n_attempts=TRIES - 1, now=NOW)
-    assert (verdict.status, verdict.reason) == (Status.FAILED, "Given up after 8 tries. busy")
+@pytest.mark.parametrize(
+    ("n_before", "since", "is_last"),
+    [
+        (TRIES - 2, 2 * TRY_FOR, False),
+        (TRIES - 1, TRY_FOR - SECOND, False),
+        (TRIES - 1, TRY_FOR, True),
+        (1000, TRY_FOR / 2, False),
+        # What an earlier piece of work left behind.
+        (0, 2 * TRY_FOR, False),
+    ],
+)
+def test_it_is_given_up_by_time(n_before: int, since: timedelta, *, is_last: bool):
+    asked = [handed(Outcome.LATER, "busy")]
+    verdict = judge(asked, n_attempts=n_before, tried_since=NOW - since, now=NOW)
+    assert verdict.status == (Status.FAILED if is_last else None)
+    if is_last:
+        assert verdict.reason == "Given up after 8 tries in 6 hours. busy"
+    else:
+        assert verdict.due_at
+        assert verdict.due_at <= NOW + timedelta(minutes=30)
+
+
+def test_what_was_not_tried_is_no_try():
+    untried = handed(Outcome.LATER, "no time", was_tried=False)
+    at_once = judge([untried], n_attempts=50, tried_since=NOW - 2 * TRY_FOR, now=NOW)
+    assert (at_once.status, at_once.n_attempts, at_once.due_at) == (None, 50, NOW)
+    resting = judge([handed(Outcome.LATER, "wait", 40.0, was_tried=False), untried], n_attempts=0, now=NOW)
+    assert (resting.n_attempts, resting.due_at, resting.reason) == (0, NOW + 40 * SECOND, "wait")
+    # Of another device it was one.
+    assert judge([untried, handed(Outcome.LATER)], n_attempts=1, now=NOW).n_attempts == 2
+    assert judge([untried, handed(Outcome.ACCEPTED)], n_attempts=0, now=NOW).status == Status.SENT

@@ -7,7 +7,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("campaigns", "0005_pigeon_posts"),
+        ("campaigns", "0008_lists_by_index"),
         ("organizations", "0010_sessions_ended"),
     ]
 

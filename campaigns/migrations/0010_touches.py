@@ -45,7 +45,7 @@ CREATE INDEX touchday_of_screen ON campaigns_touchday (screen_id, day);
 
 
 class Migration(migrations.Migration):
-    dependencies = [("campaigns", "0006_screens")]
+    dependencies = [("campaigns", "0009_screens")]
 
     operations = [
         migrations.RunSQL(TOUCHES, "DROP TABLE campaigns_touch"),
