@@ -35,10 +35,11 @@ SELECT id, status FROM campaigns_delivery WHERE id = ANY(%s::uuid[]) AND leased_
 # What keeps its status: with a time it is due again then, without one there is nothing left to do.
 SETTLE = """
 UPDATE campaigns_delivery d SET n_attempts = s.n_attempts, leased_by = NULL, lease_until = NULL,
-    tried_since = CASE WHEN d.n_attempts = 0 THEN %s ELSE d.tried_since END,
+    tried_since = CASE WHEN d.n_attempts = 0 OR d.tried_since IS NULL THEN %s ELSE d.tried_since END,
     work = CASE WHEN s.due_at IS NULL THEN '' ELSE d.work END,
     due_at = CASE WHEN d.work = '' THEN NULL ELSE s.due_at END
-FROM unnest(%s::uuid[], %s::smallint[], %s::timestamptz[]) AS s (id, n_attempts, due_at) WHERE d.id = s.id
+FROM unnest(%s::uuid[], %s::smallint[], %s::timestamptz[], %s::timestamptz[]) AS s (id, n_attempts, due_at, since)
+WHERE d.id = s.id
 """
 # Counted, too: nobody counts the attempts.
 NOTE_ATTEMPTS = """
@@ -149,9 +150,10 @@ class Writer:
             [delivery.id for delivery in deliveries],
             [verdict.n_attempts for verdict in verdicts],
             [verdict.due_at for verdict in verdicts],
+            [verdict.since for verdict in verdicts],
         ]
         with connection.cursor() as cursor:
-            cursor.execute(SETTLE, [self._now, *map(array_text, columns)])
+            cursor.execute(SETTLE, list(map(array_text, columns)))
 
 
 def note_attempts(tries: Sequence[tuple[str, Handed]]) -> None:
@@ -173,12 +175,16 @@ def note_attempts(tries: Sequence[tuple[str, Handed]]) -> None:
 
 
 def _note_untried(settled: Sequence[Claimed], statuses: Mapping[UUID, str], result: Result, now: datetime) -> None:
-    """Write down what was put off until later, or dropped, without a try. One statement, none without any."""
+    """Write down what was put off until later, or dropped, without a try: once, however often a provider rests.
+
+    One statement, none without any.
+    """
     tried = {one.delivery_id for one in result.handed}
     noted = []
     for delivery in settled:
         verdict = result.verdicts[delivery.id]
-        if delivery.id not in tried and (verdict.due_at is None or verdict.due_at > now):
+        is_told = verdict.since is not None and delivery.tried_since is not None
+        if delivery.id not in tried and not is_told and (verdict.due_at is None or verdict.due_at > now):
             what = DROPPED if verdict.due_at is None else PUT_OFF
             noted.append((delivery.id, statuses[delivery.id], what, _clean(verdict.reason or _why(delivery, verdict))))
     if noted:
