@@ -35,7 +35,7 @@ SELECT id, status FROM campaigns_delivery WHERE id = ANY(%s::uuid[]) AND leased_
 # What keeps its status: with a time it is due again then, without one there is nothing left to do.
 SETTLE = """
 UPDATE campaigns_delivery d SET n_attempts = s.n_attempts, leased_by = NULL, lease_until = NULL,
-    tried_since = CASE WHEN d.n_attempts = 0 OR d.tried_since IS NULL THEN %s ELSE d.tried_since END,
+    tried_since = s.since,
     work = CASE WHEN s.due_at IS NULL THEN '' ELSE d.work END,
     due_at = CASE WHEN d.work = '' THEN NULL ELSE s.due_at END
 FROM unnest(%s::uuid[], %s::smallint[], %s::timestamptz[], %s::timestamptz[]) AS s (id, n_attempts, due_at, since)
