@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime, time, timedelta
 
 import pytest
@@ -171,20 +172,31 @@ def test_what_a_channel_does_not_get_to_is_no_try(spy: Spy):
     assert one_batch() == 2
 
 
-def test_a_provider_that_rests_for_hours_ends_in_failures_told_once(spy: Spy):
+def test_a_provider_that_rests_for_hours_ends_in_failures_and_tells_of_it_once(
+    spy: Spy, monkeypatch: pytest.MonkeyPatch
+):
     sent = started(crowd(3))
     spy.answer = lambda parcel: [None]
-    for minutes in range(0, 400, 20):
-        if minutes == 300:
-            steering.pause(campaign_id=sent.pk, actor=COMMAND, now=NOW)
-            steering.resume(campaign_id=sent.pk, actor=COMMAND, now=NOW)
-        assert one_batch(NOW + minutes * MINUTE) == 3
-    assert statuses(sent) == {"pending": 3}
-    # Since it was resumed.
-    assert one_batch(NOW + 300 * MINUTE + TRY_FOR) == 3
+    hand_over = spy.hand_over
+
+    def rest(parcels: Sequence[Parcel], *, now: datetime) -> list[Handed]:
+        return [replace(one, retry_after_s=300.0) for one in hand_over(parcels, now=now)]
+
+    monkeypatch.setattr(spy, "hand_over", rest)
+    for number in range(20):
+        now = NOW + number * HOUR / 3
+        if number == 15:
+            steering.pause(campaign_id=sent.pk, actor=COMMAND, now=now)
+            steering.resume(campaign_id=sent.pk, actor=COMMAND, now=now)
+            resumed_at = now
+        assert one_batch(now) == 3
+        assert statuses(sent) == {"pending": 3}
+        assert DeliveryEvent.objects.filter(to_status="put_off").count() == (3 if number < 15 else 6)
+    assert one_batch(resumed_at + TRY_FOR) == 3
     assert statuses(sent) == {"failed": 3}
-    assert {delivery.reason for delivery in Delivery.objects.all()} == {"Given up after 0 tries in 6 hours."}
-    assert DeliveryEvent.objects.filter(to_status="put_off").count() == 0
+    reasons = set(Delivery.objects.values_list("reason", flat=True))
+    assert reasons == {"Given up after 0 tries in 6 hours. no time"}
+    assert not Attempt.objects.exists()
     assert_counters_equal_rows()
 
 
