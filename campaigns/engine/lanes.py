@@ -145,8 +145,9 @@ def give_back(lane: Lane, n: int) -> None:
 
 
 def _choose(now: datetime) -> Lane | None:
+    values: dict[str, Any] = {"now": now, "burst": BURST}
     with connection.cursor() as cursor:
-        cursor.execute(CHOOSE, {"now": now, "burst": BURST})
+        cursor.execute(CHOOSE, values)
         row = cursor.fetchone()
     return None if row is None else Lane(*row)
 
