@@ -63,8 +63,9 @@ class Example:
 class Preflight:
     """Each recipient is counted once: in ``will_send``, or under the first reason there is.
 
-    ``problems`` are in the way of starting. ``sent_by`` knows rate and quiet hours. ``ends_by`` supposes that nobody
-    acknowledges.
+    ``not_affordable`` are by pigeon, and about so many unless the estimate is exact; of them nobody is named.
+    ``problems`` are in the way of starting, or make it pointless. ``notes`` are worth knowing before. ``sent_by`` knows
+    rate and quiet hours. ``ends_by`` supposes that nobody acknowledges.
     """
 
     recipients: int
@@ -74,8 +75,10 @@ class Preflight:
     unfit: int = 0
     no_device: int = 0
     no_address: int = 0
+    not_affordable: int = 0
     examples: list[Example] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
     # By pigeon, where there is an account to charge.
     estimate: Estimate | None = None
     sent_by: datetime | None = None
@@ -208,7 +211,19 @@ def _count(campaign: Campaign, send: SendNotification, found: Preflight, at: dat
             found.will_send += 1
             free[_free_at(campaign, recipient, at)] += 1
     found.estimate = judge.postage.estimate if judge.postage else None
+    if found.estimate and not found.estimate.is_affordable:
+        _leave_out_unpaid(found, found.estimate)
     return free
+
+
+def _leave_out_unpaid(found: Preflight, estimate: Estimate) -> None:
+    about = "" if estimate.is_exact else "about "
+    found.notes.append(
+        f"The account {estimate.account} can pay for {about}{estimate.n_affordable:,} of {found.will_send:,} messages. "
+        "The rest fails, and can be retried once it is topped up."
+    )
+    found.not_affordable = found.will_send - estimate.n_affordable
+    found.will_send = estimate.n_affordable
 
 
 Why = tuple[str, str]
