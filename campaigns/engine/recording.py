@@ -16,7 +16,7 @@ from django.db import connection, transaction
 from campaigns.channels import Handed
 from campaigns.engine.lanes import Batch, Claimed
 from campaigns.engine.plans import plan_by_key
-from campaigns.engine.verdicts import Verdict
+from campaigns.engine.verdicts import Verdict, closed
 from campaigns.inboxes import give_places
 from campaigns.models import AttemptKind, Closing, DeliveryStatus
 from campaigns.rendering.contents import NewContent, store
@@ -58,7 +58,6 @@ SELECT id, status, what, %s, left(why, 200), %s FROM unnest(%s::uuid[], %s::text
     AS noted (id, status, what, why)
 """
 PUT_OFF, DROPPED = "put_off", "dropped"
-CLOSED = {Closing.ACKNOWLEDGED: "Has acknowledged meanwhile.", Closing.MISSED: "Has missed it meanwhile."}
 
 
 @dataclass(frozen=True)
@@ -199,7 +198,9 @@ def _why(delivery: Claimed, verdict: Verdict) -> str:
         return f"Quiet hours until {verdict.due_at:%Y-%m-%d %H:%M} UTC."
     if delivery.member_status == MemberStatus.DEACTIVATED:
         return "The member is deactivated."
-    return CLOSED.get(Closing(delivery.closing), "There is no message to repeat.")
+    if delivery.closing != Closing.OPEN:
+        return closed(delivery.closing, n_attempts=delivery.n_attempts).reason
+    return "There is no message to repeat."
 
 
 def _clean(text: str) -> str:

@@ -14,6 +14,7 @@ from django.conf import settings
 from django.db import connection, transaction
 
 from campaigns.channels.pigeon import NO_ACCOUNT, letter
+from campaigns.engine.outlines import send_step
 from campaigns.engine.quiet_hours import ATTRIBUTE, QuietHours
 from campaigns.models import (
     Campaign,
@@ -234,13 +235,11 @@ class Judge:
     """Tells of each recipient why a step would not send to him, and adds up what those cost to whom it would."""
 
     def __init__(self, campaign: Campaign, send: SendNotification) -> None:
-        own = send.template_id is not None
-        self._send = send
+        step = send_step(campaign, send)
+        self._custom = step.custom
         self._title = campaign.title
-        template_id = send.template_id or campaign.template_id
-        version = send.template_version if own else campaign.template_version
-        self._template = compiled(template_id=template_id, version=version)
-        self._is_html = Template.objects.filter(pk=template_id, type=TemplateType.HTML).exists()
+        self._template = compiled(template_id=step.template_id, version=step.version)
+        self._is_html = Template.objects.filter(pk=step.template_id, type=TemplateType.HTML).exists()
         self._same = None if self._template.variables else self._template.render({})
         self.postage = Postage(campaign.organization_id) if send.channel == PIGEON else None
 
@@ -269,7 +268,7 @@ class Judge:
         values = values_for(
             self._template,
             audience=json.loads(recipient.variables),
-            custom=self._send.custom_variables,
+            custom=self._custom,
             profile=profile,
             name=recipient.name,
             email=recipient.email,
