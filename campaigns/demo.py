@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from time import monotonic, sleep
 from typing import Any
 from uuid import NAMESPACE_URL, UUID, uuid5
 
 from campaigns.engine.sending import send_batch
 from campaigns.engine.steps import advance_due
-from campaigns.models import Campaign, CampaignStatus, Delivery, Platform, Template
+from campaigns.models import Campaign, CampaignStatus, Closing, Delivery, Platform, Template
 from campaigns.services import actions, devices, inbox
 from campaigns.services.audience_files import FoundRecipient
 from campaigns.services.audiences import NewAudience
@@ -46,6 +47,8 @@ PHONES = {
     "Hiro": Platform.IOS,
     "Ines": Platform.ANDROID,
 }
+# For the workers of a console that runs beside.
+PATIENCE_S, PAUSE_S = 10.0, 0.1
 # Of those whom the message reaches.
 ACKNOWLEDGE, READ = ("Clara", "Farouk", "Hiro"), ("Esme",)
 
@@ -74,9 +77,8 @@ def load_campaigns(organization: Organization, *, domain: str, now: datetime) ->
     _campaign(organization, BY_PIGEON, "pigeon", people, now)
     if pushed.status == CampaignStatus.CREATED:
         start_campaign(campaign_id=pushed.pk, actor=ACTOR, now=now)
-        while send_batch(clock=lambda: now) + advance_due(now=now):
-            pass
-        _respond(pushed, wanted, now)
+    _carry_out(pushed, now)
+    _respond(pushed, wanted, now)
     return 2
 
 
@@ -141,11 +143,23 @@ def _send(channel: str) -> dict[str, Any]:
     return {"id": "send", "type": "STEP_TYPE_SEND_NOTIFICATION", "sendNotification": config}
 
 
+def _carry_out(campaign: Campaign, now: datetime) -> None:
+    """Hand it over and end it; what a console that runs beside has in hand is waited for."""
+    running = Campaign.objects.filter(pk=campaign.pk, status=CampaignStatus.RUNNING, paused_at=None)
+    until = monotonic() + PATIENCE_S
+    while running.exists() and monotonic() < until:
+        if not send_batch(clock=lambda: now) + advance_due(now=now):
+            sleep(PAUSE_S)
+
+
 def _respond(campaign: Campaign, people: Iterable[Shown], now: datetime) -> None:
-    """Some acknowledge, some only read."""
-    deliveries = dict(Delivery.objects.filter(campaign=campaign).values_list("member", "pk"))
+    """Of those who have it, and may, some acknowledge, some only read."""
+    had = Delivery.objects.filter(campaign=campaign, recipient__closing=Closing.OPEN).exclude(received_at=None)
+    deliveries = dict(had.exclude(campaign__status=CampaignStatus.CANCELLED).values_list("member", "pk"))
     for shown in people:
-        delivery_id = deliveries[shown.member.pk]
+        delivery_id = deliveries.get(shown.member.pk)
+        if delivery_id is None:
+            continue
         if shown.demo.first_name in ACKNOWLEDGE:
             actions.submit_action(delivery_id=delivery_id, action_id="ack", actor=shown.actor, now=now)
         elif shown.demo.first_name in READ:

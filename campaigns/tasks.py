@@ -4,49 +4,30 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from datetime import timedelta
 from functools import partial
 
 from celery import shared_task
 from django.utils import timezone
 
 from campaigns import transitions
-from campaigns.engine import following, lanes, sending, steps
+from campaigns.engine import following, sending, steps
 from campaigns.heatmaps import storage
 from campaigns.services import steering
 from ops_console import doorbell
 
 # One run works this long at most, then rings for the next, so that no kind of task starves another.
 RUN_S = 1.0
-# It waits so long for something that comes up: the next round comes in a second.
-PATIENCE_S = 0.3
 
 
-def repeat(step: Callable[[], int], *, again: str, wait: Callable[[], bool] = lambda: False) -> int:
-    """Repeat a step until it finds nothing more, or the time is up; return how much it did in all.
-
-    ``wait`` waits for something to do, and says whether there may be.
-    """
+def repeat(step: Callable[[], int], *, again: str) -> int:
+    """Repeat a step until it finds nothing more or the time is up; return how much it did in all."""
     end, total = time.monotonic() + RUN_S, 0
-    while True:
-        n = step()
+    while n := step():
         total += n
         if time.monotonic() > end:
-            if n:
-                doorbell.ring(again)
-            return total
-        if not n and not wait():
-            return total
-
-
-def wait_for_turn() -> bool:
-    """Sleep until a campaign whose rate is used up goes on, if that is soon; say whether it is."""
-    now = timezone.now()
-    turn = lanes.next_turn(now)
-    if turn is None or turn > now + timedelta(seconds=PATIENCE_S):
-        return False
-    time.sleep((turn - now).total_seconds())
-    return True
+            doorbell.ring(again)
+            break
+    return total
 
 
 @shared_task(name="campaigns.tasks.advance")
@@ -61,7 +42,7 @@ def advance() -> int:
 @shared_task(name="campaigns.tasks.send")
 def send() -> int:
     """Hand over deliveries that are due, a batch of each campaign in turn."""
-    return repeat(lambda: sending.send_batch(clock=timezone.now), again="campaigns.tasks.send", wait=wait_for_turn)
+    return repeat(lambda: sending.send_batch(clock=timezone.now), again="campaigns.tasks.send")
 
 
 @shared_task(name="campaigns.tasks.follow_pigeons")

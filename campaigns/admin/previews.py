@@ -59,7 +59,8 @@ class PreviewAdmin(ConsoleAdmin):
         return TemplateResponse(request, "campaigns/preview.html", context)
 
     def _may_preview(self, request: HttpRequest) -> bool:
-        return may(request, self.resource, "retrieve") and may(request, "members", "list")
+        wanted = ((self.resource, "retrieve"), ("members", "list"), ("templates", "retrieve"))
+        return all(may(request, resource, action) for resource, action in wanted)
 
     def _sheets(self, target: Model, form: ConsoleForm, actor: Actor) -> list[dict[str, Any]] | None:
         """What each member would get; None, with the form's faults, if it can't be told."""

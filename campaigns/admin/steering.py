@@ -129,6 +129,7 @@ def sentences(found: Preflight) -> list[str]:
         "without an address": found.no_address,
         "whose message cannot be made": found.unfit,
         "deactivated": found.inactive,
+        "the account cannot pay for": found.not_affordable,
     }
     lines = [f"Of {found.recipients:,} recipients {found.will_send:,} are sent to."]
     lines += [f"{n:,} {reason}." for reason, n in reasons.items() if n]
@@ -139,14 +140,12 @@ def sentences(found: Preflight) -> list[str]:
         lines.append(
             f"All is sent by about {found.sent_by:%Y-%m-%d %H:%M} UTC; it ends by {found.ends_by:%Y-%m-%d %H:%M}."
         )
+    lines += found.notes
     return lines + [f"In the way: {problem}" for problem in found.problems]
 
 
 def price(estimate: Estimate) -> str:
-    told = f"It costs {show(estimate.cost)}; the account {estimate.account} may spend {show(estimate.available)}"
-    if estimate.is_affordable:
-        return f"{told}."
-    return f"{told}: enough for the first {estimate.n_affordable:,}, the others fail until it is topped up."
+    return f"It costs {show(estimate.cost)}; the account {estimate.account} may spend {show(estimate.available)}."
 
 
 def is_created(campaign: Campaign) -> bool:

@@ -195,8 +195,8 @@ class CampaignViewSet(ResourceViewSet):
         operation_id="opsPreviewCampaign",
         summary="Preview a campaign",
         description="What up to 20 recipients would be sent by its first step that sends, with their own values, "
-        "profiles and the step's; the first 5 recipients when none are named. Nothing is sent. Needs the right to read "
-        "members, too.",
+        "profiles and the step's; the first 5 recipients when none are named. Nothing is sent. Needs the rights to "
+        "read members and templates, too.",
         request=CampaignPreviewRequestSerializer,
         responses=PreviewSerializer,
     )

@@ -33,7 +33,8 @@ WITH newest AS MATERIALIZED (
     SELECT d.id FROM campaigns_delivery d JOIN newest USING (id)
     WHERE d.status IN ('sent', 'delivered') AND d.work = '' ORDER BY d.id FOR NO KEY UPDATE OF d
 )
-UPDATE campaigns_delivery d SET work = %(work)s, due_at = %(now)s, n_attempts = 0, leased_by = NULL, lease_until = NULL
+UPDATE campaigns_delivery d SET work = %(work)s, due_at = %(now)s, n_attempts = 0, tried_since = NULL,
+    leased_by = NULL, lease_until = NULL
 FROM locked WHERE d.id = locked.id
 """
 

@@ -32,9 +32,10 @@ FROM unnest(%s::bigint[], %s::timestamptz[]) AS n (id, look_at) WHERE p.message_
 def follow_batch(*, now: datetime, limit: int = BATCH) -> int:
     """Look at the messages it is time to look at, up to ``limit``, and return how many they were.
 
-    Delivered: its delivery is DELIVERED, if it was sent. Refunded: FAILED with the reason; of a reminder only an
-    attempt tells. What happened to the delivery otherwise stays, as when its member has acknowledged meanwhile. One
-    transaction of a few statements, whatever the number; two callers never take the same message.
+    Delivered: its delivery is DELIVERED, also one that had failed, or waits for another try. Refunded: one that is SENT
+    is FAILED with the reason; of a reminder only an attempt tells. What happened to the delivery otherwise stays, as
+    when its member has acknowledged meanwhile. One transaction of a few statements, whatever the number; two callers
+    never take the same message.
     """
     with transaction.atomic():
         plan_by_key()
@@ -111,7 +112,7 @@ def _deliver(delivered: Mapping[UUID, datetime], places: Mapping[UUID, Place], n
         DeliveryStatus.DELIVERED,
         actor=ACTOR,
         at=now,
-        columns={"delivered_at": list(delivered.values())},
+        columns={"delivered_at": list(delivered.values()), "reason": [""] * len(delivered)},
     )
 
 

@@ -20,29 +20,28 @@ from campaigns.engine.plans import plan_by_key
 from campaigns.engine.quiet_hours import QuietHours
 
 BATCH = 1000
-# Longer than the second between two rounds of the workers, so that a rate is reached though they come late.
-CATCH_UP = timedelta(seconds=1.5)
+# A rate is a bucket: what it lets through in a second may go at once, for the workers' rounds come every second. A
+# round that comes late catches up, so far.
+BURST, CATCH_UP = timedelta(seconds=1), timedelta(seconds=0.5)
 
 # A worker that finds a lane's row locked takes the next lane. OFFSET 0 has each lane looked at by itself, by an index;
-# else all that is due of all lanes may be gathered first.
+# else all that is due of all lanes may be gathered first. One with a rate waits for a tenth of a second's worth, and
+# for one delivery at least.
 CHOOSE = """
-SELECT id, rate_per_s, critical, quiet_from, quiet_until FROM campaigns_campaign c
-WHERE status = 'running' AND paused_at IS NULL AND (rests_until IS NULL OR rests_until <= %(now)s)
+SELECT id, rate_per_s, critical, quiet_from, quiet_until, rests_until FROM campaigns_campaign c
+WHERE status = 'running' AND paused_at IS NULL
+    AND (rests_until IS NULL OR rate_per_s IS NULL
+        OR rests_until <= %(now)s + %(burst)s - greatest(0.1, 1.0 / rate_per_s) * interval '1 second')
     AND EXISTS (SELECT FROM campaigns_delivery d WHERE d.campaign_id = c.id AND d.due_at <= %(now)s OFFSET 0)
 ORDER BY served_at NULLS FIRST LIMIT 1 FOR NO KEY UPDATE OF c SKIP LOCKED
 """
-# A rate is a debt that time pays off: a lane that was served late is served the sooner again, as far as CATCH_UP.
+# What was let through is a debt that time pays off.
 SERVED = """
 UPDATE campaigns_campaign SET served_at = %(now)s,
     rests_until = greatest(coalesce(rests_until, %(now)s), %(now)s - %(catch_up)s) + %(rest)s::interval
 WHERE id = %(campaign)s
 """
 GIVE_BACK = "UPDATE campaigns_campaign SET rests_until = rests_until - %(rest)s WHERE id = %(campaign)s"
-NEXT_TURN = """
-SELECT min(rests_until) FROM campaigns_campaign c
-WHERE status = 'running' AND paused_at IS NULL AND rests_until > %(now)s
-    AND EXISTS (SELECT FROM campaigns_delivery d WHERE d.campaign_id = c.id AND d.due_at <= %(now)s OFFSET 0)
-"""
 LEASE = """
 WITH due AS MATERIALIZED (
     SELECT id, recipient_id, member_id FROM campaigns_delivery WHERE campaign_id = %(campaign)s AND due_at <= %(now)s
@@ -77,7 +76,7 @@ class Claimed(NamedTuple):
     # JSON text.
     profile: str
     email: str
-    # Of the tries that n_attempts counts.
+    # When it was first put off.
     tried_since: datetime | None = None
 
 
@@ -90,12 +89,21 @@ class Lane:
     is_critical: bool
     quiet_from: time | None
     quiet_until: time | None
+    # When what its rate let through so far is paid off.
+    rests_until: datetime | None = None
 
     @property
     def quiet_hours(self) -> QuietHours | None:
         if self.is_critical or self.quiet_from is None or self.quiet_until is None:
             return None
         return QuietHours(self.quiet_from, self.quiet_until)
+
+    def room(self, now: datetime) -> int | None:
+        """How many its own rate lets through now, one at least; None without one."""
+        if self.rate_per_s is None:
+            return None
+        begun = max(self.rests_until or now, now - CATCH_UP)
+        return max(1, round((now + BURST - begun).total_seconds() * self.rate_per_s))
 
     def rest_after(self, n: int) -> timedelta | None:
         """What its own rate asks for after so many."""
@@ -121,7 +129,7 @@ def claim(*, now: datetime, limit: int = BATCH) -> Batch | None:
         lane = _choose(now)
         if lane is None:
             return None
-        limit = min(limit, lane.rate_per_s or limit, outline(lane.campaign_id).batch_limit)
+        limit = min(limit, lane.room(now) or limit, outline(lane.campaign_id).batch_limit)
         lease = uuid4()
         deliveries = _lease(lane, lease, limit, now)
         _note_served(lane, len(deliveries), now)
@@ -136,17 +144,10 @@ def give_back(lane: Lane, n: int) -> None:
             cursor.execute(GIVE_BACK, values)
 
 
-def next_turn(now: datetime) -> datetime | None:
-    """When the first of the lanes that rest, and have something due, is served again."""
-    with connection.cursor() as cursor:
-        cursor.execute(NEXT_TURN, {"now": now})
-        found: datetime | None = cursor.fetchone()[0]
-    return found
-
-
 def _choose(now: datetime) -> Lane | None:
+    values: dict[str, Any] = {"now": now, "burst": BURST}
     with connection.cursor() as cursor:
-        cursor.execute(CHOOSE, {"now": now})
+        cursor.execute(CHOOSE, values)
         row = cursor.fetchone()
     return None if row is None else Lane(*row)
 

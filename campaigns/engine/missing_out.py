@@ -23,10 +23,12 @@ SELECT DISTINCT recipient_id FROM (
     WHERE d.campaign_id = %(campaign)s AND d.status IN ('sent', 'delivered') LIMIT %(limit)s) reached
 """
 # All deliveries first, then their recipients: those who acknowledge lock their one delivery and then themselves.
+# What is in the inbox and waits for another try is taken, too, also out of a worker's hands: else reading it would
+# race with him who finds its recipient closed.
 LOCK_DELIVERIES = """
 SELECT id, step_id, recipient_id, work <> '' AND leased_by IS NULL FROM campaigns_delivery
 WHERE campaign_id = %(campaign)s AND step_id = ANY(%(steps)s) AND recipient_id = ANY(%(recipients)s)
-    AND status || '' IN ('sent', 'delivered')
+    AND (status || '' IN ('sent', 'delivered') OR status || '' = 'pending' AND received_at IS NOT NULL)
 ORDER BY id FOR NO KEY UPDATE
 """
 LOCK_RECIPIENTS = """
@@ -40,12 +42,12 @@ class Reached(NamedTuple):
     id: UUID
     step_id: int
     recipient_id: int
-    # It waits for a reminder that no worker has begun.
+    # It waits for another try, or a reminder, that no worker has begun.
     is_waiting: bool
 
 
 def mark_batch(campaign: Campaign, step: CampaignStep, *, now: datetime) -> int:
-    """Mark the sent and delivered deliveries of up to 1,000 open recipients missed, and close these.
+    """Mark missed what up to 1,000 open recipients were reached by, or have in their inboxes, and close these.
 
     Returns how many recipients it looked at: 0 when there are no more. In the caller's transaction, which waits for
     those who acknowledge just now.
@@ -77,5 +79,12 @@ def _mark(campaign: Campaign, step: CampaignStep, reached: Sequence[Reached], no
         with connection.cursor() as cursor:
             cursor.execute(FORGET, [forget])
     places = {delivery.id: Place(campaign.pk, delivery.step_id) for delivery in reached}
-    move_deliveries(places, DeliveryStatus.MISSED, actor=ACTOR, at=now, reason=f"Step {step.key}")
+    move_deliveries(
+        places,
+        DeliveryStatus.MISSED,
+        actor=ACTOR,
+        at=now,
+        reason=f"Step {step.key}",
+        columns={"reason": [""] * len(places)},
+    )
     close_members(sorted({delivery.recipient_id for delivery in reached}), Closing.MISSED, at=now)

@@ -16,7 +16,7 @@ from django.db import connection, transaction
 from campaigns.channels import Handed
 from campaigns.engine.lanes import Batch, Claimed
 from campaigns.engine.plans import plan_by_key
-from campaigns.engine.verdicts import Verdict
+from campaigns.engine.verdicts import Verdict, closed
 from campaigns.inboxes import give_places
 from campaigns.models import AttemptKind, Closing, DeliveryStatus
 from campaigns.rendering.contents import NewContent, store
@@ -35,10 +35,11 @@ SELECT id, status FROM campaigns_delivery WHERE id = ANY(%s::uuid[]) AND leased_
 # What keeps its status: with a time it is due again then, without one there is nothing left to do.
 SETTLE = """
 UPDATE campaigns_delivery d SET n_attempts = s.n_attempts, leased_by = NULL, lease_until = NULL,
-    tried_since = CASE WHEN d.n_attempts = 0 THEN %s ELSE d.tried_since END,
+    tried_since = s.since,
     work = CASE WHEN s.due_at IS NULL THEN '' ELSE d.work END,
     due_at = CASE WHEN d.work = '' THEN NULL ELSE s.due_at END
-FROM unnest(%s::uuid[], %s::smallint[], %s::timestamptz[]) AS s (id, n_attempts, due_at) WHERE d.id = s.id
+FROM unnest(%s::uuid[], %s::smallint[], %s::timestamptz[], %s::timestamptz[]) AS s (id, n_attempts, due_at, since)
+WHERE d.id = s.id
 """
 # Counted, too: nobody counts the attempts.
 NOTE_ATTEMPTS = """
@@ -57,7 +58,6 @@ SELECT id, status, what, %s, left(why, 200), %s FROM unnest(%s::uuid[], %s::text
     AS noted (id, status, what, why)
 """
 PUT_OFF, DROPPED = "put_off", "dropped"
-CLOSED = {Closing.ACKNOWLEDGED: "Has acknowledged meanwhile.", Closing.MISSED: "Has missed it meanwhile."}
 
 
 @dataclass(frozen=True)
@@ -149,9 +149,10 @@ class Writer:
             [delivery.id for delivery in deliveries],
             [verdict.n_attempts for verdict in verdicts],
             [verdict.due_at for verdict in verdicts],
+            [verdict.since for verdict in verdicts],
         ]
         with connection.cursor() as cursor:
-            cursor.execute(SETTLE, [self._now, *map(array_text, columns)])
+            cursor.execute(SETTLE, list(map(array_text, columns)))
 
 
 def note_attempts(tries: Sequence[tuple[str, Handed]]) -> None:
@@ -173,12 +174,16 @@ def note_attempts(tries: Sequence[tuple[str, Handed]]) -> None:
 
 
 def _note_untried(settled: Sequence[Claimed], statuses: Mapping[UUID, str], result: Result, now: datetime) -> None:
-    """Write down what was put off until later, or dropped, without a try. One statement, none without any."""
+    """Write down what was put off until later, or dropped, without a try: once, however often a provider rests.
+
+    One statement, none without any.
+    """
     tried = {one.delivery_id for one in result.handed}
     noted = []
     for delivery in settled:
         verdict = result.verdicts[delivery.id]
-        if delivery.id not in tried and (verdict.due_at is None or verdict.due_at > now):
+        is_told = verdict.since is not None and delivery.tried_since is not None
+        if delivery.id not in tried and not is_told and (verdict.due_at is None or verdict.due_at > now):
             what = DROPPED if verdict.due_at is None else PUT_OFF
             noted.append((delivery.id, statuses[delivery.id], what, _clean(verdict.reason or _why(delivery, verdict))))
     if noted:
@@ -193,7 +198,9 @@ def _why(delivery: Claimed, verdict: Verdict) -> str:
         return f"Quiet hours until {verdict.due_at:%Y-%m-%d %H:%M} UTC."
     if delivery.member_status == MemberStatus.DEACTIVATED:
         return "The member is deactivated."
-    return CLOSED.get(Closing(delivery.closing), "There is no message to repeat.")
+    if delivery.closing != Closing.OPEN:
+        return closed(delivery.closing, n_attempts=delivery.n_attempts).reason
+    return "There is no message to repeat."
 
 
 def _clean(text: str) -> str:

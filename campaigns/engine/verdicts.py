@@ -26,28 +26,30 @@ REASON_LENGTH = 200
 class Verdict:
     """``status`` None with a ``due_at`` is another try; ``n_attempts`` counts the tries of this piece of work.
 
-    ``reason`` also says why one was put off without a try.
+    ``reason`` also says why one was put off without a try. ``since``: of what is to be tried again, when it was first
+    put off.
     """
 
     status: DeliveryStatus | None
     n_attempts: int
     due_at: datetime | None = None
     reason: str = ""
+    since: datetime | None = None
 
 
 def judge(handed: Sequence[Handed], *, n_attempts: int, now: datetime, tried_since: datetime | None = None) -> Verdict:
     """Sent when one device accepted; else tried again if one may; else failed, unless all devices are gone.
 
-    ``tried_since``: when the first of the tries before was.
+    ``tried_since``: when it was first put off, by a try or without one.
     """
-    since = (tried_since if n_attempts else None) or now
+    since = tried_since or now
     n_attempts += any(one.was_tried for one in handed)
     by_outcome = {one.outcome: one for one in reversed(handed)}
     if AttemptOutcome.ACCEPTED in by_outcome:
         return Verdict(DeliveryStatus.SENT, n_attempts)
     if AttemptOutcome.LATER in by_outcome:
         asked = [one for one in handed if one.outcome == AttemptOutcome.LATER]
-        return _later(asked, n_attempts, now - since, now)
+        return _later(asked, n_attempts, since, now)
     for outcome in (AttemptOutcome.REFUSED, AttemptOutcome.UNFIT):
         if outcome in by_outcome:
             return Verdict(DeliveryStatus.FAILED, n_attempts, reason=_reason(by_outcome[outcome]))
@@ -61,18 +63,18 @@ def closed(closing: str, *, n_attempts: int) -> Verdict:
     return Verdict(status, n_attempts, reason=reason)
 
 
-def _later(asked: Sequence[Handed], n_attempts: int, taken: timedelta, now: datetime) -> Verdict:
-    wanted_s = [one.retry_after_s for one in asked if one.retry_after_s is not None]
+def _later(asked: Sequence[Handed], n_attempts: int, since: datetime, now: datetime) -> Verdict:
     tried = [one for one in asked if one.was_tried]
-    if not tried:
-        due_at = now + timedelta(seconds=max(wanted_s, default=0.0))
-        return Verdict(None, n_attempts, due_at=due_at, reason=asked[0].detail)
-    if n_attempts >= TRIES and taken >= TRY_FOR:
-        reason = f"Given up after {n_attempts} tries in {taken // HOUR} hours. {tried[0].detail}"
+    why = (tried or asked)[0].detail
+    if now - since >= TRY_FOR and (n_attempts >= TRIES or not tried):
+        reason = f"Given up after {n_attempts} tries in {(now - since) // HOUR} hours. {why}"
         return Verdict(DeliveryStatus.FAILED, n_attempts, reason=reason.strip()[:REASON_LENGTH])
-    wait_s = min(LONGEST_WAIT_S, FIRST_WAIT_S * 2.0 ** min(n_attempts - 1, 16))
-    wait_s *= random.uniform(0.5, 1.0)  # noqa: S311 - no secret
-    return Verdict(None, n_attempts, due_at=now + timedelta(seconds=max([wait_s, *wanted_s])))
+    waits_s = [one.retry_after_s for one in asked if one.retry_after_s is not None]
+    if tried:
+        wait_s = min(LONGEST_WAIT_S, FIRST_WAIT_S * 2.0 ** min(n_attempts - 1, 16))
+        waits_s.append(wait_s * random.uniform(0.5, 1.0))  # noqa: S311 - no secret
+    due_at = now + timedelta(seconds=max(waits_s, default=0.0))
+    return Verdict(None, n_attempts, due_at=due_at, reason="" if tried else why, since=since)
 
 
 def _reason(handed: Handed) -> str:

@@ -74,7 +74,7 @@ class Delivery(models.Model):
     leased_by = models.UUIDField(null=True, blank=True)
     lease_until = models.DateTimeField(null=True, blank=True)
     n_attempts = models.PositiveSmallIntegerField(default=0)
-    # The first of these tries; says nothing while there were none.
+    # Since when a provider puts it off, by a try or asking to be left alone; the campaign's resumption begins anew.
     tried_since = models.DateTimeField(null=True, blank=True)
     # Why it failed, or has no device.
     reason = models.CharField(max_length=200, blank=True)

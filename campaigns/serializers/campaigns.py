@@ -303,7 +303,10 @@ class EstimateSerializer(StrictSerializer):
     available = MoneyField(help_text="What the account may spend: its balance and its credit limit.")
     is_affordable = serializers.BooleanField()
     affordable = serializers.IntegerField(
-        source="n_affordable", help_text="Recipients, in their order, for whom that is enough; the others would fail."
+        source="n_affordable", help_text="For how many recipients that is enough; the others would fail."
+    )
+    is_exact = serializers.BooleanField(
+        help_text="Else `affordable` is about so many: prices differ, and batches are charged as they come."
     )
 
 
@@ -317,8 +320,14 @@ class PreflightSerializer(StrictSerializer):
     no_address = serializers.IntegerField()
     missing_variable = serializers.IntegerField(source="unfit", help_text="Or their values make it too long.")
     inactive = serializers.IntegerField()
-    examples = ExampleSerializer(many=True, help_text="The first ten of each reason.")
-    problems = serializers.ListField(child=serializers.CharField(), help_text="What is in the way of starting.")
+    not_affordable = serializers.IntegerField(help_text="By pigeon, whom the account cannot pay for.")
+    examples = ExampleSerializer(many=True, help_text="The first ten of each reason of their own.")
+    problems = serializers.ListField(
+        child=serializers.CharField(), help_text="What is in the way of starting, or makes it pointless."
+    )
+    notes = serializers.ListField(
+        child=serializers.CharField(), help_text="What stops nothing, and is worth knowing before."
+    )
     estimate = EstimateSerializer(
         allow_null=True, help_text="By pigeon, with an account to charge. Reminders by pigeon cost as much again."
     )

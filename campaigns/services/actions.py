@@ -69,7 +69,8 @@ def _refuse_closed(delivery: Delivery) -> None:
 def _acknowledge(delivery: Delivery, actor: Actor, now: datetime) -> None:
     """Nothing is left for workers to do for it, and nobody is to be reminded."""
     to = DeliveryStatus.ACKNOWLEDGED
-    move_delivery(delivery, to, actor=actor.label, at=now, acted_at=now, work="", due_at=None)
+    emptied = {"reason": [""]}
+    move_delivery(delivery, to, actor=actor.label, at=now, columns=emptied, acted_at=now, work="", due_at=None)
     if close_members([delivery.recipient_id], Closing.ACKNOWLEDGED, at=now):
         return
     # Closed by another of his deliveries: perhaps a moment ago, and as missed.

@@ -146,8 +146,11 @@ def check_change(*, campaign_id: UUID, workflow: Any, actor: Actor) -> CheckedWo
         Forbidden: the actor may not change campaigns.
         NotFound: the actor has no such campaign.
     """
-    seen = get_campaign(campaign_id=campaign_id, actor=actor, action="update")
-    return CheckedWorkflow(workflow, validation.check(workflow, organization_id=seen.organization_id))
+    return _checked_for(get_campaign(campaign_id=campaign_id, actor=actor, action="update"), workflow)
+
+
+def _checked_for(campaign: Campaign, workflow: Any) -> CheckedWorkflow:
+    return CheckedWorkflow(workflow, validation.check(workflow, organization_id=campaign.organization_id))
 
 
 def _write(campaign: Campaign, audience: NewAudience, *, actor: Actor, now: datetime) -> None:
@@ -189,23 +192,16 @@ def update_campaign(
     # Looked at before the lock, for a workflow's addresses are looked up.
     seen = get_campaign(campaign_id=campaign_id, actor=actor, action="update")
     wanted = _texts(name, sender_name, title)
-    faults = (name_faults(wanted["name"]) if "name" in wanted else []) + _line_faults(
-        **{field: text for field, text in wanted.items() if field != "name"}
-    )
+    faults = _text_faults(wanted)
     if template_id is not None or template_version:
         wanted["template_id"] = template_id or seen.template_id
         wanted["template_version"], more = _version(seen.organization_id, wanted["template_id"], template_version)
         faults += more
     if workflow is not None:
-        checked = (
-            workflow
-            if isinstance(workflow, CheckedWorkflow)
-            else check_change(campaign_id=campaign_id, workflow=workflow, actor=actor)
-        )
+        checked = workflow if isinstance(workflow, CheckedWorkflow) else _checked_for(seen, workflow)
         faults += checked.faults
-        wanted["workflow"] = (
-            {} if checked.faults else validation.pinned(checked.workflow, organization_id=seen.organization_id)
-        )
+        if not checked.faults:
+            wanted["workflow"] = validation.pinned(checked.workflow, organization_id=seen.organization_id)
     wanted |= delivering or {}
     with transaction.atomic():
         campaign = lock_campaign(campaign_id, actor)
@@ -380,6 +376,12 @@ def _columns(source: Delivering | Campaign) -> dict[str, Any]:
 def _texts(name: str | None, sender_name: str | None, title: str | None) -> dict[str, Any]:
     given = {"name": None if name is None else name.strip(), "sender_name": sender_name, "title": title}
     return {field: text for field, text in given.items() if text is not None}
+
+
+def _text_faults(given: Mapping[str, str]) -> list[FieldError]:
+    """What is wrong with those of the texts that are given."""
+    lines = {field: text for field, text in given.items() if field != "name"}
+    return (name_faults(given["name"]) if "name" in given else []) + _line_faults(**lines)
 
 
 def _set(campaign: Campaign, wanted: Mapping[str, Any], *, actor: Actor, now: datetime, reason: str) -> None:

@@ -153,7 +153,15 @@ def _mark_delivered(entries: list[Entry], actor: Actor, now: datetime) -> list[E
     if not unseen:
         return entries
     with transaction.atomic():
-        moved = move_deliveries(unseen, DeliveryStatus.DELIVERED, actor=actor.label, at=now, delivered_at=now)
+        moved = move_deliveries(
+            unseen,
+            DeliveryStatus.DELIVERED,
+            actor=actor.label,
+            at=now,
+            # Why it had not reached him so far is told by its events.
+            columns={"reason": [""] * len(unseen)},
+            delivered_at=now,
+        )
         pending = [pk for pk, old in moved.items() if old == DeliveryStatus.PENDING]
         if pending:
             # He has it: what was to be tried again is not.

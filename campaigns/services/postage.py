@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -20,13 +20,19 @@ from ops_console.ledger.models import Account
 class Estimate:
     """What sending once to all comes to, in US dollars: ``cost``, of which the account may spend ``available``.
 
-    That is enough for ``n_affordable`` recipients, in their order.
+    That is enough for ``n_affordable`` recipients, in their order. Batches are charged as they come, so with letters of
+    several prices (not ``is_exact``) it is about so many.
     """
 
     account: str
     available: Decimal
     cost: Decimal = Decimal("0.00")
     n_affordable: int = 0
+    prices: set[Decimal] = field(default_factory=set)
+
+    @property
+    def is_exact(self) -> bool:
+        return self.is_affordable or len(self.prices) == 1
 
     @property
     def is_affordable(self) -> bool:
@@ -34,6 +40,7 @@ class Estimate:
 
     def add(self, price: Decimal) -> None:
         self.cost += price
+        self.prices.add(price)
         self.n_affordable += self.is_affordable
 
 

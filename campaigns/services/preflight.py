@@ -14,6 +14,7 @@ from django.conf import settings
 from django.db import connection, transaction
 
 from campaigns.channels.pigeon import NO_ACCOUNT, letter
+from campaigns.engine.outlines import send_step
 from campaigns.engine.quiet_hours import ATTRIBUTE, QuietHours
 from campaigns.models import (
     Campaign,
@@ -63,8 +64,9 @@ class Example:
 class Preflight:
     """Each recipient is counted once: in ``will_send``, or under the first reason there is.
 
-    ``problems`` are in the way of starting. ``sent_by`` knows rate and quiet hours. ``ends_by`` supposes that nobody
-    acknowledges.
+    ``not_affordable`` are by pigeon, and about so many unless the estimate is exact; of them nobody is named.
+    ``problems`` are in the way of starting, or make it pointless. ``notes`` are worth knowing before. ``sent_by`` knows
+    rate and quiet hours. ``ends_by`` supposes that nobody acknowledges.
     """
 
     recipients: int
@@ -74,8 +76,10 @@ class Preflight:
     unfit: int = 0
     no_device: int = 0
     no_address: int = 0
+    not_affordable: int = 0
     examples: list[Example] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
     # By pigeon, where there is an account to charge.
     estimate: Estimate | None = None
     sent_by: datetime | None = None
@@ -208,7 +212,19 @@ def _count(campaign: Campaign, send: SendNotification, found: Preflight, at: dat
             found.will_send += 1
             free[_free_at(campaign, recipient, at)] += 1
     found.estimate = judge.postage.estimate if judge.postage else None
+    if found.estimate and not found.estimate.is_affordable:
+        _leave_out_unpaid(found, found.estimate)
     return free
+
+
+def _leave_out_unpaid(found: Preflight, estimate: Estimate) -> None:
+    about = "" if estimate.is_exact else "about "
+    found.notes.append(
+        f"The account {estimate.account} can pay for {about}{estimate.n_affordable:,} of {found.will_send:,} messages. "
+        "The rest fails, and can be retried once it is topped up."
+    )
+    found.not_affordable = found.will_send - estimate.n_affordable
+    found.will_send = estimate.n_affordable
 
 
 Why = tuple[str, str]
@@ -219,13 +235,11 @@ class Judge:
     """Tells of each recipient why a step would not send to him, and adds up what those cost to whom it would."""
 
     def __init__(self, campaign: Campaign, send: SendNotification) -> None:
-        own = send.template_id is not None
-        self._send = send
+        step = send_step(campaign, send)
+        self._custom = step.custom
         self._title = campaign.title
-        template_id = send.template_id or campaign.template_id
-        version = send.template_version if own else campaign.template_version
-        self._template = compiled(template_id=template_id, version=version)
-        self._is_html = Template.objects.filter(pk=template_id, type=TemplateType.HTML).exists()
+        self._template = compiled(template_id=step.template_id, version=step.version)
+        self._is_html = Template.objects.filter(pk=step.template_id, type=TemplateType.HTML).exists()
         self._same = None if self._template.variables else self._template.render({})
         self.postage = Postage(campaign.organization_id) if send.channel == PIGEON else None
 
@@ -254,7 +268,7 @@ class Judge:
         values = values_for(
             self._template,
             audience=json.loads(recipient.variables),
-            custom=self._send.custom_variables,
+            custom=self._custom,
             profile=profile,
             name=recipient.name,
             email=recipient.email,

@@ -28,12 +28,13 @@ def preview_campaign(
     In the order they are given; of nobody's, the first five. Sends and keeps nothing. Five queries.
 
     Raises:
-        Forbidden: the actor may not see campaigns, or members.
+        Forbidden: the actor may not see campaigns, or members, or templates.
         InvalidInput: at ``user_ids``, or at ``workflow`` when no step of it sends.
         NotFound: the actor has no such campaign.
     """
     campaign = get_campaign(campaign_id=campaign_id, actor=actor)
     policy.require(actor, "members", "list")
+    policy.require(actor, "templates", "retrieve")
     if len(user_ids) > MOST_PREVIEWED:
         raise InvalidInput.field("user_ids", message=f"At most {MOST_PREVIEWED} at once.", code="too_many")
     _, config = first_send(parse(campaign.workflow))

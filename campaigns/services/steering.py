@@ -44,6 +44,14 @@ TASKS = ("campaigns.tasks.advance", "campaigns.tasks.send")
 # Deliveries moved by one statement.
 BATCH = 10_000
 
+# In the order of their ids, as whoever locks several.
+BEGIN_TRIES_ANEW = """
+WITH waiting AS MATERIALIZED (
+    SELECT id FROM campaigns_delivery WHERE campaign_id = %s AND due_at IS NOT NULL AND tried_since IS NOT NULL
+    ORDER BY id FOR NO KEY UPDATE
+)
+UPDATE campaigns_delivery d SET tried_since = NULL FROM waiting WHERE d.id = waiting.id
+"""
 FAILED_ONES = """
 SELECT d.id, d.step_id FROM campaigns_delivery d
 JOIN campaigns_audiencemember a ON a.id = d.recipient_id AND a.closing = 'open'
@@ -164,7 +172,9 @@ def pause(*, campaign_id: UUID, actor: Actor, now: datetime, reason: str = "") -
 
 
 def resume(*, campaign_id: UUID, actor: Actor, now: datetime, reason: str = "") -> Campaign:
-    """Let a paused campaign go on where it stood. A deadline under way is put off by the time it stood still.
+    """Let a paused campaign go on where it stood.
+
+    A deadline under way is put off by the time it stood still; what providers put off has all its time before it.
 
     Raises:
         Forbidden, NotFound: as for ``start_campaign``.
@@ -177,6 +187,8 @@ def resume(*, campaign_id: UUID, actor: Actor, now: datetime, reason: str = "") 
             campaign=campaign, status=StepStatus.ACTIVE, type=StepType.DEADLINE_CHECK
         )
         deadlines.update(due_at=F("due_at") + (now - campaign.paused_at))
+        with connection.cursor() as cursor:
+            cursor.execute(BEGIN_TRIES_ANEW, [campaign.pk])
         campaign.paused_at = None
         campaign.save(update_fields=["paused_at"])
         _record_state(campaign, "resume", "paused", actor=actor, now=now, reason=reason)
@@ -346,6 +358,7 @@ def _retry(campaign: Campaign, status: str, *, actor: Actor, now: datetime, reas
             work=AttemptKind.RETRY,
             due_at=now,
             n_attempts=0,
+            tried_since=None,
             leased_by=None,
             lease_until=None,
         )

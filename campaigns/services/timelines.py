@@ -13,7 +13,7 @@ from ops_console.access import policy
 from ops_console.access.actors import Actor
 from ops_console.errors import NotFound
 
-# Of one millisecond, in this order.
+# Of one instant, in this order.
 ORDER = (
     "queued",
     "retried",

@@ -23,7 +23,7 @@ from ops_console.rest import parsers
 from ops_console.rest.parsers import refuse_other_charset
 from ops_console.rest.problems import InvalidBody, PayloadTooLarge
 
-MAX_BYTES = 32 * 1024 * 1024
+MAX_BYTES = parsers.LARGE_BYTES
 # Read from the network together.
 CHUNK = 64 * 1024
 Part: TypeAlias = "str | UploadedFile[Any]"

@@ -13,13 +13,14 @@ from hashlib import sha256
 from typing import Any
 from uuid import uuid4
 
+from campaigns.engine.lanes import BURST, CATCH_UP
 from campaigns.models import Campaign, Delivery, DeliveryStatus, Device, Platform
 from campaigns.querysets import DeliveryQuerySet
 from ops_console.ledger.models import Account
 from tests import callers, factories
 from tests.campaigning import campaign, crowd, send
 from tests.factories import NOW
-from tests.fakes.fcm import LONG_S, UNREGISTERED, FakeFcm, service_account
+from tests.fakes.fcm import UNREGISTERED, FakeFcm, service_account
 from tests.faults.queues import SEED, send_out_couriers
 from tests.pigeon_posts import BY_PIGEON, living
 from tests.pushing import credential
@@ -41,7 +42,7 @@ class Cast:
 
     by_push: Campaign
     by_pigeon: Campaign
-    # Recipients in a batch of the first.
+    # Recipients in a batch of the first: what its rate lets through in a second.
     batch: int
     # Members' ids: who has an address; whose device there is, and whose is gone.
     at_home: Set[str]
@@ -71,6 +72,11 @@ class Cast:
             account=account,
             key=callers.organization_key(organization),
         )
+
+    @property
+    def most_in_batch(self) -> int:
+        """In one that catches up, when no worker was there for a while."""
+        return self.batch + round(self.batch * (CATCH_UP / BURST))
 
     @property
     def lease_s(self) -> int:
@@ -145,7 +151,7 @@ class Witness(FakeFcm):
                 self._n_free = max(0, self._n_free - 1)
                 return
             self.n_held += 1
-        self._answering.wait(LONG_S)
+        self._answering.wait()
         with self._holds:
             self.n_held -= 1
 

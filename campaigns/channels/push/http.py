@@ -22,13 +22,14 @@ LONGEST_REST_S = 300.0
 # How long nobody asks again after a token was refused.
 REFUSAL_S = 5.0
 MOST_KEPT = 1000
+# How much of the time a call may take its connection may be silent. The rest is for what comes before.
+SILENT_SHARE = 0.85
 
 
 def new_client() -> httpx.AsyncClient:
-    """Connections are kept and shared. How long a call may take is for its caller to say.
+    """Connections are kept and shared: all calls of a host go by one where it speaks HTTP/2.
 
-    All calls of a host share an HTTP/2 connection. One that has gone dead is given up, and replaced, when nothing
-    came of it for half as long as a call may take: a caller who loses patience does not tell the connection.
+    How long a call may take is for its caller to say.
     """
     context = httpx.create_ssl_context()
     if settings.PUSH_CA_FILE:
@@ -37,9 +38,18 @@ def new_client() -> httpx.AsyncClient:
         http2=True,
         verify=context,
         trust_env=False,
-        timeout=httpx.Timeout(settings.PUSH_TIMEOUT_S / 2, connect=settings.PUSH_TIMEOUT_S, pool=None),
+        timeout=timeouts(),
         limits=httpx.Limits(max_connections=settings.PUSH_CONCURRENCY, max_keepalive_connections=20),
     )
+
+
+def timeouts() -> httpx.Timeout:
+    """A connection that is silent is given up, and replaced, before a call's time is over.
+
+    A caller who loses patience does not tell the connection, and the next would be put on it.
+    """
+    call_s = settings.PUSH_TIMEOUT_S
+    return httpx.Timeout(SILENT_SHARE * call_s, connect=call_s, pool=None)
 
 
 def body_of(response: httpx.Response) -> Mapping[str, Any]:

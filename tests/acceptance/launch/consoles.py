@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 import signal
 import socket
 import subprocess
@@ -10,10 +11,13 @@ import sys
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from ops_console.var_dir import PROJECT
+
+PORTS, PORT_RANGE = random.SystemRandom(), range(20_000, 32_000)
 
 READY = "Press Ctrl-C to stop."
 # Generous: the machine may have other things to do.
@@ -112,9 +116,12 @@ class Console:
 
 
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """One of those the kernel does not give out: such a one may be somebody's before it is bound here."""
+    while True:
+        port = PORTS.choice(PORT_RANGE)
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 @dataclass(frozen=True)

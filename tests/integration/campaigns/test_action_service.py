@@ -90,10 +90,11 @@ def sums(mailing: Mailing) -> dict[tuple[int | None, str], int]:
 def test_acting_acknowledges_and_closes_the_recipient(
     mailing: Mailing, reader: Member, delivery: Delivery, old: DeliveryStatus
 ) -> None:
-    Delivery.objects.filter(pk=delivery.pk).update(status=old)
+    Delivery.objects.filter(pk=delivery.pk).update(status=old, reason="Cancelled by the client.")
     assert submit(delivery, reader, payload=b"\x00with gloves")
     delivery.refresh_from_db()
     assert (delivery.status, delivery.acted_at is None) == (DeliveryStatus.ACKNOWLEDGED, False)
+    assert delivery.reason == ""
     assert (delivery.recipient.closing, delivery.recipient.closed_at) == (Closing.ACKNOWLEDGED, delivery.acted_at)
     event = DeliveryEvent.objects.get(subject=delivery, to_status="acknowledged")
     assert (event.from_status, event.actor, event.at) == (old, reader.person.email, delivery.acted_at)

@@ -217,7 +217,7 @@ def test_a_campaign_is_steered(client: Any, organization: Organization) -> None:
 
 
 def test_a_preview_shows_what_its_recipients_would_be_sent(organization: Organization) -> None:
-    client = bearers.client(organization, READ, WRITE, Right.MEMBERS_READ)
+    client = bearers.client(organization, READ, WRITE, Right.MEMBERS_READ, Right.TEMPLATES_READ)
     shift = authoring.template(organization, name="Shift").template
     everybody = tenants.members(organization, 7)
     audience = [{"userId": str(member.pk), "variables": {"day": f"day {n}"}} for n, member in enumerate(everybody)]
@@ -243,8 +243,9 @@ def test_a_preview_shows_what_its_recipients_would_be_sent(organization: Organiz
     assert "Sunday" in wanted[0]["body"]
     assert pointers(client.send(path, {"userIds": [str(last.pk)] * 21})) == {"/userIds"}
     assert pointers(client.send(path, {"userIds": "x"})) == {"/userIds"}
-    assert bearers.client(organization, READ).send(path).status_code == 403
-    assert bearers.client(organization, Right.MEMBERS_READ).send(path).status_code == 403
+    needed = (READ, Right.MEMBERS_READ, Right.TEMPLATES_READ)
+    for missing in needed:
+        assert bearers.client(organization, *(set(needed) - {missing})).send(path).status_code == 403
     assert bearers.client(factories.organization(), *Right).send(path).status_code == 404
     assert not Delivery.objects.exists()
 

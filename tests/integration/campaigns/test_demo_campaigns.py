@@ -9,12 +9,14 @@ import pytest
 from django.conf import LazySettings
 
 from campaigns import demo
+from campaigns.engine import lanes
 from campaigns.models import Attempt, Campaign, Delivery, Device, Template
 from campaigns.services.preflight import preflight
+from campaigns.services.steering import start_campaign
 from campaigns.services.timelines import get_delivery, timeline
 from ops_console.organizations.demo import load_members
 from tests import factories
-from tests.campaigning import assert_counters_equal_rows, statuses
+from tests.campaigning import assert_counters_equal_rows, run, statuses
 from tests.factories import COMMAND, NOW
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("places")]
@@ -50,3 +52,32 @@ def test_one_has_run_and_one_waits_however_often_it_is_loaded(settings: LazySett
     assert {example.reason for example in found.examples} == {"There is no value for {{place}}."}
     assert found.estimate
     assert found.estimate.is_affordable
+
+
+def test_beside_a_running_console_its_workers_are_waited_for(
+    settings: LazySettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.PUSH_CONSOLE = True
+    account = factories.account()
+    assert account.organization
+    load_members(account.organization, domain="feathers.example", now=NOW)
+
+    def start_and_claim(**given: Any) -> Campaign:
+        started = start_campaign(**given)
+        assert lanes.claim(now=NOW)
+        return started
+
+    def load() -> Campaign:
+        assert account.organization
+        demo.load_campaigns(account.organization, domain="feathers.example", now=NOW)
+        return Campaign.objects.get(name=demo.PUSHED)
+
+    monkeypatch.setattr(demo, "start_campaign", start_and_claim)
+    monkeypatch.setattr(demo, "sleep", lambda seconds: None)
+    monkeypatch.setattr(demo, "PATIENCE_S", 0.1)
+    assert statuses(load()) == {"pending": 8}
+    # Loaded again, it goes on; the worker is done while it waits.
+    monkeypatch.setattr(demo, "sleep", lambda seconds: run(NOW + timedelta(hours=1)))
+    monkeypatch.setattr(demo, "PATIENCE_S", 30.0)
+    assert statuses(load()) == {"acknowledged": 3, "delivered": 1, "sent": 2, "no_device": 2}
+    assert_counters_equal_rows()

@@ -152,11 +152,12 @@ def test_since_may_be_any_instant(reader: Member, since: datetime) -> None:
 def test_what_is_shown_is_delivered(mailing: Mailing, reader: Member, old: DeliveryStatus, method: str) -> None:
     [delivery] = mailing.deliver(reader)
     again = {"work": AttemptKind.RETRY, "due_at": NOW} if old == DeliveryStatus.PENDING else {}
-    Delivery.objects.filter(pk=delivery.pk).update(status=old, **again)
+    Delivery.objects.filter(pk=delivery.pk).update(status=old, reason="It could not be pushed.", **again)
     for _ in range(2):
         assert show(method, reader, delivery).status == Wire.DELIVERED
     delivery.refresh_from_db()
     assert (delivery.status, delivery.delivered_at is None) == (DeliveryStatus.DELIVERED, False)
+    assert delivery.reason == ""
     # What was to be tried again is not: he has it.
     assert (delivery.work, delivery.due_at) == ("", None)
     moved = DeliveryEvent.objects.filter(subject=delivery, to_status="delivered")

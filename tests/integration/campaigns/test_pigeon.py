@@ -213,9 +213,16 @@ def test_members_without_an_address_fail_with_that_reason(account: Account) -> N
 
 
 def test_past_the_credit_limit_the_others_fail_until_somebody_pays(account: Account) -> None:
-    sent = by_pigeon(people(account, 4))
+    sent = campaign(people(account, 4), send(config=BY_PIGEON))
     Account.objects.update(credit_limit=Decimal("0.40"))
-    send_all(NOW)
+    found = preflight(campaign_id=sent.pk, actor=COMMAND, now=NOW)
+    assert found.estimate
+    assert (found.estimate.is_exact, found.will_send + found.not_affordable) == (True, 4)
+    steering.start_campaign(campaign_id=sent.pk, actor=COMMAND, now=NOW)
+    # Of letters that cost the same it is the number, however many batches there are.
+    while sending.send_batch(clock=lambda: NOW, limit=1):
+        pass
+    assert statuses(sent) == {"sent": found.will_send, "failed": found.not_affordable}
     cost = Message.objects.first().cost  # type: ignore[union-attr]
     n = int(Decimal("0.40") / cost)
     assert statuses(sent) == {"sent": n, "failed": 4 - n}
@@ -279,18 +286,30 @@ def test_the_preflight_tells_the_cost_and_how_far_the_credit_goes(account: Accou
     found = preflight(campaign_id=made.pk, actor=COMMAND, now=NOW)
     short = found.estimate
     assert short
-    assert sentences(found)[-2] == (
-        f"It costs ${short.cost}; the account {account.username} may spend ${short.available}: "
-        "enough for the first 3, the others fail until it is topped up."
+    assert (found.will_send, found.not_affordable, found.no_address, found.recipients) == (3, 1, 1, 5)
+    note = (
+        f"The account {account.username} can pay for about 3 of 4 messages. "
+        "The rest fails, and can be retried once it is topped up."
     )
+    assert (found.notes, found.problems) == ([note], [])
+    told = sentences(found)
+    assert told[:3] == [
+        "Of 5 recipients 3 are sent to.",
+        "1 without an address.",
+        "1 the account cannot pay for.",
+    ]
+    assert told[-1] == note
+    assert f"It costs ${short.cost}; the account {account.username} may spend ${short.available}." in told
     assert (short.cost, short.is_affordable, short.n_affordable) == (estimate.cost, False, 3)
-    told = bearers.client(house, *Right).get(f"/api/v1/campaigns/{made.pk}/preflight").json()["estimate"]
-    assert told == {
+    answer = bearers.client(house, *Right).get(f"/api/v1/campaigns/{made.pk}/preflight").json()
+    assert (answer["willSend"], answer["notAffordable"], answer["notes"]) == (3, 1, [note])
+    assert answer["estimate"] == {
         "account": account.username,
         "cost": float(estimate.cost),
         "available": float(estimate.cost) - 0.01,
         "isAffordable": False,
         "affordable": 3,
+        "isExact": False,
     }
     steering.start_campaign(campaign_id=made.pk, actor=COMMAND, now=NOW)
     send_all(NOW)
@@ -331,8 +350,11 @@ def test_a_refunded_message_fails_its_delivery_and_a_retry_sends_another(account
     assert set(Message.objects.values_list("reference", flat=True)) == {
         str(pk) for pk in Delivery.objects.values_list("pk", flat=True)
     } | {f"{lost.reference}#2"}
+    # As one that failed a second time, whose message flies all the same.
+    Delivery.objects.update(reason="No connection.")
     follow(fly(NOW + 3 * HOUR) + HOUR)
     assert statuses(sent) == {"delivered": 2}
+    assert reasons("delivered") == {""}
     failed = [moment for moment in timeline(Delivery.objects.get(pk=lost.reference)) if moment.what == "failed"]
     assert [moment.detail for moment in failed] == ["Cancelled by the client."]
     assert_counters_equal_rows()
@@ -354,6 +376,9 @@ def test_who_finds_in_his_inbox_what_no_pigeon_brought_has_it_and_may_act(accoun
     actions.submit_action(delivery_id=mine.pk, action_id="ack", actor=doer, now=NOW + HOUR)
     assert statuses(sent) == {"delivered": 1, "acknowledged": 1}
     assert steering.retry_failed(campaign_id=sent.pk, actor=COMMAND, now=NOW + HOUR)[1] == 0
+    assert not Delivery.objects.exclude(reason="").exists()
+    told = DeliveryEvent.objects.filter(to_status="failed").values_list("reason", flat=True)
+    assert list(told) == ["Cancelled by the client."] * 2
     assert_counters_equal_rows()
 
 

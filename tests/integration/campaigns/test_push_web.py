@@ -87,8 +87,11 @@ def test_what_a_push_service_says_is_understood(
     script: Sequence[Any],
     outcome: AttemptOutcome,
     wait_s: float | None,
+    settings: Settings,
 ) -> None:
     service.script.extend(script)
+    if isinstance(script[0], Hang):
+        settings.PUSH_TIMEOUT_S = 1.0
     target = device(house, "web", Subscriber(service.url()).token)
     handed = to_one(push, target)
     assert (handed.outcome, handed.retry_after_s) == (outcome, wait_s)
@@ -127,9 +130,15 @@ def test_a_subscription_leads_to_no_private_address(
 
 
 def test_nobody_waits_for_another_while_his_time_runs(
-    push: Push, house: Organization, service: WebhookReceiver, vapid: ec.EllipticCurvePrivateKey
+    push: Push,
+    house: Organization,
+    service: WebhookReceiver,
+    vapid: ec.EllipticCurvePrivateKey,
+    settings: Settings,
 ) -> None:
-    service.otherwise = Answer(201, after_s=1.2)
+    # Time for one answer, and not for one after the other.
+    settings.PUSH_TIMEOUT_S = 4.0
+    service.otherwise = Answer(201, after_s=2.1)
     members = [device(house, "web", Subscriber(service.url(f"/{number}")).token).member for number in range(40)]
     handed = push.hand_over([parcel(member) for member in members], now=NOW)
     assert Counter(one.outcome for one in handed) == {Outcome.ACCEPTED: 40}

@@ -8,17 +8,19 @@ from typing import Any
 
 import pytest
 
+from campaigns.channels import Parcel
 from campaigns.engine import finishing, outcomes, sending
 from campaigns.engine.sending import send_batch
 from campaigns.engine.steps import RETRY, advance_due
 from campaigns.models import AttemptOutcome as Outcome
 from campaigns.models import Campaign, CampaignEvent, CampaignStep, Closing, Delivery, DeliveryStatus
-from campaigns.services import steering
+from campaigns.services import inbox, steering
 from campaigns.transitions import close_members, move_delivery
 from ops_console.outbox import services as outbox
 from ops_console.outbox.models import Webhook, WebhookStatus
 from ops_console.outbox.retries import RETRY_FOR
 from ops_console.outbox.states import WEBHOOKS
+from tests import tenants
 from tests.campaigning import (
     ACK,
     SECOND,
@@ -294,6 +296,40 @@ def test_missed_are_the_sent_and_delivered_of_those_still_open(spy: Spy, monkeyp
     # Both deliveries of three, but not the first of him who acknowledged the second.
     assert statuses(sent) == {"missed": 6, "acknowledged": 1, "sent": 1, "no_device": 2, "failed": 2}
     assert closings(sent) == {"missed": 3, "acknowledged": 1, "open": 2}
+    assert status_of(sent) == "completed"
+    assert_counters_equal_rows()
+
+
+@pytest.mark.parametrize("answer", [A, N, Outcome.LATER])
+def test_what_is_in_the_inbox_and_waits_is_missed_whoever_comes_first(spy: Spy, answer: Outcome):
+    """Two are retried, one of them by a worker just then; both were reached by their second delivery."""
+    members = crowd(3)
+    sent = started(
+        members, send(completed="again"), send("again", completed="wait"), deadline("wait", completed="miss"), miss()
+    )
+    spy.answer = lambda parcel: [A if parcel.member_id == members[2].pk else N]
+    send_all(NOW)
+    spy.answer = lambda parcel: [A]
+    run(NOW)
+    assert statuses(sent) == {"no_device": 2, "sent": 4}
+    steering.retry_failed(campaign_id=sent.pk, no_device=True, actor=COMMAND, now=NOW + MINUTE)
+    spy.batches.clear()
+
+    def meanwhile(parcel: Parcel) -> list[Outcome]:
+        for _ in range(4):
+            advance_due(now=NOW + 2 * HOUR)
+        assert closings(sent) == {"missed": 3}
+        entries, _ = inbox.sync(actor=tenants.signed_in(members[0]), since=None, now=NOW + 2 * HOUR)
+        assert {entry.status for entry in entries} == {"missed"}
+        return [answer]
+
+    spy.answer = meanwhile
+    assert send_batch(clock=lambda: NOW + HOUR, limit=1) == 1
+    inbox.sync(actor=tenants.signed_in(members[1]), since=None, now=NOW + 2 * HOUR)
+    run(NOW + 3 * HOUR)
+    assert len(spy.parcels) == 1
+    assert statuses(sent) == {"missed": 6}
+    assert set(Delivery.objects.values_list("work", "due_at", "reason")) == {("", None, "")}
     assert status_of(sent) == "completed"
     assert_counters_equal_rows()
 

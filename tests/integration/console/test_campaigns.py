@@ -98,7 +98,11 @@ def test_its_recipients_are_looked_at_before_and_after(operator: Client, campaig
     def shown(query: str) -> set[int]:
         return {row.pk for row in operator.get(f"{list_of(AudienceMember)}?{query}").context["cl"].result_list}
 
+    def filters(query: str) -> list[str]:
+        return [spec.title for spec in operator.get(f"{list_of(AudienceMember)}?{query}").context["cl"].filter_specs]
+
     of_it = f"campaign__id__exact={campaign.pk}"
+    assert (filters(""), filters(of_it)) == (["campaign"], ["campaign", "closing"])
     assert len(shown("")) == 4
     assert len(shown(of_it)) == 3
     assert shown(f"{of_it}&closing__exact=missed") == {bea.pk}

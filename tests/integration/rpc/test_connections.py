@@ -26,7 +26,8 @@ N_CALLS, N_THREADS, N_CONNECTIONS = 200, 100, 64
 USER = "01890a5d-ac96-774b-bcce-b302099a8057"
 # What the server under test calls itself to the database.
 NAME = "server-under-test"
-KILL = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE application_name = %s"
+# Waits until they have ended: before, a statement may still be cut.
+KILL = "SELECT count(pg_terminate_backend(pid, 5000)) FROM pg_stat_activity WHERE application_name = %s"
 HELD = "SELECT count(*) FROM pg_stat_activity WHERE application_name = %s AND state LIKE 'idle in %%'"
 MANY = {
     **ENVIRON,

@@ -73,8 +73,6 @@ def test_no_sooner_than_the_provider_asks():
         (TRIES - 1, TRY_FOR - SECOND, False),
         (TRIES - 1, TRY_FOR, True),
         (1000, TRY_FOR / 2, False),
-        # What an earlier piece of work left behind.
-        (0, 2 * TRY_FOR, False),
     ],
 )
 def test_it_is_given_up_by_time(n_before: int, since: timedelta, *, is_last: bool):
@@ -88,10 +86,14 @@ def test_it_is_given_up_by_time(n_before: int, since: timedelta, *, is_last: boo
         assert verdict.due_at <= NOW + timedelta(minutes=30)
 
 
-def test_what_was_not_tried_is_no_try():
+def test_what_was_not_tried_is_no_try_and_is_given_up_by_time_too():
     untried = handed(Outcome.LATER, "no time", was_tried=False)
-    at_once = judge([untried], n_attempts=50, tried_since=NOW - 2 * TRY_FOR, now=NOW)
-    assert (at_once.status, at_once.n_attempts, at_once.due_at) == (None, 50, NOW)
+    begun = NOW - TRY_FOR + SECOND
+    at_once = judge([untried], n_attempts=50, tried_since=begun, now=NOW)
+    assert (at_once.status, at_once.n_attempts, at_once.due_at, at_once.since) == (None, 50, NOW, begun)
+    last = judge([untried], n_attempts=3, tried_since=NOW - TRY_FOR, now=NOW)
+    assert (last.status, last.reason) == (Status.FAILED, "Given up after 3 tries in 6 hours. no time")
+    assert judge([untried], n_attempts=0, now=NOW).since == NOW
     resting = judge([handed(Outcome.LATER, "wait", 40.0, was_tried=False), untried], n_attempts=0, now=NOW)
     assert (resting.n_attempts, resting.due_at, resting.reason) == (0, NOW + 40 * SECOND, "wait")
     # Of another device it was one.
