@@ -1,0 +1,1 @@
+"""Session replay: what members did in the inbox page or an app, from whichever provider their organization chose."""
