@@ -24,6 +24,9 @@ if TYPE_CHECKING:
         HeatmapSettings,
         PigeonPost,
         PushCredential,
+        Recording,
+        RecordingCampaign,
+        ReplaySettings,
         Screen,
         Screenshot,
         TemplateVersion,
@@ -216,3 +219,28 @@ class ScreenshotQuerySet(TenantQuerySet["Screenshot"]):
 
 class HeatmapSettingsQuerySet(TenantQuerySet["HeatmapSettings"]):
     pass
+
+
+class ReplaySettingsQuerySet(TenantQuerySet["ReplaySettings"]):
+    pass
+
+
+class RecordingQuerySet(TenantQuerySet["Recording"]):
+    def begun_in(self, organization_id: UUID, start: datetime, end: datetime) -> RecordingQuerySet:
+        """An organization's of visits that began from ``start`` to before ``end``."""
+        return self.filter(organization=organization_id, started_at__gte=start, started_at__lt=end)
+
+    def past_time(self, before: datetime) -> RecordingQuerySet:
+        """Those whose first chunk came before then, the oldest first."""
+        return self.filter(created_at__lt=before).order_by("created_at")
+
+
+class RecordingCampaignQuerySet(TenantQuerySet["RecordingCampaign"]):
+    tenant_field = "recording__organization"
+
+    def begun_in(
+        self, organization_id: UUID, campaign_id: UUID, start: datetime, end: datetime
+    ) -> RecordingCampaignQuerySet:
+        """A campaign's, each with its recording, of visits that began from ``start`` to before ``end``."""
+        rows = self.filter(campaign=campaign_id, started_at__gte=start, started_at__lt=end)
+        return rows.filter(recording__organization=organization_id).select_related("recording")

@@ -102,7 +102,10 @@ PUSH_CONSOLE = env.bool("PUSH_CONSOLE", DEMO)
 # Names the series of webhooks whose end somebody has yet to see: the purge leaves them.
 WEBHOOK_SERIES_IN_USE = "campaigns.engine.webhooks.series_in_use"
 # What manage.py reencryptsecrets encrypts beside the platform's own secrets.
-FURTHER_SECRETS = {"push credentials": "campaigns.services.push_credentials.reencrypt_credentials"}
+FURTHER_SECRETS = {
+    "push credentials": "campaigns.services.push_credentials.reencrypt_credentials",
+    "PostHog keys": "campaigns.replay.settings.reencrypt_settings",
+}
 # Tells what is wrong with the workflow an organization is to have as its default.
 WORKFLOW_CHECK = "campaigns.workflows.validation.check"
 # Calls to push providers that a worker has under way at once; seconds for one, and for those of a batch.
@@ -117,6 +120,8 @@ HEATMAP_KEEP_DAYS = env.int("HEATMAP_KEEP_DAYS", 365)
 HEATMAP_MIN_USERS = env.int("HEATMAP_MIN_USERS", 5)
 # Seconds an address of a screenshot is good for.
 SCREENSHOT_URL_S = env.int("SCREENSHOT_URL_S", 3600)
+# Days that recordings of visits are kept.
+REPLAY_KEEP_DAYS = env.int("REPLAY_KEEP_DAYS", 30)
 
 # --- Identity ------------------------------------------------------------------------------------------------------
 

@@ -1,4 +1,4 @@
-"""Templates, campaigns with their audiences and steps, deliveries, the devices they go to, and screens."""
+"""Templates, campaigns with their audiences and steps, deliveries, the devices they go to, screens, recordings."""
 
 from __future__ import annotations
 
@@ -27,6 +27,14 @@ from campaigns.models.deliveries import (
 from campaigns.models.devices import Device, Platform, PushCredential, PushProvider
 from campaigns.models.heatmaps import HeatmapSettings, Screen, Screenshot
 from campaigns.models.pigeons import PigeonPost
+from campaigns.models.replay import (
+    Consent,
+    Recording,
+    RecordingCampaign,
+    RecordingChunk,
+    ReplayProviderName,
+    ReplaySettings,
+)
 from campaigns.models.templates import Template, TemplateType, TemplateVersion
 from campaigns.models.totals import AttemptFlow, DeliveryTotal
 
@@ -42,6 +50,7 @@ __all__ = [
     "CampaignStatus",
     "CampaignStep",
     "Closing",
+    "Consent",
     "Content",
     "Delivery",
     "DeliveryEvent",
@@ -56,6 +65,11 @@ __all__ = [
     "PushCredential",
     "PushProvider",
     "RecipientAction",
+    "Recording",
+    "RecordingCampaign",
+    "RecordingChunk",
+    "ReplayProviderName",
+    "ReplaySettings",
     "Screen",
     "Screenshot",
     "StepStatus",

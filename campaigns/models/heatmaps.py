@@ -64,6 +64,8 @@ class Screenshot(models.Model):
         constraints: ClassVar = [
             # Also the pictures of a screen.
             models.UniqueConstraint(fields=["screen", "app_version"], name="screenshot_once"),
+            # Whether a file is some picture's.
+            models.UniqueConstraint(fields=["file"], name="screenshot_file_once"),
         ]
 
     def __str__(self) -> str:

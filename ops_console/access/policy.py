@@ -168,8 +168,14 @@ POLICY: dict[tuple[str, str], Rule] = {
     ("heatmap-settings", "update"): Rule("campaigns.change_heatmapsettings", WRITE),
     ("screenshots", "upload"): Rule(person=True),
     ("screenshots", "list"): Rule("campaigns.view_screenshot", CAMPAIGNS_READ),
-    ("recordings", "list"): Rule(rights=CAMPAIGNS_READ),
-    ("recordings", "retrieve"): Rule(rights=CAMPAIGNS_READ),
+    ("recordings", "list"): Rule("campaigns.view_recording", CAMPAIGNS_READ),
+    ("recordings", "retrieve"): Rule("campaigns.view_recording", CAMPAIGNS_READ),
+    ("recordings", "delete"): Rule("campaigns.delete_recording", CAMPAIGNS_WRITE),
+    # One's own visits.
+    ("recordings", "record"): Rule(person=True),
+    ("consents", "own"): Rule(person=True),
+    ("replay-settings", "retrieve"): Rule("campaigns.view_replaysettings", READ),
+    ("replay-settings", "update"): Rule("campaigns.change_replaysettings", WRITE),
 }
 
 

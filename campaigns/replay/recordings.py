@@ -1,0 +1,138 @@
+"""Recordings for those who may watch them: listed, watched, deleted, whichever provider has them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from uuid import UUID
+
+from django.db import transaction
+
+from campaigns.heatmaps.privacy import owner_of
+from campaigns.models import Campaign
+from campaigns.replay.local import LocalProvider
+from campaigns.replay.provider import Asked, Listed, Visit
+from campaigns.replay.settings import provider_of
+from ops_console.access import policy
+from ops_console.access.actors import Actor
+from ops_console.audit import services as audit
+from ops_console.errors import InvalidInput
+from ops_console.organizations.models import Member
+
+# Of what the audit trail names.
+TARGET_LENGTH = 64
+
+
+def list_recordings(
+    *, asked: Asked, following: str = "", size: int, actor: Actor, organization_id: UUID | None = None
+) -> Listed:
+    """A page of an organization's, each with its member's e-mail; staff name the organization.
+
+    Raises:
+        Forbidden: the actor may not.
+        InvalidInput: at ``date_to``, ``campaign_id`` or ``page_token``, or as ``owner_of``.
+        NotFound: as ``owner_of``.
+        UpstreamError: the provider does not answer.
+    """
+    policy.require(actor, "recordings", "list")
+    owner = owner_of(actor, organization_id)
+    if asked.date_from > asked.date_to:
+        raise InvalidInput.field("date_to", message="This is before date_from.")
+    if asked.campaign_id and not Campaign.objects.filter(pk=asked.campaign_id, organization=owner).exists():
+        raise InvalidInput.field("campaign_id", message="There is no such campaign.", code="unknown")
+    found = provider_of(owner.pk).list(asked, following=following, size=size)
+    return replace(found, visits=_with_emails(found.visits, owner.pk))
+
+
+def find(*, recording_id: str, actor: Actor, organization_id: UUID | None = None) -> Visit:
+    """One of an organization's, with its member's e-mail; staff name the organization.
+
+    Raises:
+        Forbidden: the actor may not.
+        InvalidInput: as ``owner_of``.
+        NotFound: there is none of that id, or as ``owner_of``.
+        UpstreamError: the provider does not answer.
+    """
+    policy.require(actor, "recordings", "retrieve")
+    owner = owner_of(actor, organization_id)
+    [visit] = _with_emails([provider_of(owner.pk).find(recording_id)], owner.pk)
+    return visit
+
+
+def open_snapshots(
+    *, recording_id: str, actor: Actor, now: datetime, organization_id: UUID | None = None
+) -> Iterator[bytes]:
+    """The events of one as JSON, in order, read as they are taken; that it is watched is put on record before.
+
+    Raises:
+        Forbidden: the actor may not.
+        InvalidInput: as ``owner_of``.
+        NotFound: there is none of that id, or as ``owner_of``.
+        UpstreamError: the provider does not answer.
+    """
+    policy.require(actor, "recordings", "retrieve")
+    owner = owner_of(actor, organization_id)
+    provider = provider_of(owner.pk)
+    visit = provider.find(recording_id)
+    events = provider.snapshots(visit.id)
+    with transaction.atomic():
+        _record("view", visit, owner.pk, actor, now)
+    return events
+
+
+def delete_recording(
+    *, recording_id: str, actor: Actor, now: datetime, organization_id: UUID | None = None, reason: str = ""
+) -> None:
+    """Delete one, and all that was kept of it.
+
+    Raises:
+        Forbidden: the actor may not.
+        InvalidInput: as ``owner_of``.
+        NotFound: there is none of that id, or as ``owner_of``.
+        UpstreamError: the provider does not answer.
+    """
+    policy.require(actor, "recordings", "delete")
+    owner = owner_of(actor, organization_id)
+    provider = provider_of(owner.pk)
+    visit = provider.find(recording_id)
+    if isinstance(provider, LocalProvider):
+        with transaction.atomic():
+            provider.delete(visit.id)
+            _record("delete", visit, owner.pk, actor, now, reason)
+        return
+    # Before: what another's server deletes is on record even where its answer is lost. No lock is held meanwhile.
+    with transaction.atomic():
+        _record("delete", visit, owner.pk, actor, now, reason)
+    provider.delete(visit.id)
+
+
+def _with_emails(visits: Sequence[Visit], organization_id: UUID) -> list[Visit]:
+    """With the addresses of those who are members. One query."""
+    ids = {_uuid(visit.analytics_user_id) for visit in visits} - {None}
+    members = Member.objects.filter(organization=organization_id, pk__in=ids)
+    emails: dict[UUID | None, str] = dict(members.values_list("pk", "person__email"))
+    return [replace(visit, email=emails.get(_uuid(visit.analytics_user_id), visit.email)) for visit in visits]
+
+
+def _uuid(text: str) -> UUID | None:
+    try:
+        return UUID(text)
+    except ValueError:
+        return None
+
+
+def _record(action: str, visit: Visit, organization_id: UUID, actor: Actor, now: datetime, reason: str = "") -> None:
+    began = visit.started_at.astimezone(UTC).isoformat()
+    shown = {"user": visit.analytics_user_id, "started_at": began}
+    audit.record(
+        actor=actor,
+        action=f"replay.{action}",
+        target_type="recording",
+        target_id=visit.id[:TARGET_LENGTH],
+        organization_id=organization_id,
+        before=shown if action == "delete" else {},
+        after=shown if action == "view" else {},
+        reason=reason,
+        at=now,
+    )
