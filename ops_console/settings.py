@@ -97,6 +97,8 @@ APNS_SANDBOX_URL = env.str("APNS_SANDBOX_URL", "https://api.sandbox.push.apple.c
 PUSH_CA_FILE = env.str("PUSH_CA_FILE", "")
 # Lets browsers' subscriptions be on loopback and plain HTTP: for tests only.
 PUSH_ALLOW_LOOPBACK = env.bool("PUSH_ALLOW_LOOPBACK", False)
+# Lets organizations' PostHog be on loopback and plain HTTP: for tests only.
+POSTHOG_ALLOW_LOOPBACK = env.bool("POSTHOG_ALLOW_LOOPBACK", False)
 # Writes to the log what a platform without credentials would be pushed; outside production only.
 PUSH_CONSOLE = env.bool("PUSH_CONSOLE", DEMO)
 # Names the series of webhooks whose end somebody has yet to see: the purge leaves them.

@@ -30,6 +30,7 @@ class Received:
     path: str
     headers: Message
     body: bytes
+    method: str = "POST"
 
 
 class Hang:
@@ -160,10 +161,13 @@ class Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         self.play(b"")
 
+    def do_DELETE(self) -> None:
+        self.play(b"")
+
     def play(self, body: bytes) -> None:
         self.close_connection = True
         with self.server.receiver.counted():
-            behaviour = self.server.receiver.take(Received(self.path, self.headers, body))
+            behaviour = self.server.receiver.take(Received(self.path, self.headers, body, self.command))
             if isinstance(behaviour, Answer):
                 self.answer(behaviour)
             else:
