@@ -26,6 +26,7 @@ if TYPE_CHECKING:
         PushCredential,
         Recording,
         RecordingCampaign,
+        RecordingChunk,
         ReplaySettings,
         Screen,
         Screenshot,
@@ -216,6 +217,10 @@ class ScreenshotQuerySet(TenantQuerySet["Screenshot"]):
         """Of whatever version of the app."""
         return self.filter(screen=screen_id).order_by("-uploaded_at", "-id").first()
 
+    def files_among(self, names: Iterable[str]) -> set[str]:
+        """Those of the files that are pictures'."""
+        return set(self.filter(file__in=list(names)).values_list("file", flat=True))
+
 
 class HeatmapSettingsQuerySet(TenantQuerySet["HeatmapSettings"]):
     pass
@@ -233,6 +238,15 @@ class RecordingQuerySet(TenantQuerySet["Recording"]):
     def past_time(self, before: datetime) -> RecordingQuerySet:
         """Those whose first chunk came before then, the oldest first."""
         return self.filter(created_at__lt=before).order_by("created_at")
+
+
+class RecordingChunkQuerySet(TenantQuerySet["RecordingChunk"]):
+    tenant_field = "recording__organization"
+
+    def files_among(self, names: Iterable[str], recordings: Iterable[UUID]) -> set[str]:
+        """Those of the files that are chunks' of these recordings."""
+        rows = self.filter(recording__in=list(recordings), file__in=list(names))
+        return set(rows.values_list("file", flat=True))
 
 
 class RecordingCampaignQuerySet(TenantQuerySet["RecordingCampaign"]):

@@ -56,12 +56,19 @@ def sweep(folder: str, *, rows_with: Callable[[Collection[str]], Collection[str]
     """
     n = 0
     for names in _batches(_files_in(folder)):
-        old = [name for name in names if default_storage.get_modified_time(name) < now - TAKES_AT_MOST]
-        kept = set(rows_with(old)) if old else set()
-        orphans = [name for name in old if name not in kept]
+        kept = set(rows_with(names))
+        orphans = [name for name in names if name not in kept and _is_old(name, now)]
         _delete(orphans)
         n += len(orphans)
     return n
+
+
+def _is_old(name: str, now: datetime) -> bool:
+    try:
+        return default_storage.get_modified_time(name) < now - TAKES_AT_MOST
+    except FileNotFoundError:
+        # Its row was deleted just now, and it with it.
+        return False
 
 
 def _drop(name: str) -> None:

@@ -11,7 +11,8 @@ from django.utils import timezone
 
 from campaigns import transitions
 from campaigns.engine import following, sending, steps
-from campaigns.heatmaps import storage
+from campaigns.heatmaps import screenshots, storage
+from campaigns.replay import retention
 from campaigns.services import steering
 from ops_console import doorbell
 
@@ -68,3 +69,17 @@ def fold_flow() -> int:
 def tend_touches() -> int:
     """Make partitions for the days to come, count up old ones, drop those past their time."""
     return storage.tend(timezone.now())
+
+
+@shared_task(name="campaigns.tasks.purge_recordings", time_limit=3600)
+def purge_recordings() -> int:
+    """Delete recordings past their time, with their files."""
+    step = partial(retention.purge_batch, now=timezone.now())
+    return repeat(step, again="campaigns.tasks.purge_recordings")
+
+
+@shared_task(name="campaigns.tasks.sweep_files", time_limit=3600)
+def sweep_files() -> int:
+    """Delete files that a killed process left without a row."""
+    now = timezone.now()
+    return retention.sweep(now) + screenshots.sweep(now)

@@ -104,6 +104,12 @@ class CreditExceeded(DomainError):
     code = "credit_exceeded"
 
 
+class TooLarge(DomainError):
+    """This is larger than what is taken."""
+
+    code = "too_large"
+
+
 class RateLimited(DomainError):
     """Too many requests."""
 

@@ -294,6 +294,7 @@ RPC_MODULES: list[str] = [
     "campaigns.rpc.actions",
     "campaigns.rpc.devices",
     "campaigns.rpc.heatmaps",
+    "campaigns.rpc.replay",
 ]
 GRPC_PORT = env.int("GRPC_PORT", 8001)
 # Calls that a grpc process carries out at once.
@@ -389,6 +390,8 @@ CELERY_BEAT_SCHEDULE = {
     "advance-campaigns": every(1, "campaigns.tasks.advance"),
     "send-campaigns": every(1, "campaigns.tasks.send"),
     "tend-touches": every(600, "campaigns.tasks.tend_touches"),
+    "purge-recordings": every(3600, "campaigns.tasks.purge_recordings"),
+    "sweep-files": every(86400, "campaigns.tasks.sweep_files"),
     "follow-pigeons": every(2, "campaigns.tasks.follow_pigeons"),
     "start-scheduled-campaigns": every(5, "campaigns.tasks.start_scheduled"),
     "fold-campaign-flow": every(10, "campaigns.tasks.fold_flow"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
 from typing import ClassVar, cast
@@ -75,7 +76,7 @@ class HeatmapView(ResourceView):
                 asked=asked_of(given), organization_id=id_in(given, "organization"), actor=self.actor, now=self.now
             )
         except InvalidInput as error:
-            raise _of_parameters(error) from error
+            raise of_parameters(error, PARAMETERS) from error
         shown = replace(found, user_counts=queries.with_emails(found.user_counts[:MOST_USERS]))
         return answer(HeatmapSerializer(shown).data)
 
@@ -94,7 +95,7 @@ class HeatmapSettingsView(ResourceView):
         try:
             found = privacy.get_settings(organization_id=organization_id, actor=self.actor)
         except InvalidInput as error:
-            raise _of_parameters(error) from error
+            raise of_parameters(error, PARAMETERS) from error
         return answer(HeatmapSettingsSerializer(found).data)
 
     @extend_schema(
@@ -151,8 +152,8 @@ def asked_of(given: QueryDict) -> Asked:
     """What the address asks. Raises: InvalidParameter."""
     return Asked(
         screen_name=given.get("screen", ""),
-        date_from=_instant_in(given, "from"),
-        date_to=_instant_in(given, "to"),
+        date_from=instant_in(given, "from"),
+        date_to=instant_in(given, "to"),
         campaign_id=id_in(given, "campaign"),
         user_id=id_in(given, "user"),
         resolution=_number_in(given, "grid"),
@@ -162,6 +163,7 @@ def asked_of(given: QueryDict) -> Asked:
 
 
 def id_in(given: QueryDict, name: str) -> UUID | None:
+    """Raises: InvalidParameter."""
     text = given.get(name)
     try:
         return UUID(text) if text else None
@@ -169,7 +171,8 @@ def id_in(given: QueryDict, name: str) -> UUID | None:
         raise InvalidParameter.named(name, "This must be a UUID.") from None
 
 
-def _instant_in(given: QueryDict, name: str) -> datetime | None:
+def instant_in(given: QueryDict, name: str) -> datetime | None:
+    """Raises: InvalidParameter."""
     text = given.get(name)
     if not text:
         return None
@@ -188,12 +191,12 @@ def _number_in(given: QueryDict, name: str) -> float:
         raise InvalidParameter.named(name, "This must be a number.") from None
 
 
-def _of_parameters(error: InvalidInput) -> InvalidInput:
-    """A service's complaint about what stands in the address."""
+def of_parameters(error: InvalidInput, names: Mapping[str, str]) -> InvalidInput:
+    """A service's complaint about what stands in the address; ``names``: the address's names of the service's."""
     if isinstance(error, InvalidParameter):
         return error
     faults = [
-        FieldError((PARAMETERS.get(name, name),), fault.message, fault.code)
+        FieldError((names.get(name, name),), fault.message, fault.code)
         for fault in error.errors
         for name in [cast(str, fault.path[0])]
     ]

@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime
 from io import BytesIO
 from uuid import UUID
 
 from django.conf import settings
 from django.core import signing
-from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 from django.db import transaction
 from PIL import Image
 from throttled import RateLimiterType
 from uuid6 import uuid7
 
+from campaigns import stored_files
 from campaigns.heatmaps import screens
 from campaigns.models import Screen, Screenshot
 from campaigns.models.heatmaps import NAME_LENGTH, VERSION_LENGTH
@@ -35,6 +33,8 @@ UPLOADS = "10/m"
 MOST_SCREENS = 1000
 MOST_VERSIONS = 5
 SALT = "screenshot"
+# Below Django's storage.
+FOLDER = "screenshots"
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 # What a PNG begins with: its signature, then the length and kind of a chunk that tells width and height.
@@ -58,12 +58,13 @@ def upload(*, screen_name: str, app_version: str, image: bytes, actor: Actor, no
     _refuse_faults(screen_name, app_version)
     width, height = size_of(image)
     decode(image)
-    with _stored(actor.member.organization_id, image) as name, transaction.atomic():
+    with transaction.atomic():
+        file = stored_files.save_with_rows(f"{FOLDER}/{actor.member.organization_id}/{uuid7()}.png", image)
         screen = _room_for(screen_name, actor.member.organization_id, now)
         made = Screenshot(
             screen=screen,
             app_version=app_version,
-            file=name,
+            file=file,
             width=width,
             height=height,
             n_bytes=len(image),
@@ -138,6 +139,11 @@ def read(token: str) -> bytes:
         raise NotFound("There is no such picture, or its address has expired.") from None
 
 
+def sweep(now: datetime) -> int:
+    """Delete pictures that a killed process left; return how many."""
+    return stored_files.sweep(FOLDER, rows_with=Screenshot.objects.files_among, now=now)
+
+
 def _refuse_faults(screen_name: str, app_version: str) -> None:
     faults = []
     if not 0 < len(screen_name) <= NAME_LENGTH or "\0" in screen_name:
@@ -146,17 +152,6 @@ def _refuse_faults(screen_name: str, app_version: str) -> None:
         faults.append(FieldError(("app_version",), f"This has at most {VERSION_LENGTH} characters, none of them NUL."))
     if faults:
         raise InvalidInput(faults)
-
-
-@contextmanager
-def _stored(organization_id: UUID, image: bytes) -> Iterator[str]:
-    """The name of a file with the picture, which goes again where the work with it fails."""
-    name = default_storage.save(f"screenshots/{organization_id}/{uuid7()}.png", ContentFile(image))
-    try:
-        yield name
-    except BaseException:
-        default_storage.delete(name)
-        raise
 
 
 def _room_for(screen_name: str, organization_id: UUID, now: datetime) -> Screen:
@@ -178,14 +173,8 @@ def _replace(made: Screenshot) -> dict[str, int]:
     surplus = [*kept[MOST_VERSIONS - 1 :], *([before] if before else [])]
     others.filter(pk__in=[each.pk for each in surplus]).delete()
     made.save(force_insert=True)
-    files = [each.file for each in surplus]
-    transaction.on_commit(lambda: _forget(files))
+    stored_files.delete_after_commit([each.file for each in surplus])
     return _shown(before) if before else {}
-
-
-def _forget(files: Iterable[str]) -> None:
-    for name in files:
-        default_storage.delete(name)
 
 
 def _shown(screenshot: Screenshot) -> dict[str, int]:

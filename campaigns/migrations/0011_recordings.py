@@ -61,6 +61,8 @@ class Migration(migrations.Migration):
                 ("file", models.CharField(max_length=200)),
                 ("n_bytes", models.PositiveIntegerField()),
                 ("digest", models.BinaryField(max_length=32)),
+                ("first_ms", models.BigIntegerField()),
+                ("last_ms", models.BigIntegerField()),
                 ("active", django.contrib.postgres.fields.ArrayField(base_field=models.BigIntegerField(), size=None)),
                 ("received_at", models.DateTimeField()),
             ],

@@ -9,7 +9,12 @@ from django.db import models
 from django.db.models import Q
 
 from campaigns.models.campaigns import Campaign
-from campaigns.querysets import RecordingCampaignQuerySet, RecordingQuerySet, ReplaySettingsQuerySet
+from campaigns.querysets import (
+    RecordingCampaignQuerySet,
+    RecordingChunkQuerySet,
+    RecordingQuerySet,
+    ReplaySettingsQuerySet,
+)
 from ops_console.organizations.models import Member, Organization
 
 
@@ -145,9 +150,14 @@ class RecordingChunk(models.Model):
     n_bytes = models.PositiveIntegerField()
     # SHA-256 of the events.
     digest = models.BinaryField(max_length=32)
+    # By the device's clock: milliseconds since 1970 of the first event and the last.
+    first_ms = models.BigIntegerField()
+    last_ms = models.BigIntegerField()
     # Seconds of the device's clock in which the member did something.
     active = ArrayField(models.BigIntegerField())
     received_at = models.DateTimeField()
+
+    objects = RecordingChunkQuerySet.as_manager()
 
     class Meta:
         constraints: ClassVar = [

@@ -12,6 +12,7 @@ from campaigns.models import Consent, ReplayProviderName, ReplaySettings
 from campaigns.replay.settings import of_organization
 from ops_console.access import policy
 from ops_console.access.actors import Actor
+from ops_console.audit import services as audit
 from ops_console.errors import Conflict, Forbidden
 from ops_console.organizations.models import Member
 
@@ -59,6 +60,7 @@ def set_consents(*, touches: bool | None = None, recording: bool | None = None, 
             setattr(found, f"{name}_at", now)
         if changed:
             found.save(update_fields=[column for name in changed for column in (name, f"{name}_at")])
+            _record(member, {name: new[name] for name in changed}, actor, now)
     return _of(member)
 
 
@@ -87,6 +89,18 @@ def _member(actor: Actor) -> Member:
     if actor.member is None:
         raise Forbidden()
     return actor.member
+
+
+def _record(member: Member, said: dict[str, bool], actor: Actor, now: datetime) -> None:
+    audit.record(
+        actor=actor,
+        action="consent.set",
+        target_type="member",
+        target_id=str(member.pk),
+        organization_id=member.organization_id,
+        after=said,
+        at=now,
+    )
 
 
 def _of(member: Member) -> Agreed:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import gzip
-from collections.abc import Iterator
+import json
+from collections.abc import Iterator, Sequence
 from contextlib import closing
-from itertools import chain
 from uuid import UUID
 
 from django.core.files.storage import default_storage
@@ -51,9 +51,8 @@ class LocalProvider:
 
     def snapshots(self, recording_id: str) -> Iterator[bytes]:
         """One query for the chunks; then none, and one chunk in memory at a time."""
-        found = self._find(recording_id)
-        files = list(RecordingChunk.objects.filter(recording=found).order_by("number").values_list("file", flat=True))
-        return chain.from_iterable(map(_events_in, files))
+        chunks = RecordingChunk.objects.filter(recording=self._find(recording_id)).order_by("number")
+        return _in_order(list(chunks.values_list("file", "first_ms", "last_ms")))
 
     def delete(self, recording_id: str) -> None:
         with transaction.atomic():
@@ -111,8 +110,27 @@ def _total(
     return counted if counted <= MOST_COUNTED else None
 
 
+def _in_order(chunks: Sequence[tuple[str, int, int]]) -> Iterator[bytes]:
+    """The events of files with their first and last instants; no event is before the one it follows.
+
+    A chunk recorded after the device's clock was put back goes on where the one before it ended.
+    """
+    end = 0
+    for file, first_ms, last_ms in chunks:
+        late = max(0, end - first_ms)
+        for event in _events_in(file):
+            yield _later(event, late) if late else event
+        end = last_ms + late
+
+
+def _later(event: bytes, ms: int) -> bytes:
+    read = json.loads(event)
+    read["timestamp"] += ms
+    return json.dumps(read, separators=(",", ":")).encode()
+
+
 def _events_in(file: str) -> Iterator[bytes]:
-    """The lines of a chunk. What was deleted while it was read ends there."""
+    """The lines of a chunk; none, where it was deleted while those before it were read."""
     try:
         stored = default_storage.open(file)
     except FileNotFoundError:

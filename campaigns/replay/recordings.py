@@ -4,24 +4,37 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
-from django.db import transaction
+from django.db import close_old_connections, transaction
 
 from campaigns.heatmaps.privacy import owner_of
-from campaigns.models import Campaign
+from campaigns.models import Campaign, Recording
 from campaigns.replay.local import LocalProvider
 from campaigns.replay.provider import Asked, Listed, Visit
 from campaigns.replay.settings import provider_of
 from ops_console.access import policy
 from ops_console.access.actors import Actor
 from ops_console.audit import services as audit
-from ops_console.errors import InvalidInput
-from ops_console.organizations.models import Member
+from ops_console.errors import InvalidInput, NotFound
+from ops_console.organizations.models import Member, Organization
 
+DEFAULT_DAYS = 30
 # Of what the audit trail names.
 TARGET_LENGTH = 64
+
+
+def asked_for(
+    *, campaign_id: UUID | None, date_from: datetime | None, date_to: datetime | None, now: datetime
+) -> Asked:
+    """What is asked for; until now, and the 30 days before, where no times are said."""
+    end = date_to or now
+    try:
+        start = date_from or end - timedelta(days=DEFAULT_DAYS)
+    except OverflowError:
+        start = datetime.min.replace(tzinfo=UTC)
+    return Asked(start, end, campaign_id)
 
 
 def list_recordings(
@@ -46,16 +59,15 @@ def list_recordings(
 
 
 def find(*, recording_id: str, actor: Actor, organization_id: UUID | None = None) -> Visit:
-    """One of an organization's, with its member's e-mail; staff name the organization.
+    """One of an organization's, with its member's e-mail; staff name the organization of what PostHog keeps.
 
     Raises:
         Forbidden: the actor may not.
-        InvalidInput: as ``owner_of``.
-        NotFound: there is none of that id, or as ``owner_of``.
+        NotFound: there is none of that id, or no such organization for the actor.
         UpstreamError: the provider does not answer.
     """
     policy.require(actor, "recordings", "retrieve")
-    owner = owner_of(actor, organization_id)
+    owner = _owner_of(recording_id, actor, organization_id)
     [visit] = _with_emails([provider_of(owner.pk).find(recording_id)], owner.pk)
     return visit
 
@@ -67,17 +79,18 @@ def open_snapshots(
 
     Raises:
         Forbidden: the actor may not.
-        InvalidInput: as ``owner_of``.
-        NotFound: there is none of that id, or as ``owner_of``.
+        NotFound: there is none of that id, or no such organization for the actor.
         UpstreamError: the provider does not answer.
     """
     policy.require(actor, "recordings", "retrieve")
-    owner = owner_of(actor, organization_id)
+    owner = _owner_of(recording_id, actor, organization_id)
     provider = provider_of(owner.pk)
     visit = provider.find(recording_id)
     events = provider.snapshots(visit.id)
     with transaction.atomic():
         _record("view", visit, owner.pk, actor, now)
+    # Whoever watches may be slow, or the provider: the connection goes back to the pool meanwhile.
+    close_old_connections()
     return events
 
 
@@ -88,12 +101,11 @@ def delete_recording(
 
     Raises:
         Forbidden: the actor may not.
-        InvalidInput: as ``owner_of``.
-        NotFound: there is none of that id, or as ``owner_of``.
+        NotFound: there is none of that id, or no such organization for the actor.
         UpstreamError: the provider does not answer.
     """
     policy.require(actor, "recordings", "delete")
-    owner = owner_of(actor, organization_id)
+    owner = _owner_of(recording_id, actor, organization_id)
     provider = provider_of(owner.pk)
     visit = provider.find(recording_id)
     if isinstance(provider, LocalProvider):
@@ -107,10 +119,21 @@ def delete_recording(
     provider.delete(visit.id)
 
 
+def _owner_of(recording_id: str, actor: Actor, organization_id: UUID | None) -> Organization:
+    """The actor's organization, or the one that is named; else that of a recording kept here. Raises: NotFound."""
+    if organization_id is None and actor.is_of_the_house:
+        pk = _uuid(recording_id)
+        kept = Recording.objects.filter(pk=pk).select_related("organization").first() if pk else None
+        if kept is None:
+            raise NotFound("There is no such recording here; of one at PostHog, name the organization.")
+        return kept.organization
+    return owner_of(actor, organization_id)
+
+
 def _with_emails(visits: Sequence[Visit], organization_id: UUID) -> list[Visit]:
     """With the addresses of those who are members. One query."""
-    ids = {_uuid(visit.analytics_user_id) for visit in visits} - {None}
-    members = Member.objects.filter(organization=organization_id, pk__in=ids)
+    ids = [_uuid(visit.analytics_user_id) for visit in visits]
+    members = Member.objects.filter(organization=organization_id, pk__in=[each for each in ids if each])
     emails: dict[UUID | None, str] = dict(members.values_list("pk", "person__email"))
     return [replace(visit, email=emails.get(_uuid(visit.analytics_user_id), visit.email)) for visit in visits]
 

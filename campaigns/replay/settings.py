@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from uuid import UUID
 
 from django.db import transaction
@@ -12,6 +12,7 @@ from django.db import transaction
 from campaigns.heatmaps.privacy import owner_of
 from campaigns.models import ReplayProviderName, ReplaySettings
 from campaigns.replay.local import LocalProvider
+from campaigns.replay.posthog import PosthogProvider
 from campaigns.replay.provider import ReplayProvider
 from ops_console import secrets_at_rest
 from ops_console.access import policy
@@ -19,9 +20,6 @@ from ops_console.access.actors import Actor
 from ops_console.audit import services as audit
 from ops_console.errors import FieldError, InvalidInput
 from ops_console.organizations.models import Organization
-
-if TYPE_CHECKING:
-    from campaigns.replay.posthog import PosthogProvider
 
 HOST_LENGTH, PROJECT_LENGTH, KEY_LENGTH = 200, 100, 500
 
@@ -120,8 +118,6 @@ def reencrypt_settings() -> int:
 
 
 def _posthog(settings: ReplaySettings) -> PosthogProvider:
-    from campaigns.replay.posthog import PosthogProvider
-
     return PosthogProvider(
         host=settings.posthog_host,
         project=settings.posthog_project,

@@ -68,7 +68,12 @@ BY_METHOD = {
 }
 WITH_BODY = ("413", "415")
 # What they are about is named in the query, and need not be.
-NAME_IN_QUERY = ("/api/v1/webhook-secret", "/api/v1/heatmaps", "/api/v1/heatmap-settings")
+NAME_IN_QUERY = (
+    "/api/v1/webhook-secret",
+    "/api/v1/heatmaps",
+    "/api/v1/heatmap-settings",
+    "/api/v1/replay-settings",
+)
 # Reads that only a thing in a certain state answers.
 OF_A_STATE = ("/preflight",)
 CHARGES = ("post", "put", "patch")

@@ -43,7 +43,7 @@ def paginate(rows: QuerySet[M], *, params: QueryDict, path: str, orderings: Orde
     Raises:
         InvalidParameter: one of the three is malformed.
     """
-    limit = _limit(params)
+    limit = limit_in(params)
     ordering = params.get("ordering") or next(iter(orderings))
     if ordering not in orderings:
         raise InvalidParameter.named("ordering", f"Choose one of {', '.join(orderings)}.", "invalid_choice")
@@ -54,17 +54,19 @@ def paginate(rows: QuerySet[M], *, params: QueryDict, path: str, orderings: Orde
     except ForeignToken:
         message = "This cursor did not come from this list in this order."
         raise InvalidParameter.named("cursor", message) from None
-    return Page(found, cursor, _link(params, path, cursor) if cursor else None)
+    return Page(found, cursor, link_of(params, path, cursor) if cursor else None)
 
 
-def _limit(params: QueryDict) -> int:
+def limit_in(params: QueryDict) -> int:
+    """How many rows are asked for. Raises: InvalidParameter."""
     text = params.get("limit", str(DEFAULT_LIMIT))
     if not (text.isascii() and text.isdigit() and len(text) < 5 and 1 <= int(text) <= MAX_LIMIT):
         raise InvalidParameter.named("limit", f"This must be a number from 1 to {MAX_LIMIT}.")
     return int(text)
 
 
-def _link(params: QueryDict, path: str, cursor: str) -> str:
+def link_of(params: QueryDict, path: str, cursor: str) -> str:
+    """The address of the page that a cursor leads to."""
     query = [(name, value) for name, values in params.lists() for value in values if name != "cursor"]
     return f"{settings.PUBLIC_URL}{path}?{urlencode([*query, ('cursor', cursor)])}"
 

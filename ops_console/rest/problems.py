@@ -33,6 +33,7 @@ STATUS: dict[type[errors.DomainError], int] = {
     errors.AlreadyExists: 409,
     errors.InvalidTransition: 409,
     errors.PreconditionFailed: 412,
+    errors.TooLarge: 413,
     errors.IdempotencyKeyReused: 422,
     errors.RateLimited: 429,
     errors.UpstreamError: 502,

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import Generic, TypeVar
 
+from django.core import signing
 from django.db.models import Model, QuerySet
 
 from ops_console.errors import InvalidInput
@@ -45,16 +46,41 @@ def page(
         InvalidInput: at ``pagination``.
     """
     asked = pagination or Pagination()
-    if not 0 <= asked.page_size <= MAX_SIZE:
-        raise InvalidInput.field("pagination", "page_size", message=f"must be at most {MAX_SIZE}")
-    size, salt = asked.page_size or DEFAULT_SIZE, _salt(call, order)
+    size, salt = size_of(asked), _salt(call, order)
     try:
         found, token = rows_after(rows, columns=order, size=size, token=asked.page_token, salt=salt, weigh=weigh)
     except ForeignToken:
-        raise InvalidInput.field("pagination", "page_token", message="did not come from this list") from None
+        raise foreign_token() from None
     is_all = not asked.page_token and token is None
     n_rows = len(found) if is_all else total() if callable(total) else total
     return Page(found, PaginationMeta(next_page_token=token or "", total_count=n_rows))
+
+
+def size_of(pagination: Pagination | None) -> int:
+    """How many rows are asked for. Raises: InvalidInput, at ``pagination``."""
+    asked = pagination or Pagination()
+    if not 0 <= asked.page_size <= MAX_SIZE:
+        raise InvalidInput.field("pagination", "page_size", message=f"must be at most {MAX_SIZE}")
+    return asked.page_size or DEFAULT_SIZE
+
+
+def sign(place: str, call: Call) -> str:
+    """The token of the page that begins at a place which is not for callers to choose; empty for none."""
+    return signing.dumps(place, salt=_salt(call, ())) if place else ""
+
+
+def place_of(pagination: Pagination | None, call: Call) -> str:
+    """The place that ``sign`` made the token of; empty for the first page. Raises: InvalidInput, at ``pagination``."""
+    if pagination is None or not pagination.page_token:
+        return ""
+    try:
+        return str(signing.loads(pagination.page_token, salt=_salt(call, ())))
+    except (signing.BadSignature, ValueError):
+        raise foreign_token() from None
+
+
+def foreign_token() -> InvalidInput:
+    return InvalidInput.field("pagination", "page_token", message="did not come from this list")
 
 
 def _salt(call: Call, order: Sequence[str]) -> str:

@@ -47,6 +47,7 @@ CODES: dict[type[errors.DomainError], Code] = {
     errors.InvalidTransition: Code.FAILED_PRECONDITION,
     errors.PreconditionFailed: Code.FAILED_PRECONDITION,
     errors.IdempotencyKeyReused: Code.FAILED_PRECONDITION,
+    errors.TooLarge: Code.RESOURCE_EXHAUSTED,
     errors.RateLimited: Code.RESOURCE_EXHAUSTED,
     errors.UpstreamError: Code.UNAVAILABLE,
 }

@@ -94,6 +94,8 @@ IN_PERSON: set[Pair] = {
     ("devices", "own"),
     ("touches", "ingest"),
     ("screenshots", "upload"),
+    ("recordings", "record"),
+    ("consents", "own"),
 }
 READING = ("list", "retrieve")
 ROSTER_CHANGES = ("create", "update", "delete")
@@ -106,6 +108,7 @@ BY_RIGHT: dict[Right, set[Pair]] = {
         ("credentials", "list"),
         ("webhook-secret", "retrieve"),
         ("heatmap-settings", "retrieve"),
+        ("replay-settings", "retrieve"),
     },
     Right.ORG_WRITE: {
         ("accounts", "set_default"),
@@ -124,6 +127,7 @@ BY_RIGHT: dict[Right, set[Pair]] = {
         ("push-credentials", "create"),
         ("push-credentials", "delete"),
         ("heatmap-settings", "update"),
+        ("replay-settings", "update"),
     },
     Right.MEMBERS_READ: {("members", "list"), ("devices", "list"), ("devices", "retrieve")},
     Right.MEMBERS_INVITE: {("members", "invite")},
@@ -145,7 +149,7 @@ BY_RIGHT: dict[Right, set[Pair]] = {
         ("recordings", "list"),
         ("recordings", "retrieve"),
     },
-    Right.CAMPAIGNS_WRITE: {("campaigns", "create"), ("campaigns", "update")},
+    Right.CAMPAIGNS_WRITE: {("campaigns", "create"), ("campaigns", "update"), ("recordings", "delete")},
     Right.CAMPAIGNS_START: OF_CAMPAIGNS - {("campaigns", "create"), ("campaigns", "update")},
     Right.TEMPLATES_READ: {("templates", "list"), ("templates", "retrieve")},
     Right.TEMPLATES_WRITE: {("templates", "create"), ("templates", "update")},

@@ -17,7 +17,7 @@ pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("places")]
 PAIRS = sorted(pair for pair in SCENARIOS if POLICY[pair].staff)
 CHANGES = [pair for pair in PAIRS if pair[1] not in ("list", "retrieve")]
 # What there is one of.
-SINGLE = {"webhook-secret", "heatmaps", "heatmap-settings"}
+SINGLE = {"webhook-secret", "heatmaps", "heatmap-settings", "replay-settings"}
 # What an address names one of: the others list, or make something new.
 OF_ONE = [pair for pair in PAIRS if pair[0] not in SINGLE and pair[1] not in ("list", "create", "invite")]
 WITH_BODY = [pair for pair in CHANGES if pair[0] not in ("webhook-secret", "webhooks") and pair[1] != "delete"]
