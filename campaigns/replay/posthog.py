@@ -26,6 +26,9 @@ SCREEN_EVENT, SCREEN_NAME = "$screen", "$screen_name"
 MOST_CURSOR = 500
 USER_ID_LENGTH = 200
 EMAIL_LENGTH = 254
+YEARS = range(2000, 2200)
+# PostHog ends sessions after a day.
+MOST_LENGTH = timedelta(days=7)
 # Numbers from here on are none that count seconds or clicks.
 LARGE = 1e12
 
@@ -207,17 +210,18 @@ def _visit(found: Any) -> Visit:
 def _time(text: str) -> datetime:
     try:
         found = datetime.fromisoformat(text)
-        return found.astimezone(UTC) if found.tzinfo else found.replace(tzinfo=UTC)
-    except (ValueError, OverflowError) as error:
+    except ValueError as error:
         raise UpstreamError("PostHog tells a time that is none.") from error
+    if found.year not in YEARS:
+        raise UpstreamError("PostHog tells a time that cannot be.")
+    return found.astimezone(UTC) if found.tzinfo else found.replace(tzinfo=UTC)
 
 
 def _end(found: Mapping[str, Any], started_at: datetime) -> datetime:
+    """Where PostHog tells none, its duration later; never before the start, nor much more than a day later."""
     end = found.get("end_time")
-    if isinstance(end, str):
-        return max(_time(end), started_at)
-    # A session ends after a day.
-    return started_at + timedelta(seconds=min(_count(found, "recording_duration"), 86_400))
+    length = _time(end) - started_at if isinstance(end, str) else timedelta(seconds=_count(found, "recording_duration"))
+    return started_at + min(max(length, timedelta()), MOST_LENGTH)
 
 
 def _score(found: Mapping[str, Any]) -> float:

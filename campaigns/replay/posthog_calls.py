@@ -36,7 +36,7 @@ Query = Mapping[str, str]
 Read = TypeVar("Read")
 
 
-class TooLarge(UpstreamError):
+class AnswerTooLarge(UpstreamError):
     """PostHog's answer is larger than we read."""
 
 
@@ -84,7 +84,7 @@ class Calls:
         """What ``take`` makes of the lines of an answer, read as they come.
 
         Raises:
-            TooLarge: there are more than ``max_bytes``.
+            AnswerTooLarge: there are more than ``max_bytes``.
             NotFound, UpstreamError: as ``document``.
         """
         return self._call("GET", path, query, lambda pieces: take(_lines(pieces, max_bytes)))
@@ -97,7 +97,7 @@ class Calls:
         """Call, and tell operators of a failure, who else only hear of it from people."""
         try:
             return self._call_patiently(method, path, query, read)
-        except TooLarge:
+        except AnswerTooLarge:
             raise
         except UpstreamError as error:
             details = {"organization": str(self.organization_id), "reason": error.message}
@@ -205,5 +205,5 @@ def _bounded(pieces: Iterable[bytes], max_bytes: int) -> Iterator[bytes]:
     for piece in pieces:
         n_bytes += len(piece)
         if n_bytes > max_bytes:
-            raise TooLarge(f"PostHog's answer is larger than {max_bytes // 1024} KiB.")
+            raise AnswerTooLarge(f"PostHog's answer is larger than {max_bytes // 1024} KiB.")
         yield piece

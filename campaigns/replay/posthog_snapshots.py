@@ -13,7 +13,7 @@ from itertools import count
 from math import inf
 from typing import Any
 
-from campaigns.replay.posthog_calls import Calls, TooLarge
+from campaigns.replay.posthog_calls import AnswerTooLarge, Calls
 from campaigns.replay.posthog_events import CUSTOM, FULL, INCREMENTAL, META, Event, events_of, made, playable
 from ops_console.errors import NotFound, UpstreamError
 
@@ -141,7 +141,7 @@ class Fetcher:
             some = _neighbours(sources[at : at + at_once])
             try:
                 events = self._fetch({"source": "blob_v2", "start_blob_key": some[0].key, "end_blob_key": some[-1].key})
-            except TooLarge:
+            except AnswerTooLarge:
                 if len(some) == 1:
                     raise
                 at_once = len(some) // 2

@@ -112,6 +112,10 @@ def test_a_recording_is_told_as_posthog_has_it(posthog: FakePosthog, subtests: p
         "no number": ({"activity_score": 10**400}, {"activity_score": 50.0}),
         "no end": ({"end_time": None}, {}),
         "an end before the start": ({"end_time": "2020-01-01T00:00:00Z"}, {"ended_at": recorded.started_at}),
+        "no end in sight": (
+            {"end_time": "2199-01-01T00:00:00Z"},
+            {"ended_at": recorded.started_at + timedelta(days=7)},
+        ),
         "no person": ({"person": None}, {"email": ""}),
         "an address that is none": ({"person": {"properties": {"email": ["a"]}}}, {"email": ""}),
         "no properties": ({"person": {"properties": None}}, {"email": ""}),
@@ -433,6 +437,7 @@ def test_answers_of_other_shapes_are_an_upstream_error(posthog: FakePosthog, sub
         {"results": [{"id": 5, "start_time": "2026-11-20T00:00:00Z"}]},
         {"results": [{"id": "a/b", "start_time": "2026-11-20T00:00:00Z"}]},
         {"results": [{"id": "a", "start_time": "yesterday"}]},
+        {"results": [{"id": "a", "start_time": "9999-12-31T23:59:59Z"}]},
     ]
     for answer in lists:
         with subtests.test(f"list {answer}"):
