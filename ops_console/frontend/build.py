@@ -10,6 +10,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from hashlib import sha256
 from pathlib import Path
 
 from protobuf import DescFile
@@ -17,14 +18,21 @@ from protobuf.wkt import FileDescriptorProto
 from protobuf.wkt.google.protobuf.compiler.plugin_pb import CodeGeneratorRequest, CodeGeneratorResponse
 from protobuf.wkt.google.protobuf.descriptor_pb import DescriptorProto
 
-from ops_console.gen.pidgr.v1 import action_pb, device_pb, inbox_pb, member_pb
+from ops_console.gen.pidgr.v1 import action_pb, device_pb, heatmap_pb, inbox_pb, member_pb
 
 HERE = Path(__file__).resolve().parent
 PROGRAMS = HERE.parent.parent / "node_modules" / ".bin"
 SOURCES, GENERATED, BUILT = HERE / "inbox", HERE / "gen", HERE / "static" / "inbox"
+# The console's, of recordings.
+PLAYER, PLAYER_BUILT = HERE / "player", HERE / "static" / "player"
 # What the page calls.
-SERVICES = (action_pb, device_pb, inbox_pb, member_pb)
+SERVICES = (action_pb, device_pb, heatmap_pb, inbox_pb, member_pb)
 RULES = "buf/validate/validate.proto"
+PAGE = ("inbox.ts", "recorder.ts", "inbox.css")
+VERSION = b"version-of-this-page"
+# The page loads the recorder only when somebody has agreed to it. Without what both could share in files of its own
+# (--splitting), the service worker knows the names of all files.
+DEFINITIONS = (f'--define:VERSION="{VERSION.decode()}"', "--external:*/recorder.js")
 BUNDLING = ("--bundle", "--minify", "--target=es2022", "--legal-comments=none", "--log-level=warning")
 
 
@@ -32,8 +40,20 @@ def main() -> None:
     if shutil.which("node") is None or not (PROGRAMS / "esbuild").exists():
         sys.exit("Install Node.js 20 or newer with npm, then run 'npm ci' and this again.")
     write_messages()
-    for name, form in (("inbox.ts", "esm"), ("inbox.css", "esm"), ("worker.ts", "iife")):
-        run("esbuild", str(SOURCES / name), f"--outdir={BUILT}", f"--format={form}", *BUNDLING)
+    for name in PAGE:
+        run("esbuild", str(SOURCES / name), f"--outdir={BUILT}", "--format=esm", *DEFINITIONS, *BUNDLING)
+    run("esbuild", str(SOURCES / "worker.ts"), f"--outdir={BUILT}", "--format=iife", *BUNDLING)
+    put_in_version()
+    for name in ("player.ts", "player.css"):
+        run("esbuild", str(PLAYER / name), f"--outdir={PLAYER_BUILT}", "--format=esm", *BUNDLING)
+
+
+def put_in_version() -> None:
+    """Let the page know a digest of all it is built of."""
+    parts = [(BUILT / name).with_suffix(".css" if name.endswith(".css") else ".js").read_bytes() for name in PAGE]
+    digest = sha256(b"".join(parts)).hexdigest()[:16]
+    page = BUILT / "inbox.js"
+    page.write_bytes(page.read_bytes().replace(VERSION, digest.encode()))
 
 
 def run(program: str, *arguments: str, given: bytes = b"") -> bytes:

@@ -1,9 +1,10 @@
-// What the page asks of the server: by Connect, and of /api/v1 the one thing the contract has no method for.
+// What the page asks of the server: by Connect, and of /api/v1 what the contract has no methods for.
 
 import { Code, ConnectError, createClient, type Interceptor } from "@connectrpc/connect";
 import { createConnectTransport } from "@connectrpc/connect-web";
 import { ActionService } from "../gen/pidgr/v1/action_pb";
 import { DeviceService } from "../gen/pidgr/v1/device_pb";
+import { HeatmapService } from "../gen/pidgr/v1/heatmap_pb";
 import { InboxService } from "../gen/pidgr/v1/inbox_pb";
 import { MemberService } from "../gen/pidgr/v1/member_pb";
 import { Fault } from "./faults";
@@ -26,23 +27,49 @@ const authorized: Interceptor = (next) => async (request) => {
   }
 };
 
+// What browsers send to the end of a page that is left.
+const MOST_KEPT_ALIVE = 60_000;
+
+/** Whether a body of so many bytes is to be sent even if the page ends meanwhile. */
+export const isKeptAlive = (nBytes: number): boolean => document.hidden && nBytes <= MOST_KEPT_ALIVE;
+
 const transport = createConnectTransport({
   baseUrl: location.origin,
   useBinaryFormat: true,
   defaultTimeoutMs: TIMEOUT_MS,
   interceptors: [authorized],
+  fetch: (input, init) => {
+    const nBytes = (init?.body as Uint8Array | undefined)?.byteLength ?? 0;
+    return fetch(input, { ...init, keepalive: isKeptAlive(nBytes) });
+  },
 });
 
 export const inbox = createClient(InboxService, transport);
 export const actions = createClient(ActionService, transport);
 export const devices = createClient(DeviceService, transport);
+export const heatmaps = createClient(HeatmapService, transport);
 export const members = createClient(MemberService, transport);
+
+/** Call below /api/v1; once more with a new token when the old one has expired meanwhile. */
+export async function rest(path: string, how: RequestInit = {}): Promise<Response> {
+  const send = async () => {
+    const headers = { Accept: "application/json", ...how.headers, Authorization: `Bearer ${await bearer()}` };
+    return fetch(`/api/v1/${path}`, { ...how, headers });
+  };
+  const response = await send();
+  if (response.status !== 401) return response;
+  await renew();
+  return send();
+}
+
+/** The JSON it answers with. */
+export async function read<T>(path: string, how: RequestInit = {}): Promise<T> {
+  const response = await rest(path, how);
+  if (!response.ok) throw new Fault("The server did not answer as it should. Try again in a moment.");
+  return (await response.json()) as T;
+}
 
 /** The organization's key that browsers subscribe with; empty if it has none. */
 export async function vapidKey(): Promise<string> {
-  const headers = { Accept: "application/json", Authorization: `Bearer ${await bearer()}` };
-  const response = await fetch("/api/v1/vapid-key", { headers });
-  if (!response.ok) throw new Fault("The server did not answer as it should. Try again in a moment.");
-  const { publicKey } = (await response.json()) as { publicKey: string | null };
-  return publicKey ?? "";
+  return (await read<{ publicKey: string | null }>("vapid-key")).publicKey ?? "";
 }

@@ -4,7 +4,7 @@ import { timestampMs } from "@bufbuild/protobuf/wkt";
 import { Platform } from "../gen/pidgr/v1/common_pb";
 import type { DeviceSummary } from "../gen/pidgr/v1/device_pb";
 import { devices, vapidKey } from "./api";
-import { button, byId, element, heading, say, time } from "./elements";
+import { button, byId, element, heading, own, say, time } from "./elements";
 import * as ringing from "./ringing";
 
 const NAMES: Partial<Record<Platform, string>> = {
@@ -15,7 +15,7 @@ const NAMES: Partial<Record<Platform, string>> = {
 
 export async function devicesView(again: () => Promise<void>): Promise<HTMLElement[]> {
   const [listed, isRinging, key] = await Promise.all([devices.listDevices({}), ringing.isRinging(), vapidKey()]);
-  const own = listed.devices.find(isThis);
+  const mine = listed.devices.find(isThis);
   const after = (act: () => Promise<void>, note: string) => async () => {
     await act();
     await again();
@@ -25,10 +25,10 @@ export async function devicesView(again: () => Promise<void>): Promise<HTMLEleme
   const items = listed.devices.map((device) => item(device, after));
   return [
     heading("Devices"),
-    element("h2", {}, "This browser"),
-    ...here({ isRinging: Boolean(own?.active && isRinging), isKnown: Boolean(own?.active), key }, after),
-    element("h2", { id: "all" }, "All your devices"),
-    items.length ? element("ul", { class: "devices", "aria-labelledby": "all" }, ...items) : element("p", {}, "None yet."),
+    own("h2", {}, "This browser"),
+    ...here({ isRinging: Boolean(mine?.active && isRinging), isKnown: Boolean(mine?.active), key }, after),
+    own("h2", { id: "all" }, "All your devices"),
+    items.length ? element("ul", { class: "devices", "aria-labelledby": "all" }, ...items) : own("p", {}, "None yet."),
   ];
 }
 
@@ -44,16 +44,16 @@ interface Standing {
 function here({ isRinging, isKnown, key }: Standing, after: After): HTMLElement[] {
   if (isRinging) {
     const silence = button("Stop ringing", after(ringing.stop, "This browser does not ring any more."));
-    return [element("p", {}, "It rings when a message arrives."), silence];
+    return [own("p", {}, "It rings when a message arrives."), silence];
   }
   const makeKnown = button("Register without ringing", after(ringing.registerSilently, "This browser is registered."));
   if (!ringing.isSupported() || !key) {
     const why = key
       ? "It cannot ring: it has no notifications, or this page was not opened over HTTPS."
       : "It cannot ring: your organization has not set up notifications for browsers.";
-    return isKnown ? [element("p", {}, why)] : [element("p", {}, why), makeKnown];
+    return isKnown ? [own("p", {}, why)] : [own("p", {}, why), makeKnown];
   }
-  const told = element("p", {}, isKnown ? "It is registered and does not ring." : "It does not ring.");
+  const told = own("p", {}, isKnown ? "It is registered and does not ring." : "It does not ring.");
   const begin = after(() => ringing.ring(key), "This browser rings from now on.");
   const start = button("Ring when a message arrives", begin, { class: "primary" });
   return isKnown ? [told, start] : [told, start, makeKnown];

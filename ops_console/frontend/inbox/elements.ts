@@ -3,6 +3,8 @@
 import { reason } from "./faults";
 
 type Child = Node | string | null;
+/** The attribute of elements whose text is the page's own. */
+export const OWN = "data-own";
 
 export function element<Tag extends keyof HTMLElementTagNameMap>(
   tag: Tag,
@@ -15,15 +17,28 @@ export function element<Tag extends keyof HTMLElementTagNameMap>(
   return made;
 }
 
+/** One that says, by itself and not within others, the page's own words, which recordings show (see masking.ts). */
+export function own<Tag extends keyof HTMLElementTagNameMap>(
+  tag: Tag,
+  attributes: Record<string, string> = {},
+  ...children: Child[]
+): HTMLElementTagNameMap[Tag] {
+  return element(tag, { ...attributes, [OWN]: "" }, ...children);
+}
+
 export function byId(id: string): HTMLElement {
   const found = document.getElementById(id);
   if (!found) throw new Error(`The page has no ${id}.`);
   return found;
 }
 
-/** A button that does one thing at a time, and tells what went wrong. */
-export function button(label: string, act: () => Promise<void>, attributes: Record<string, string> = {}): HTMLElement {
-  const made = element("button", { type: "button", ...attributes }, label);
+/** A button that does one thing at a time, and tells what went wrong. Others' words as its label are an element. */
+export function button(
+  label: string | Element,
+  act: () => Promise<void>,
+  attributes: Record<string, string> = {},
+): HTMLElement {
+  const made = own("button", { type: "button", ...attributes }, label);
   made.addEventListener("click", () => void attempt(act, made));
   return made;
 }
@@ -47,7 +62,7 @@ export function say({ note = "", problem = "" }): void {
   byId("problem").hidden = !problem;
 }
 
-export const heading = (text: string): HTMLElement => element("h1", { id: "title", tabindex: "-1" }, text);
+export const heading = (text: string): HTMLElement => own("h1", { id: "title", tabindex: "-1" }, text);
 
 export function time(ms: number): HTMLElement {
   const at = new Date(ms);

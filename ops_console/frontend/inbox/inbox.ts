@@ -1,18 +1,20 @@
 // The inbox page: who is here, what is shown, and when it is brought together with the server.
 
+import { forget } from "./database";
 import { devicesView } from "./devices";
-import { attempt, byId, element, heading, say } from "./elements";
+import { attempt, byId, element, heading, own, say } from "./elements";
 import { isFinal, reason } from "./faults";
 import { Keeping, type Entry } from "./keeping";
 import { listView } from "./list";
 import { messageView, missingView, refreshFooter } from "./message";
 import * as ringing from "./ringing";
-import { DEVICES, INBOX, messageScreen, screenShown, SETTINGS, type Screen } from "./screens";
+import { DEVICES, INBOX, messageScreen, MISSING, screenShown, SETTINGS, type Screen } from "./screens";
 import { identify, last, signOut } from "./session";
 import { settingsView } from "./settings";
 import { fetchOne, flush, review, sync } from "./syncing";
 import { current, fetchTheme, wear } from "./theme";
 import { visitBegan, visitEnded, type Who } from "./visits";
+import { part } from "./watching";
 
 const EVERY_MS = 60_000;
 // Browsers do not always tell that the network is back.
@@ -111,7 +113,7 @@ async function showStanding(): Promise<void> {
 
 async function openMessage(id: string): Promise<View> {
   const found = (await kept.entry(id)) ?? (await fetched(id));
-  if (!found) return [messageScreen("", "Message"), missingView()];
+  if (!found) return [MISSING, missingView()];
   if (!found.entry.isRead) {
     await kept.add({ key: `read:${id}`, kind: "read", id, at: Date.now() });
     void ringing.hush(id);
@@ -196,8 +198,9 @@ visitEnded.listen((how) => {
 async function leave(): Promise<void> {
   await flush(kept);
   await ringing.stop();
+  await part();
   await signOut();
-  await Keeping.forget();
+  await forget();
   others.postMessage("ended");
   visitEnded.tell("signed out");
 }
@@ -221,12 +224,12 @@ async function begin(): Promise<void> {
   const before = last();
   const found = await identify();
   if (!found) {
-    const account = element("a", { href: "/signin" }, "Your account");
-    byId("main").replaceChildren(heading("Inbox"), element("p", {}, "You belong to no organization yet."), account);
+    const account = own("a", { href: "/signin" }, "Your account");
+    byId("main").replaceChildren(heading("Inbox"), own("p", {}, "You belong to no organization yet."), account);
     return;
   }
   // Somebody else's messages are not for whoever came next.
-  if (before && before.personId !== found.personId) await Keeping.forget();
+  if (before && before.personId !== found.personId) await forget();
   who = found;
   kept = await Keeping.open(who.memberId);
   visitBegan.tell(who);

@@ -1,5 +1,6 @@
 // What this browser keeps of a member's inbox, in IndexedDB: readable offline, and the place where syncing goes on.
 
+import { opened, result, stores } from "./database";
 import { ActionType, DeliveryStatus } from "../gen/pidgr/v1/common_pb";
 
 /** An entry of the inbox without its body. */
@@ -26,37 +27,19 @@ export interface Entry {
 /** What the reader did, until the server knows. One of a kind and message: a repetition takes its place. */
 export type Task = { key: string; id: string; at: number } & ({ kind: "read" } | { kind: "act"; action: string });
 
-const PREFIX = "inbox:";
 const CURSOR = "since";
 
-const result = <T>(request: IDBRequest<T>): Promise<T> =>
-  new Promise((resolve, reject) => {
-    request.onsuccess = () => resolve(request.result);
-    request.onerror = () => reject(request.error);
-  });
-
 export class Keeping {
-  private constructor(private readonly database: IDBDatabase) {
-    // Another tab signs out: nothing may be in the way of forgetting.
-    database.onversionchange = () => database.close();
-  }
+  private constructor(private readonly database: IDBDatabase) {}
 
   static async open(memberId: string): Promise<Keeping> {
-    const request = indexedDB.open(PREFIX + memberId, 1);
-    request.onupgradeneeded = () => {
-      const made = request.result;
+    const database = await opened(memberId, (made) => {
       made.createObjectStore("entries", { keyPath: "id" });
       made.createObjectStore("bodies");
       made.createObjectStore("tasks", { keyPath: "key" });
       made.createObjectStore("state");
-    };
-    return new Keeping(await result(request));
-  }
-
-  /** Delete everything that was kept of anybody. */
-  static async forget(): Promise<void> {
-    const names = (await indexedDB.databases()).map(({ name }) => name ?? "");
-    await Promise.all(names.filter((name) => name.startsWith(PREFIX)).map((name) => result(indexedDB.deleteDatabase(name))));
+    });
+    return new Keeping(database);
   }
 
   /** All entries as the reader left them, newest first. */
@@ -85,7 +68,7 @@ export class Keeping {
 
   /** Keep entries and how far they lead, all or nothing; how far never goes back. */
   async keep(kept: { entry: Entry; body: string }[], since = ""): Promise<void> {
-    const { entries, bodies, state, done, abort } = this.stores("readwrite", "entries", "bodies", "state");
+    const { entries, bodies, state, done, transaction } = this.stores("readwrite", "entries", "bodies", "state");
     try {
       for (const { entry, body } of kept) {
         const known = await result<Entry | undefined>(entries.get(entry.id));
@@ -96,7 +79,7 @@ export class Keeping {
       if (since > before) state.put(since, CURSOR);
     } catch (error) {
       // What was put before would be kept without the rest.
-      abort();
+      transaction.abort();
       throw error;
     }
     await done;
@@ -130,17 +113,8 @@ export class Keeping {
     await done;
   }
 
-  private stores<Name extends string>(mode: IDBTransactionMode, ...names: Name[]) {
-    const transaction = this.database.transaction(names, mode);
-    const done = new Promise<void>((resolve, reject) => {
-      transaction.oncomplete = () => resolve();
-      transaction.onabort = () => reject(transaction.error);
-    });
-    // Nobody may be waiting for it.
-    done.catch(() => {});
-    const stores = Object.fromEntries(names.map((name) => [name, transaction.objectStore(name)]));
-    return { ...(stores as Record<Name, IDBObjectStore>), done, abort: () => transaction.abort() };
-  }
+  private readonly stores = <Name extends string>(mode: IDBTransactionMode, ...names: Name[]) =>
+    stores(this.database, mode, ...names);
 }
 
 /** What was read and acknowledged stays so, if the answer was on its way meanwhile. */

@@ -1,6 +1,6 @@
 // The list of messages, newest first.
 
-import { element, heading, time } from "./elements";
+import { element, heading, own, time } from "./elements";
 import { isAcknowledged, isOpen, type Entry } from "./keeping";
 import { DeliveryStatus } from "../gen/pidgr/v1/common_pb";
 
@@ -8,10 +8,10 @@ const STEP = 50;
 let shown = STEP;
 
 export function listView(entries: Entry[], again: () => void): HTMLElement[] {
-  if (entries.length === 0) return [heading("Inbox"), element("p", { class: "quiet" }, "No messages yet.")];
+  if (entries.length === 0) return [heading("Inbox"), own("p", { class: "quiet" }, "No messages yet.")];
   const list = element("ul", { class: "messages", "aria-labelledby": "title" }, ...entries.slice(0, shown).map(item));
   if (entries.length <= shown) return [heading("Inbox"), list];
-  const more = element("button", { type: "button", id: "more" }, `Show ${Math.min(STEP, entries.length - shown)} more`);
+  const more = own("button", { type: "button", id: "more" }, `Show ${Math.min(STEP, entries.length - shown)} more`);
   more.addEventListener("click", () => {
     const first = shown;
     shown += STEP;
@@ -28,7 +28,7 @@ function item(entry: Entry): HTMLElement {
     element("span", { class: "subject" }, entry.title),
     element("span", { class: "from quiet" }, entry.sender ? `${entry.sender}, ` : "", time(entry.receivedAt)),
     element("span", { class: "summary" }, entry.summary),
-    element("span", { class: "marks" }, ...marks(entry).map((mark) => element("span", { class: "mark" }, mark))),
+    element("span", { class: "marks" }, ...marks(entry).map((mark) => own("span", { class: "mark" }, mark))),
   );
   return element("li", { class: entry.isRead ? "message" : "message unread" }, link);
 }

@@ -1,18 +1,20 @@
 // The member's settings, and the way out.
 
-import { attempt, button, element, heading, say } from "./elements";
+import { consentsView } from "./asking";
+import { attempt, button, element, heading, own, say } from "./elements";
 import { choose, current, THEMES } from "./theme";
 import type { Who } from "./visits";
 
 export function settingsView(who: Who, leave: () => Promise<void>): HTMLElement[] {
   return [
     heading("Settings"),
-    element("fieldset", {}, element("legend", {}, "Theme"), ...THEMES.map(choice)),
-    element("h2", {}, "Account"),
+    element("fieldset", {}, own("legend", {}, "Theme"), ...THEMES.map(choice)),
+    consentsView(),
+    own("h2", {}, "Account"),
     element("p", {}, `${who.email}, ${who.organization}`),
-    element("p", {}, element("a", { href: "/signin" }, "Passkeys and organizations")),
+    element("p", {}, own("a", { href: "/signin" }, "Passkeys and organizations")),
     button("Sign out", leave),
-    element("p", { class: "quiet" }, "Signing out deletes what this browser has kept, and it rings no more."),
+    own("p", { class: "quiet" }, "Signing out deletes what this browser has kept, and it rings no more."),
   ];
 }
 
@@ -31,5 +33,5 @@ function choice({ theme, name, label }: (typeof THEMES)[number]): HTMLElement {
       }
     }),
   );
-  return element("label", { class: "choice" }, input, label);
+  return own("label", { class: "choice" }, input, label);
 }

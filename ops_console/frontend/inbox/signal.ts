@@ -2,13 +2,17 @@
 
 export interface Signal<T> {
   tell(value: T): void;
-  listen(listener: (value: T) => void): void;
+  /** Returns how to listen no more. */
+  listen(listener: (value: T) => void): () => void;
 }
 
 export function signal<T>(): Signal<T> {
-  const listeners: ((value: T) => void)[] = [];
+  const listeners = new Set<(value: T) => void>();
   return {
     tell: (value) => listeners.forEach((listener) => listener(value)),
-    listen: (listener) => void listeners.push(listener),
+    listen: (listener) => {
+      listeners.add(listener);
+      return () => void listeners.delete(listener);
+    },
   };
 }

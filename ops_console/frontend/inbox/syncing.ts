@@ -13,7 +13,7 @@ const PAGE = 100;
 const RECENT = 200;
 
 /** Run it while no other tab does. Without TLS browsers have no locks. */
-const alone = <T>(name: string, act: () => Promise<T>): Promise<T> =>
+export const alone = <T>(name: string, act: () => Promise<T>): Promise<T> =>
   navigator.locks ? (navigator.locks.request(name, act) as Promise<T>) : act();
 
 /** Send what the reader did, then fetch what is new. */

@@ -7,6 +7,9 @@ const KEPT = "inbox";
 // The page is the same for everybody.
 const SHELL = [PAGE, "/static/inbox/inbox.js", "/static/inbox/inbox.css"];
 
+// Kept when somebody has wanted it.
+const ON_DEMAND = ["/static/inbox/recorder.js"];
+
 interface Pushed {
   title?: string;
   body?: string;
@@ -22,7 +25,7 @@ worker.addEventListener("activate", (event) => event.waitUntil(worker.clients.cl
 
 worker.addEventListener("fetch", (event) => {
   const { origin, pathname } = new URL(event.request.url);
-  const isOurs = event.request.method === "GET" && origin === location.origin && SHELL.includes(pathname);
+  const isOurs = event.request.method === "GET" && origin === location.origin && [...SHELL, ...ON_DEMAND].includes(pathname);
   if (isOurs) event.respondWith(fetchOrKept(event.request, pathname));
 });
 

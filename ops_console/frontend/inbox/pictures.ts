@@ -1,0 +1,59 @@
+// Pictures of screens for heatmaps: one of each screen and version of the page from each browser, in idle moments.
+
+import { ConnectError } from "@connectrpc/connect";
+import { heatmaps } from "./api";
+import { isFinal } from "./faults";
+import { picture } from "./picture";
+import { current, screenShown } from "./screens";
+
+/** A digest of what this page is built of, which the build puts in. */
+declare const VERSION: string;
+
+const DONE = "inbox.pictured";
+const MOST_REMEMBERED = 500;
+// Until what is shown has come and the reader has begun to read.
+const SETTLED_MS = 2000;
+
+/** Tell of the screens that are shown from now on; returns how to end it. */
+export function picturing(isMasked: boolean): () => void {
+  let timer = 0;
+  const later = () => {
+    clearTimeout(timer);
+    timer = window.setTimeout(() => whenIdle(() => void tell(isMasked, () => timer !== 0)), SETTLED_MS);
+  };
+  const listenNoMore = screenShown.listen(later);
+  later();
+  return () => {
+    listenNoMore();
+    clearTimeout(timer);
+    timer = 0;
+  };
+}
+
+/** Safari has no such moments. */
+const whenIdle = (act: () => void): void => void ("requestIdleCallback" in window ? requestIdleCallback(act) : act());
+
+async function tell(isMasked: boolean, isWanted: () => boolean): Promise<void> {
+  const screen = current();
+  if (!screen || document.hidden || !isWanted() || done().includes(screen.name)) return;
+  try {
+    const imageData = await picture(isMasked);
+    if (!isWanted()) return;
+    if (imageData) await heatmaps.uploadScreenshot({ screenName: screen.name, appVersion: VERSION, imageData });
+    remember(screen.name);
+  } catch (error) {
+    // The others are tried when the screen is shown again.
+    if (isFinal(error) || !(error instanceof ConnectError)) remember(screen.name);
+  }
+}
+
+/** Names of screens, of this version alone. */
+function done(): string[] {
+  const kept = JSON.parse(localStorage.getItem(DONE) ?? "null") as { version: string; names: string[] } | null;
+  return kept?.version === VERSION ? kept.names : [];
+}
+
+function remember(name: string): void {
+  const names = [...done(), name].slice(-MOST_REMEMBERED);
+  localStorage.setItem(DONE, JSON.stringify({ version: VERSION, names }));
+}

@@ -1,0 +1,73 @@
+// Telling the server what was seen of a visit. It waits in the outbox until the server has it.
+
+import { timestampFromMs } from "@bufbuild/protobuf/wkt";
+import { heatmaps, isKeptAlive, rest } from "./api";
+import { isFinal } from "./faults";
+import type { Chunk, Outbox, Row, Seen, Touches } from "./outbox";
+import { alone } from "./syncing";
+
+// What the server answers to a chunk that it will never take: not agreed to, too much, another's, no chunk.
+const REFUSED = new Set([400, 403, 404, 409, 413, 415]);
+
+/**
+ * Send what waits and is still meant to be sent, in order; tabs take turns. Returns the recordings of which the server
+ * takes no more. Throws when it is to be tried again later.
+ */
+export async function tell(outbox: Outbox, isMeant: (row: Row) => boolean): Promise<string[]> {
+  const refused: string[] = [];
+  await alone("inbox.seen", async () => {
+    await outbox.tidy();
+    for (const row of await outbox.rows()) {
+      if (!isMeant(row)) continue;
+      if (row.kind === "touches") await tellTouches(row);
+      else if (!refused.includes(row.recording) && !(await isTaken(row))) refused.push(row.recording);
+      await outbox.drop(({ key }) => key === row.key);
+    }
+  });
+  return refused;
+}
+
+/** As far as it can be without waiting for anything, for the page may be about to end; what is told twice counts once. */
+export function tellAtOnce(seen: Seen): void {
+  const told = seen.kind === "touches" ? tellTouches(seen) : isKeptAlive(seen.events.length) ? post(seen) : null;
+  told?.catch(() => {});
+}
+
+/** Of those which the server refuses for good it is not told again. */
+async function tellTouches({ batch, touches }: Touches): Promise<void> {
+  const events = touches.map(({ screen, x, y, type, width, height, at }) => ({
+    screenName: screen,
+    xPct: x,
+    yPct: y,
+    eventType: type,
+    screenWidth: width,
+    screenHeight: height,
+    clientTimestamp: timestampFromMs(at),
+  }));
+  try {
+    await heatmaps.ingestTouchEvents({ events }, { headers: { "Idempotency-Key": batch } });
+  } catch (error) {
+    if (!isFinal(error)) throw error;
+  }
+}
+
+/** Whether the server has taken a chunk, rather than refused it for good. */
+async function isTaken(chunk: Chunk): Promise<boolean> {
+  const { ok, status } = await post(chunk, await gzipped(textOf(chunk)));
+  if (!ok && !REFUSED.has(status)) throw new Error(`A chunk was answered with ${status}.`);
+  return ok;
+}
+
+function post(chunk: Chunk, compressed?: ArrayBuffer): Promise<Response> {
+  const headers = { "Content-Type": "application/json", ...(compressed && { "Content-Encoding": "gzip" }) };
+  const body = compressed ?? textOf(chunk);
+  const keepalive = isKeptAlive(compressed?.byteLength ?? chunk.events.length);
+  return rest(`recordings/${chunk.recording}/chunks`, { method: "POST", headers, body, keepalive });
+}
+
+const textOf = ({ number, events }: Chunk): string => `{"number":${number},"events":${events}}`;
+
+function gzipped(text: string): Promise<ArrayBuffer> {
+  const stream = new Blob([text]).stream().pipeThrough(new CompressionStream("gzip"));
+  return new Response(stream).arrayBuffer();
+}
