@@ -268,6 +268,12 @@ SPECTACULAR_SETTINGS = {
     "TITLE": "Pigeon operations console",
     "DESCRIPTION": "Pigeon Protocol for account holders; operations API for staff, members and keys of organizations.",
     "VERSION": "v1",
+    # In the order in which a reader needs them.
+    "TAGS": [
+        {"name": "Pigeon Protocol", "description": "Messages by pigeon, for account holders."},
+        {"name": "Sign-in", "description": "Passkeys, codes, identity providers and tokens."},
+        {"name": "Operations", "description": "What staff, members and keys of organizations see and do."},
+    ],
     "SERVE_INCLUDE_SCHEMA": False,
     "SERVE_AUTHENTICATION": [],
     "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],

@@ -48,8 +48,10 @@ def test_swagger_shows_the_operations_without_internet_or_complaint(page: Page, 
         lambda request: None if request.url.startswith((address, "data:")) else complaints.append(request.url),
     )
     page.goto(f"{address}/api/docs/")
-    page.get_by_text("Create new message").first.wait_for(timeout=60_000)
-    page.get_by_text("Create new message").first.click()
+    page.get_by_text("Create new message").first.click(timeout=60_000)
     page.get_by_text("Idempotency-Key").first.wait_for()
-    assert page.locator(".opblock").count() > 20
+    # The page draws what is looked at, and a little more: an address leads to any operation.
+    page.goto("about:blank")
+    page.goto(f"{address}/api/docs/#/Operations/opsListCampaigns")
+    page.locator("#operations-Operations-opsListCampaigns").wait_for(timeout=60_000)
     assert complaints == []
