@@ -125,24 +125,24 @@ def _keep(recording: Recording, chunk: Chunk, now: datetime) -> None:
 
 
 def _count(recording: Recording, chunk: Chunk, now: datetime) -> None:
-    """Add the chunk to what is known of the visit, and place it by our clock."""
+    """Add the chunk to what is known of the visit."""
     recording.n_bytes += chunk.n_bytes
     recording.n_chunks += 1
+    recording.n_active_seconds = _active_seconds(recording)
+    place(recording, chunk, now)
+    recording.save()
+
+
+def place(recording: Recording, chunk: Chunk, now: datetime) -> None:
+    """Say when the visit began and ended, by our clock: neither is in the future (docs/replay.md)."""
     recording.first_ms = min(recording.first_ms, chunk.first_ms)
     recording.last_ms = max(recording.last_ms, chunk.last_ms)
     # The chunk that was on its way for the shortest time tells best how far the clocks are apart.
     recording.offset_ms = min(recording.offset_ms, _ms(now) - chunk.last_ms)
-    recording.n_active_seconds = _active_seconds(recording)
-    recording.started_at, recording.ended_at = _span(recording)
-    recording.save()
-
-
-def _span(recording: Recording) -> tuple[datetime, datetime]:
-    """When the visit began and ended, by our clock: neither is in the future (docs/replay.md)."""
     earliest = _ms(recording.created_at - LONGEST_WAIT)
     start = max(recording.first_ms + recording.offset_ms, earliest)
     end = max(recording.last_ms + recording.offset_ms, start)
-    return EPOCH + start * MILLISECOND, EPOCH + end * MILLISECOND
+    recording.started_at, recording.ended_at = EPOCH + start * MILLISECOND, EPOCH + end * MILLISECOND
 
 
 def _show(recording: Recording, campaigns: Collection[UUID]) -> None:
