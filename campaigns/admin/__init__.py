@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from campaigns.admin import audiences, campaigns, deliveries, devices, heatmaps, templates
+from campaigns.admin import audiences, campaigns, deliveries, devices, heatmaps, replay, replay_settings, templates
 
-__all__ = ["audiences", "campaigns", "deliveries", "devices", "heatmaps", "templates"]
+__all__ = ["audiences", "campaigns", "deliveries", "devices", "heatmaps", "replay", "replay_settings", "templates"]

@@ -6,6 +6,7 @@ import json
 from typing import Any, ClassVar
 
 from django.contrib import admin
+from django.db.models import Model
 from django.http import HttpRequest
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
@@ -14,6 +15,7 @@ from unfold.contrib.filters.admin import AutocompleteSelectFilter
 from campaigns.admin import steering
 from campaigns.admin.forms import RecipientsForm
 from campaigns.admin.previews import PreviewAdmin
+from campaigns.admin.replay_lists import recordings_url
 from campaigns.models import AudienceMember, Campaign, CampaignStatus, Closing, Delivery, DeliveryStatus
 from campaigns.services.campaigns import counts_of
 from campaigns.services.previews import preview_campaign
@@ -21,6 +23,8 @@ from campaigns.services.rendering import Rendering
 from campaigns.services.steering import needs_approval
 from ops_console.access.actors import Actor
 from ops_console.console import display
+from ops_console.console.actions import Scope
+from ops_console.console.callers import may
 from ops_console.console.registry import Part, extend
 from ops_console.organizations.models import Organization
 from ops_console.organizations.services import rosters
@@ -161,6 +165,13 @@ class CampaignAdmin(PreviewAdmin):
         if isinstance(campaign, Campaign) and campaign.status == CampaignStatus.RUNNING:
             response["Refresh"] = str(REFRESH_S)
         return response
+
+    def _buttons(self, request: HttpRequest, *scopes: Scope, target: Model | None = None) -> list[dict[str, Any]]:
+        buttons = super()._buttons(request, *scopes, target=target)
+        if isinstance(target, Campaign) and may(request, "recordings", "list"):
+            url = recordings_url(target.organization_id, campaign=target.pk)
+            buttons.append({"label": "Recordings", "icon": "play_circle", "is_dangerous": False, "url": url})
+        return buttons
 
     def renderings(self, target: Any, given: dict[str, Any], actor: Actor) -> tuple[str, list[Rendering]]:
         user_ids = rosters.ids_of(organization_id=target.organization_id, emails=given["user_ids"])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -56,8 +56,8 @@ class HeatmapForm(fields.Form):
         kind = given["event_type"]
         return Asked(
             screen_name=screen.name,
-            date_from=_midnight(given["first"]) if given["first"] else None,
-            date_to=_midnight(given["last"] + timedelta(days=1)) if given["last"] else None,
+            date_from=midnight(given["first"]) if given["first"] else None,
+            date_to=midnight_after(given["last"]) if given["last"] else None,
             user_id=_member_named(given["member"].strip(), screen.organization_id),
             resolution=float(given["resolution"] or 0),
             mode=given["mode"],
@@ -65,8 +65,13 @@ class HeatmapForm(fields.Form):
         )
 
 
-def _midnight(day: Any) -> datetime:
+def midnight(day: date) -> datetime:
     return datetime.combine(day, time(), UTC)
+
+
+def midnight_after(day: date) -> datetime:
+    """Of the last day there is, its own."""
+    return midnight(min(day, date.max - timedelta(days=1)) + timedelta(days=1))
 
 
 def _member_named(text: str, organization_id: UUID) -> UUID | None:

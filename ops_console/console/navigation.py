@@ -26,6 +26,7 @@ SECTIONS: tuple[tuple[str, tuple[tuple[str, str, str], ...]], ...] = (
             ("Deliveries", "outgoing_mail", "campaigns.delivery"),
             ("Templates", "draft", "campaigns.template"),
             ("Heatmaps", "local_fire_department", "campaigns.screen"),
+            ("Recordings", "play_circle", "campaigns.recording"),
             ("Devices", "smartphone", "campaigns.device"),
             ("Push credentials", "notifications", "campaigns.pushcredential"),
         ),

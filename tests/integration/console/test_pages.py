@@ -21,7 +21,7 @@ from ops_console.organizations.models import Organization, Person
 from ops_console.organizations.rights import Right
 from ops_console.outbox.models import Webhook
 from ops_console.outbox.services import NewWebhook, enqueue
-from tests import bearers, heatmaps, pushing, sso, tenants
+from tests import bearers, heatmaps, pushing, replays, sso, tenants
 from tests.factories import COMMAND, NOW, credential, message
 from tests.inboxes import Mailing
 from tests.ops import recipient
@@ -40,6 +40,7 @@ CONSOLE = (
     "campaigns.Delivery",
     "campaigns.Device",
     "campaigns.PushCredential",
+    "campaigns.Recording",
     "campaigns.Screen",
     "campaigns.Template",
     "couriers.Courier",
@@ -60,7 +61,10 @@ CONSOLE = (
 MODELS = [apps.get_model(name) for name in CONSOLE]
 # A protocol-relative or absolute address that the browser would fetch or follow.
 EXTERNAL = re.compile(r"""(?:src|href|action)=["'](?:https?:)?//|url\(["']?(?:https?:)?//""")
-INLINE = re.compile(r"<script(?![^>]*\bsrc=)[^>]*>\s*\S|\son(?:click|load|submit|change)=")
+# Script between tags or in attributes; data is none.
+INLINE = re.compile(
+    r"""<script(?![^>]*\b(?:src=|type="application/json"))[^>]*>\s*\S|\son(?:click|load|submit|change)="""
+)
 
 
 @pytest.fixture
@@ -74,6 +78,7 @@ def everything(enroute: Message) -> Message:
     pushing.credential(enroute.organization)
     Mailing.of(enroute.organization).deliver(tenants.member(enroute.organization))
     heatmaps.touch(tenants.member(enroute.organization), (0.5, 0.5))
+    replays.recorded(tenants.member(enroute.organization))
     recipient(enroute.account)
     message(enroute.account)
     steering.lose_couriers(msg_ids=[enroute.msg_id], reason="Hawk.", actor=COMMAND, now=NOW)

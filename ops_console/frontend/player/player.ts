@@ -1,0 +1,57 @@
+// The page of a recording: fetches its events when it is asked to, and plays them.
+
+import * as controls from "./controls";
+import { Fault, type Progress, load } from "./loading";
+import { byId, size, told } from "./page";
+import * as screens from "./screens";
+import { isStill, raise } from "./stage";
+
+const UNPLAYABLE = "The recording could not be played: what is in it is not as it should be.";
+
+const recording = told();
+const begin = byId("player-load", HTMLButtonElement);
+const loading = byId("player-loading", HTMLElement);
+const problem = byId("player-problem", HTMLElement);
+
+begin.addEventListener("click", () => void show());
+
+async function show(): Promise<void> {
+  begin.disabled = true;
+  problem.hidden = true;
+  loading.hidden = false;
+  try {
+    const { events, broken } = await load(recording.url, tell);
+    complain(broken);
+    await play(events);
+    byId("player-begin", HTMLElement).hidden = true;
+  } catch (error) {
+    if (!(error instanceof Fault)) console.debug(error);
+    complain(error instanceof Fault ? error.message : UNPLAYABLE);
+    byId("player", HTMLElement).hidden = true;
+  } finally {
+    begin.disabled = false;
+    loading.hidden = true;
+  }
+}
+
+async function play(events: Awaited<ReturnType<typeof load>>["events"]): Promise<void> {
+  const player = byId("player", HTMLElement);
+  player.hidden = false;
+  const stage = raise(byId("player-stage", HTMLElement), events);
+  controls.connect(stage);
+  screens.list(screens.visited(events, recording.campaigns), (ms) => stage.goto(ms));
+  stage.goto(screens.wanted(), !isStill());
+  player.focus();
+}
+
+/** How far it has come: by the time of what has arrived, for its size is not known beforehand. */
+function tell({ nEvents, nBytes, at }: Progress): void {
+  const share = (at - recording.startedAt) / Math.max(1, recording.endedAt - recording.startedAt);
+  byId("player-progress", HTMLProgressElement).value = Math.min(Math.max(share, 0), 1);
+  byId("player-loaded", HTMLElement).textContent = `${nEvents.toLocaleString("en")} events, ${size(nBytes)}`;
+}
+
+function complain(text: string): void {
+  problem.textContent = text;
+  problem.hidden = !text;
+}

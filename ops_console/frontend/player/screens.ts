@@ -1,0 +1,66 @@
+// The screens that were visited, as links that lead to when.
+
+import { byId, clock } from "./page";
+import { CUSTOM, META, type Recorded } from "./scrubbing";
+
+export interface Visited {
+  name: string;
+  atMs: number;
+}
+
+const MESSAGE = /^MessageDetail::(.+)$/;
+
+/** As the page told; of recordings by others, which addresses there were. */
+export function visited(events: Recorded[], campaigns: Record<string, string>): Visited[] {
+  const begun = Math.min(...events.slice(0, 100).map((event) => event.timestamp));
+  const told = events.filter((event) => event.type === CUSTOM && event.data.tag === "screen");
+  const from = told.length ? told : events.filter((event) => event.type === META);
+  const all = from.map((event) => ({ name: nameOf(event, campaigns), atMs: Math.max(0, event.timestamp - begun) }));
+  return all.filter((each, index) => each.name && each.name !== all[index - 1]?.name);
+}
+
+function nameOf({ type, data }: Recorded, campaigns: Record<string, string>): string {
+  if (type === META) return addressOf(String(data.href ?? ""));
+  const name = String(data.payload?.name ?? "");
+  const campaign = MESSAGE.exec(name)?.[1];
+  const known = campaign === undefined ? undefined : campaigns[campaign];
+  return known ? `Message of ${known}` : name;
+}
+
+function addressOf(href: string): string {
+  try {
+    const { pathname, hash } = new URL(href);
+    return pathname + hash;
+  } catch {
+    return "";
+  }
+}
+
+/** Lead to the times that stand in the links' fragments, and in the address the page was opened with. */
+export function list(screens: Visited[], goto: (ms: number) => void): void {
+  const items = screens.map(({ name, atMs }) => {
+    const link = document.createElement("a");
+    link.className = "text-link";
+    link.href = `#t=${Math.floor(atMs / 1000)}`;
+    link.textContent = name;
+    link.addEventListener("click", (event) => {
+      event.preventDefault();
+      history.replaceState(null, "", link.href);
+      goto(atMs);
+    });
+    const time = document.createElement("span");
+    time.className = "player-when";
+    time.textContent = clock(atMs);
+    const item = document.createElement("li");
+    item.append(time, " ", link);
+    return item;
+  });
+  byId("player-screens", HTMLElement).replaceChildren(...items);
+  byId("player-no-screens", HTMLElement).hidden = items.length > 0;
+}
+
+/** Where the address says to begin. */
+export function wanted(): number {
+  const found = /^#t=(\d{1,6})$/.exec(location.hash);
+  return found ? Number(found[1]) * 1000 : 0;
+}

@@ -1,0 +1,293 @@
+"""Recordings in the console: found, opened, deleted; and what an organization says of replay."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from html import unescape
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from django.contrib.staticfiles import finders
+from django.test import Client
+from django.utils import timezone
+
+from campaigns.admin import replay_lists
+from campaigns.models import Recording, ReplaySettings
+from campaigns.replay import recordings, settings
+from campaigns.replay.provider import Asked, Listed, Visit
+from ops_console import secrets_at_rest
+from ops_console.audit.models import AuditEntry
+from ops_console.errors import NotFound, UpstreamError
+from ops_console.organizations.models import Organization
+from tests import campaigns, factories, replays, tenants
+
+from .conftest import action_of, confirm, list_of, page_of, told
+
+pytestmark = pytest.mark.django_db
+HOST = "https://eu.posthog.example"
+
+
+class Elsewhere:
+    """A provider that is not us, and may be out of order."""
+
+    def __init__(self) -> None:
+        self.is_down = False
+        self.deleted: list[str] = []
+        at = timezone.now() - timedelta(hours=1)
+        self.visit = Visit("019ab-session", "anonymous-7", at, at + timedelta(minutes=75), 12.6, "ann@acme.example")
+
+    def list(self, asked: Asked, *, following: str, size: int) -> Listed:
+        self.answer()
+        return Listed([self.visit])
+
+    def find(self, recording_id: str) -> Visit:
+        self.answer()
+        if recording_id != self.visit.id:
+            raise NotFound("There is no such recording.")
+        return self.visit
+
+    def snapshots(self, recording_id: str) -> Iterator[bytes]:
+        raise AssertionError("Nobody watches it.")
+
+    def delete(self, recording_id: str) -> None:
+        self.answer()
+        self.deleted.append(recording_id)
+
+    def answer(self) -> None:
+        if self.is_down:
+            raise UpstreamError("PostHog did not answer.")
+
+
+@pytest.fixture
+def house() -> Organization:
+    return factories.organization("Feathers & Sons")
+
+
+@pytest.fixture
+def elsewhere(monkeypatch: pytest.MonkeyPatch, house: Organization) -> Elsewhere:
+    """What the organization's recordings are kept by."""
+    ReplaySettings.objects.create(
+        organization=house, provider="posthog", posthog_host=HOST, posthog_project="7", updated_at=timezone.now()
+    )
+    made = Elsewhere()
+    monkeypatch.setattr(recordings, "provider_of", lambda organization_id: made)
+    return made
+
+
+def an_hour_ago() -> datetime:
+    return timezone.now() - timedelta(hours=1)
+
+
+def list_for(of: Organization, **more: Any) -> str:
+    return replay_lists.recordings_url(of.pk, **more)
+
+
+def text_of(client: Client, url: str) -> str:
+    answer = client.get(url)
+    assert answer.status_code == 200, url
+    return unescape(answer.content.decode())
+
+
+def rows_of(client: Client, url: str) -> list[list[str]]:
+    """The cells of the list, without their markup."""
+    table = client.get(url).context["table"]
+    return [[re.sub("<[^>]+>", "", str(cell)) for cell in row] for row in table["rows"]]
+
+
+def test_recordings_are_found_by_organization_campaign_and_time(
+    operator: Client, house: Organization, monkeypatch: pytest.MonkeyPatch, subtests: pytest.Subtests
+) -> None:
+    ann, ben = tenants.members(house, 2)
+    shown, other = (campaigns.campaign(house, ann, name=name) for name in ("Loft inspection", "Seed"))
+    first = replays.recorded(ann, shown, now=an_hour_ago())
+    second = replays.recorded(ben, now=an_hour_ago() + timedelta(minutes=5))
+    replays.recorded(tenants.member(factories.organization("Strangers")), now=an_hour_ago())
+
+    with subtests.test("an organization is chosen first"):
+        page = text_of(operator, list_of(Recording))
+        assert list_for(house) in page.replace("&amp;", "&")
+        assert "Strangers" in page
+        assert 'href="/admin/campaigns/recording/"' in text_of(operator, "/admin/")
+    with subtests.test("all of it, the newest first"):
+        [newer, older] = rows_of(operator, list_for(house))
+        assert newer == [f"{second.started_at:%Y-%m-%d %H:%M:%S}", "0:09", ben.person.email, "50 %", "-"]
+        assert older[2:] == [ann.person.email, "50 %", "Loft inspection"]
+        page = text_of(operator, list_for(house))
+        assert replay_lists.recording_url(house.pk, str(first.pk)) in page
+        assert "Recordings are kept by: This installation. Members are asked: yes. Text is masked: yes." in page
+        assert rows_of(operator, f"{list_of(Recording)}?organization=Feathers+%26+Sons") == [newer, older]
+    with subtests.test("of a campaign"):
+        assert rows_of(operator, list_for(house, campaign=shown.pk)) == [older]
+        assert rows_of(operator, list_for(house, campaign=other.pk)) == []
+        assert "a message of this campaign was shown" in text_of(operator, list_for(house, campaign=other.pk))
+        assert list_for(house, campaign=shown.pk) in text_of(operator, page_of(shown)).replace("&amp;", "&")
+    with subtests.test("of a time"):
+        for asked in ({"last": "2026-01-01"}, {"first": "2999-01-01", "last": "9999-12-31"}):
+            assert rows_of(operator, list_for(house, **asked)) == []
+        assert len(rows_of(operator, list_for(house, first="2026-01-01"))) == 2
+    with subtests.test("page by page"):
+        monkeypatch.setattr(replay_lists, "PAGE_SIZE", 1)
+        answer = operator.get(list_for(house))
+        assert answer.context["n_total"] == 2
+        following = f"{list_of(Recording)}{answer.context['following_url']}"
+        assert rows_of(operator, following) == [older]
+        assert "Older recordings" not in text_of(operator, following)
+    with subtests.test("what can't be told is told in words"):
+        for query, told_so in {
+            "organization=Nobody": "There is no organization Nobody",
+            f"organization={house.pk}&campaign={uuid4()}": "Select a valid choice.",
+            f"organization={house.pk}&first=2026-02-02&last=2026-01-01": "before",
+            f"organization={house.pk}&first=yesterday": "Enter a valid date.",
+            f"organization={house.pk}&after=of-my-own": "begin with the first",
+        }.items():
+            answer = operator.get(f"{list_of(Recording)}?{query}")
+            assert "table" not in answer.context, query
+            assert told_so in unescape(answer.content.decode()), query
+
+
+def test_where_there_is_none_the_page_says_what_to_do(root: Client, house: Organization) -> None:
+    assert "once they have agreed to it in the inbox" in text_of(root, list_for(house))
+    ReplaySettings.objects.create(organization=house, is_offered=False, updated_at=timezone.now())
+    page = text_of(root, list_for(house))
+    assert "Members are not asked whether they may be recorded." in page
+    assert action_of(house, "replay") in page
+
+
+def test_a_recordings_page_plays_it_and_opening_the_page_is_no_viewing(
+    viewer: Client, house: Organization, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ann = tenants.member(house)
+    campaign = campaigns.campaign(house, ann, name="Loft inspection")
+    made = replays.recorded(ann, campaign, now=an_hour_ago())
+    url = replay_lists.recording_url(house.pk, str(made.pk))
+    answer = viewer.get(url)
+    page = unescape(answer.content.decode())
+    for text in (ann.person.email, "0:09", "Loft inspection", "audit trail as soon as it is loaded"):
+        assert text in page, text
+    data = json.loads(re.search(r'id="recording-data"[^>]*>(.*?)</script>', answer.content.decode())[1])  # type: ignore[index]
+    assert data["url"] == f"/api/v1/recordings/{made.pk}/snapshots?organization={house.pk}"
+    assert (data["endedAt"] - data["startedAt"], data["campaigns"]) == (9_000, {str(campaign.pk): "Loft inspection"})
+    assert "frame-src 'none'" in answer["Content-Security-Policy"]
+    assert "/delete/" not in page
+    assert not AuditEntry.objects.filter(action="replay.view").exists()
+    monkeypatch.setattr(finders, "find", lambda name: None)
+    assert "Install Node.js 20" in text_of(viewer, url)
+
+
+def test_nobody_gets_at_what_is_not_his_to_see(
+    operator: Client, clerk: Client, root: Client, house: Organization
+) -> None:
+    made = replays.recorded(tenants.member(house), now=an_hour_ago())
+    stranger = factories.organization("Strangers")
+    page = replay_lists.recording_url(house.pk, str(made.pk))
+    asked = replay_lists.recording_url(house.pk, str(made.pk), "replay_delete")
+    for client, url, status in (
+        (clerk, page, 403),
+        (clerk, asked, 403),
+        (clerk, list_for(house), 403),
+        (clerk, action_of(house, "replay"), 403),
+        (operator, asked, 403),
+        (operator, action_of(house, "replay"), 403),
+        (root, replay_lists.recording_url(stranger.pk, str(made.pk)), 404),
+        (root, replay_lists.recording_url(stranger.pk, str(made.pk), "replay_delete"), 404),
+        (root, replay_lists.recording_url(house.pk, str(uuid4())), 404),
+        (root, replay_lists.recording_url(house.pk, "nonsense"), 404),
+        (root, replay_lists.recording_url(uuid4(), str(made.pk)), 404),
+    ):
+        assert client.get(url).status_code == status, url
+    assert "Recordings" not in text_of(clerk, "/admin/")
+    assert (
+        clerk.post(asked, {"confirmed": "1"}).status_code == operator.post(asked, {"confirmed": "1"}).status_code == 403
+    )
+    assert Recording.objects.count() == 1
+
+
+def test_deleting_asks_and_says_what_will_happen(root: Client, house: Organization) -> None:
+    ann = tenants.member(house)
+    made = replays.recorded(ann, now=an_hour_ago())
+    url = replay_lists.recording_url(house.pk, str(made.pk), "replay_delete")
+    assert url in text_of(root, page_of(made))
+    page = text_of(root, url)
+    assert ann.person.email in page
+    assert "Its events are deleted with their files." in page
+    answer = confirm(root, url, reason="She asked for it.")
+    assert (told(answer), answer.url) == ("The recording is deleted.", list_for(house))
+    assert not Recording.objects.exists()
+    entry = AuditEntry.objects.get(action="replay.delete")
+    assert (entry.target_id, entry.reason) == (str(made.pk), "She asked for it.")
+    assert root.get(url).status_code == 404
+
+
+def test_what_another_keeps_is_shown_the_same_and_its_failures_in_words(
+    root: Client, house: Organization, elsewhere: Elsewhere
+) -> None:
+    page = replay_lists.recording_url(house.pk, elsewhere.visit.id)
+    asked = replay_lists.recording_url(house.pk, elsewhere.visit.id, "replay_delete")
+    [row] = rows_of(root, list_for(house))
+    assert row[1:] == ["1:15:00", "ann@acme.example", "13 %", "-"]
+    assert f"Recordings are kept by: PostHog. Address: {HOST}. Project: 7." in text_of(root, list_for(house))
+    assert "ann@acme.example" in text_of(root, page)
+    assert root.get(replay_lists.recording_url(house.pk, "another")).status_code == 404
+
+    elsewhere.is_down = True
+    for url in (list_for(house), page, asked):
+        assert "PostHog did not answer." in text_of(root, url)
+    elsewhere.is_down = False
+    assert "PostHog deletes it from the project." in text_of(root, asked)
+    confirm(root, asked)
+    assert elsewhere.deleted == [elsewhere.visit.id]
+
+
+def test_replay_is_set_up_and_nobody_sees_the_key(
+    root: Client, viewer: Client, house: Organization, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    checked: list[str] = []
+
+    class Checked(Elsewhere):
+        def check(self) -> None:
+            self.answer()
+            checked.append("yes")
+
+    posthog = Checked()
+    monkeypatch.setattr(settings, "_posthog", lambda found: posthog)
+    url = action_of(house, "replay")
+    form = root.get(url).context["form"]
+    assert form.initial == {
+        "provider": "local",
+        "is_offered": True,
+        "masks_text": True,
+        "posthog_host": "",
+        "posthog_project": "",
+    }
+    assert told(confirm(root, url, provider="local", masks_text="on", reason="Not yet.")) == "Replay is set up."
+    found = ReplaySettings.objects.get(organization=house)
+    assert (found.provider, found.is_offered, found.masks_text) == ("local", False, True)
+    assert AuditEntry.objects.get(action="replay.set_settings").reason == "Not yet."
+
+    given = {"provider": "posthog", "posthog_host": HOST, "posthog_project": "7", "posthog_key": "phx_very_secret"}
+    page = confirm(root, url, **{**given, "posthog_key": ""})
+    assert page.context["form"].errors["posthog_key"] == ["PostHog needs this."]
+    posthog.is_down = True
+    page = confirm(root, url, **given)
+    assert page.context["form"].errors["posthog_host"] == ["PostHog did not answer."]
+    assert "phx_very_secret" not in page.content.decode()
+    posthog.is_down = False
+    assert told(confirm(root, url, **given)) == "Replay is set up."
+    # Without a key the one that is there stays; without an address it goes.
+    assert told(confirm(root, url, **{**given, "posthog_key": "", "posthog_project": "8"})) == "Replay is set up."
+    found.refresh_from_db()
+    assert (found.posthog_project, secrets_at_rest.decrypt(found.posthog_key)) == ("8", "phx_very_secret")
+    assert checked == ["yes"] * 2
+    monkeypatch.setattr(recordings, "provider_of", lambda organization_id: posthog)
+    for client, seen in ((root, url), (root, page_of(house)), (viewer, page_of(house)), (root, list_for(house))):
+        html = text_of(client, seen)
+        assert HOST in html
+        assert "phx_very_secret" not in html
+    assert "phx_very_secret" not in str(list(AuditEntry.objects.values_list("before", "after")))
+    confirm(root, url, provider="local", is_offered="on")
+    found.refresh_from_db()
+    assert (found.posthog_host, bytes(found.posthog_key)) == ("", b"")
