@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tracemalloc
 from collections.abc import Iterable
 from math import inf
 from typing import Any
@@ -113,6 +114,13 @@ def test_in_place_of_what_cannot_be_unpacked_an_event_says_so(
         with subtests.test(name):
             lost = {"tag": "lost", "payload": {"reason": reason}}
             assert played(type=2, data=data, cv="2024-10") == {"type": 5, "timestamp": 5, "data": lost}
+    with subtests.test("a bomb takes no room"):
+        bomb = packed("x" * 50_000_000)
+        tracemalloc.start(1)
+        played(type=2, data=bomb, cv="2024-10")
+        _, peak = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        assert peak < 5 * 1024 * 1024
     with subtests.test("each part is small, and all are not"):
         found = played(type=3, cv="2024-10", data={"source": 0, "adds": large, "texts": large})
         assert found["data"]["payload"] == {"reason": "It is larger than 1 MiB."}
