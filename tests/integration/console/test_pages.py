@@ -62,9 +62,8 @@ MODELS = [apps.get_model(name) for name in CONSOLE]
 # A protocol-relative or absolute address that the browser would fetch or follow.
 EXTERNAL = re.compile(r"""(?:src|href|action)=["'](?:https?:)?//|url\(["']?(?:https?:)?//""")
 # Script between tags or in attributes; data is none.
-INLINE = re.compile(
-    r"""<script(?![^>]*\b(?:src=|type="application/json"))[^>]*>\s*\S|\son(?:click|load|submit|change)="""
-)
+SCRIPT = r"""<script(?![^>]*\b(?:src=|type="application/json"))[^>]*>\s*\S"""
+INLINE = re.compile(SCRIPT + r"|\son(?:click|load|submit|change)=")
 
 
 @pytest.fixture
