@@ -57,7 +57,7 @@ def upload(*, screen_name: str, app_version: str, image: bytes, actor: Actor, no
     rate_limits.refuse_if_limited(counted)
     _refuse_faults(screen_name, app_version)
     width, height = size_of(image)
-    decode(image)
+    decode(image, (width, height))
     with transaction.atomic():
         file = stored_files.save_with_rows(f"{FOLDER}/{actor.member.organization_id}/{uuid7()}.png", image)
         screen = _room_for(screen_name, actor.member.organization_id, now)
@@ -94,10 +94,17 @@ def size_of(image: bytes) -> tuple[int, int]:
     return width, height
 
 
-def decode(image: bytes) -> None:
-    """Read all of a picture. Raises: InvalidInput, at ``image_data``."""
+def decode(image: bytes, size: tuple[int, int]) -> None:
+    """Read all of a picture that is as large as its header said.
+
+    Raises:
+        InvalidInput: at ``image_data``: it cannot be read, or a second header tells another size.
+    """
     try:
         with Image.open(BytesIO(image), formats=["PNG"]) as picture:
+            # Of several headers, Pillow believes the last.
+            if picture.size != size:
+                raise _unfit("This PNG tells two sizes.")
             picture.load()
     # Pillow raises these of bytes that are no picture.
     except (OSError, SyntaxError, ValueError, EOFError, struct.error, Image.DecompressionBombError) as error:

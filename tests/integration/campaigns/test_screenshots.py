@@ -75,10 +75,25 @@ def listed(tenant: Tenant) -> list[tuple[str, str, str]]:
     return [(each.screen_name, each.app_version, each.url) for each in answer.screenshots]
 
 
+def chunk(kind: bytes, content: bytes) -> bytes:
+    return struct.pack("!I", len(content)) + kind + content + struct.pack("!I", zlib.crc32(kind + content))
+
+
+def size_chunk(width: int, height: int, *, depth: int = 8, colours: int = 2) -> bytes:
+    return chunk(b"IHDR", struct.pack("!IIBBBBB", width, height, depth, colours, 0, 0, 0))
+
+
 def header_of(width: int, height: int) -> bytes:
     """A PNG as far as its header, and no further."""
-    content = b"IHDR" + struct.pack("!IIBBBBB", width, height, 8, 2, 0, 0, 0)
-    return b"\x89PNG\r\n\x1a\n" + struct.pack("!I", 13) + content + struct.pack("!I", zlib.crc32(content)) + bytes(20)
+    return screenshots.SIGNATURE + size_chunk(width, height) + bytes(20)
+
+
+def of_two_sizes() -> bytes:
+    """A PNG whose first header tells of one pixel, and whose second of 36 million black ones, which follow."""
+    side = 6000
+    headers = size_chunk(1, 1, depth=1, colours=0) + size_chunk(side, side, depth=1, colours=0)
+    pixels = zlib.compress(bytes((1 + side // 8) * side))
+    return screenshots.SIGNATURE + headers + chunk(b"IDAT", pixels) + chunk(b"IEND", b"")
 
 
 def test_the_newest_picture_of_each_screen_and_version_is_kept(
@@ -136,6 +151,7 @@ def test_only_whole_pngs_of_a_fair_size_are_taken(tenant: Tenant, media: Path) -
         # Refused by its header: there is nothing to decode.
         "25 megapixels and one": header_of(25_000_001, 1),
         "no pixel": header_of(0, 100),
+        "larger than it says": of_two_sizes(),
     }
     for what, image in bad.items():
         assert faults(UPLOAD, request(image), tenant.person()) == ["image_data"], what
