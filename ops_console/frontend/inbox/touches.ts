@@ -9,10 +9,10 @@ export const ACTION = "data-action";
 
 const LONG_MS = 500;
 const STILL_PX = 10;
-// From the reader's last movement to a scroll that is his; and from the last of a scroll to its end.
-const MOVED_MS = 1000;
+// From the reader's movement to a scroll that is his and not the page's own; and from the last of a scroll to its end.
+const MOVED_MS = 300;
 const SETTLED_MS = 150;
-const MOVES = ["wheel", "touchmove", "keydown", "pointerdown"];
+const KEYS = new Set(["ArrowUp", "ArrowDown", "PageUp", "PageDown", "Home", "End", " "]);
 
 type Taken = (touch: Touch) => void;
 /** Pixels of the document. */
@@ -22,10 +22,14 @@ type Place = { x: number; y: number };
 export function watch(taken: Taken): () => void {
   const ending = new AbortController();
   const { signal } = ending;
-  const on = <Kind extends keyof DocumentEventMap>(kind: Kind, act: (event: DocumentEventMap[Kind]) => void) =>
+  const on = <Kind extends keyof DocumentEventMap>(kind: Kind, act: (event: DocumentEventMap[Kind]) => unknown) =>
     document.addEventListener(kind, act, { capture: true, passive: true, signal });
   const presses = new Presses(taken);
-  on("pointerdown", (event) => presses.down(event));
+  const scrolls = new Scrolls(taken);
+  on("pointerdown", (event) => {
+    presses.down(event);
+    scrolls.stopped();
+  });
   on("pointermove", (event) => presses.move(event));
   on("pointerup", () => presses.up());
   on("pointercancel", () => presses.cancel());
@@ -34,8 +38,9 @@ export function watch(taken: Taken): () => void {
     // By the keyboard it has no place of its own.
     if (action) tell(taken, Type.ACTION_CLICK, event.detail ? placeOf(event) : middleOf(action));
   });
-  const scrolls = new Scrolls(taken);
-  for (const kind of MOVES) on(kind as "wheel", () => (scrolls.movedAt = Date.now()));
+  on("wheel", () => scrolls.moved());
+  on("touchmove", () => scrolls.moved());
+  on("keydown", ({ key }) => KEYS.has(key) && scrolls.moved());
   on("scroll", () => scrolls.scrolled());
   // Going to another screen scrolls, too.
   const listenNoMore = screenShown.listen(() => scrolls.cancel());
@@ -81,10 +86,19 @@ class Presses {
 }
 
 class Scrolls {
-  movedAt = 0;
+  private movedAt = 0;
   private timer = 0;
 
   constructor(private readonly taken: Taken) {}
+
+  moved(): void {
+    this.movedAt = Date.now();
+  }
+
+  /** What comes after it is another movement's. */
+  stopped(): void {
+    this.movedAt = 0;
+  }
 
   scrolled(): void {
     if (Date.now() - this.movedAt > MOVED_MS && !this.timer) return;
@@ -97,7 +111,8 @@ class Scrolls {
 
   cancel(): void {
     clearTimeout(this.timer);
-    this.timer = this.movedAt = 0;
+    this.timer = 0;
+    this.stopped();
   }
 }
 

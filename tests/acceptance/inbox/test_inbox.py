@@ -16,21 +16,18 @@ from playwright.sync_api import CDPSession, Page, expect
 
 from campaigns.channels import channel
 from campaigns.channels.push import Push
-from campaigns.models import Campaign, Delivery, DeliveryStatus, Device
-from campaigns.push_keys import base64url, pem_of
+from campaigns.models import Campaign, Consent, Delivery, DeliveryStatus, Device
+from campaigns.push_keys import base64url
 from campaigns.services.steering import cancel_campaign
 from ops_console.access.models import Session
-from ops_console.frontend import build
-from ops_console.organizations.models import Member, MemberStatus, Theme
-from ops_console.organizations.rights import Right
-from tests import factories, pushing, tenants
+from ops_console.organizations.models import Member, Theme
+from tests import factories
 from tests.acceptance.signin.test_signin import enter_by_code
 from tests.accessibility import violations
 from tests.browsers import Visitor, Work
 from tests.campaigning import deadline, run, send, started, template
-from tests.fakes.mail_server import MailServer, mail_server, use
+from tests.fakes.mail_server import MailServer
 from tests.fakes.push_service import PushService, point_of, push_service
-from tests.programs import program
 
 BODY = """\
 # Bring your own seed
@@ -57,14 +54,8 @@ SUBSCRIBING = """subscription => {
         return kept() ? this.subscribe({ applicationServerKey: kept() }) : null;
     };
 }"""
+TELLING = ("IngestTouchEvents", "UploadScreenshot", "chunks", "recorder.js")
 OFFLINE = "net::ERR_INTERNET_DISCONNECTED"
-
-
-@pytest.fixture
-def mailbox(settings: Any) -> Iterator[MailServer]:
-    with mail_server() as server:
-        use(settings, server)
-        yield server
 
 
 @pytest.fixture
@@ -75,26 +66,6 @@ def service(settings: Any) -> Iterator[PushService]:
     push = channel("push")
     assert isinstance(push, Push)
     push.close()
-
-
-@pytest.fixture
-def vapid() -> ec.EllipticCurvePrivateKey:
-    return ec.generate_private_key(ec.SECP256R1())
-
-
-@pytest.fixture
-def member(work: Work, vapid: ec.EllipticCurvePrivateKey) -> Member:
-    """Somebody invited to an organization whose browsers ring."""
-    program("node")
-    assert (build.BUILT / "inbox.js").exists(), "run 'make inbox' first, as make test does"
-
-    def make() -> Member:
-        house = factories.organization()
-        pushing.credential(house, "webpush", {"private_key": pem_of(vapid), "subject": "mailto:a@customer.example"})
-        return tenants.member(house, Right.INBOX_READ, Right.INBOX_ACT, status=MemberStatus.INVITED)
-
-    made: Member = work(make)
-    return made
 
 
 def send_campaign(to: Member, body: str) -> Campaign:
@@ -128,6 +99,13 @@ def assert_fit_for_all(page: Page) -> None:
     assert page.evaluate("document.documentElement.scrollWidth") <= 320
     assert violations(page) == []
     page.set_viewport_size({"width": 1440, "height": 900})
+
+
+def telling(page: Page) -> list[str]:
+    """What the page asks for, from now on, to tell of its member."""
+    asked: list[str] = []
+    page.on("request", lambda request: asked.extend(name for name in TELLING if name in request.url))
+    return asked
 
 
 def push_through(page: Page, address: str) -> Callable[[Any], None]:
@@ -168,7 +146,7 @@ def test_a_member_is_rung_reads_and_acknowledges(
     vapid: ec.EllipticCurvePrivateKey,
     work: Work,
 ) -> None:
-    page, subscriber = visitor.page, service.subscriber()
+    page, subscriber, asked = visitor.page, service.subscriber(), telling(visitor.page)
     page.context.grant_permissions(["notifications"], origin=visitor.address)
     page.add_init_script(f"({SUBSCRIBING})({subscriber.token})")
 
@@ -180,7 +158,11 @@ def test_a_member_is_rung_reads_and_acknowledges(
     expect(page).to_have_title("(1) Inbox")
     expect(page.get_by_role("list", name="Inbox").get_by_role("listitem")).to_contain_text(["Bring your own seed"])
     assert status_of(first, work) == DeliveryStatus.DELIVERED
+    expect(page.get_by_role("region", name="May this page tell how it is used?")).to_be_visible()
     assert_fit_for_all(page)
+    press(page, "Allow nothing")
+    expect(page.get_by_text("Nothing is sent.")).to_be_visible()
+    expect(page.get_by_role("heading", name="Inbox")).to_be_focused()
 
     # By keyboard alone from here on.
     press(page, "Devices")
@@ -214,6 +196,8 @@ def test_a_member_is_rung_reads_and_acknowledges(
     read_and_acknowledge_offline(visitor, first, work)
     wear_another_theme(visitor, member, work)
     sign_out(visitor, member, work)
+    consent = work(lambda: Consent.objects.get(member=member))
+    assert (consent.touches, consent.recording, asked) == (False, False, [])
     visitor.complaints[:] = [text for text in visitor.complaints if OFFLINE not in text]
 
 
@@ -290,7 +274,8 @@ FULL = """() => {
 
 
 def test_what_goes_wrong_loses_nothing(visitor: Visitor, mailbox: MailServer, member: Member, work: Work) -> None:
-    page = visitor.page
+    page, asked = visitor.page, telling(visitor.page)
+    page.route("**/api/v1/consents", lambda route: route.fulfill(status=500))
     page.add_init_script(f"({FULL})()")
     sent = [work(lambda: send_campaign(member, "Coo.")) for _ in range(2)]
     visitor.go("/inbox?message=01a203c2-d396-7f07-8221-d13ab47f5bcd")
@@ -321,10 +306,18 @@ def test_what_goes_wrong_loses_nothing(visitor: Visitor, mailbox: MailServer, me
     expect(page.get_by_text("Web browser: nothing is sent to it any more.")).to_be_visible()
     assert not work(lambda: Device.objects.get().is_active)
 
+    # Without an answer to what is agreed to, nobody is asked, and nothing is told.
+    page.get_by_role("link", name="Settings").click()
+    expect(page.get_by_text("Nothing, as long as the server does not answer.")).to_be_visible()
+    assert (page.locator("#question *").count(), asked) == (0, [])
+    page.get_by_role("link", name="Devices").click()
+
     # The session ends elsewhere: the page leads to signing in, and from there back to where it was.
     work(lambda: Session.objects.update(ended_at=timezone.now()))
     page.evaluate("window.dispatchEvent(new Event('online'))")
     page.wait_for_url("**/signin?next=%2Finbox%23%2Fdevices")
     enter_by_code(visitor, mailbox, work, member.person.email)
     expect(page.get_by_role("heading", name="Devices", exact=True)).to_be_focused()
-    visitor.complaints[:] = [text for text in visitor.complaints if "401" not in text and "400" not in text]
+    visitor.complaints[:] = [
+        text for text in visitor.complaints if not any(each in text for each in ("400", "401", "500"))
+    ]

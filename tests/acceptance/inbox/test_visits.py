@@ -1,0 +1,271 @@
+"""What the inbox tells of a visit once its member has agreed: where it was touched, pictures, a recording."""
+
+from __future__ import annotations
+
+import json
+import re
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.utils import timezone
+from PIL import Image
+from playwright.sync_api import Page, Route, expect
+
+from campaigns.heatmaps.touches import NUMBERS
+from campaigns.models import Campaign, Consent, Recording, RecordingChunk, ReplaySettings, Screenshot
+from campaigns.replay.local import LocalProvider
+from ops_console.organizations.models import Member
+from tests.acceptance.inbox.test_inbox import OFFLINE, send_campaign, telling
+from tests.acceptance.signin.test_signin import enter_by_code
+from tests.browsers import Visitor, Work
+from tests.fakes.mail_server import MailServer
+from tests.waiting import wait_until
+
+BODY = (
+    """\
+Feeders are *inspected* on Monday: see [the plan](https://plans.example/west "Printed").
+
+Bring <abbr title="Hidden">it</abbr>.
+
+![A hawk](data:image/gif;base64,R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7)
+
+"""
+    + "Grain is dear.\n\n" * 60
+)
+# As long, in other words.
+OTHER_BODY = BODY.replace("Feeders", "Gardens").replace("Grain", "Straw")
+WORDS = ("Feeders", "inspect", "plans.example", "Printed", "Hidden", "hawk", "R0lGOD", "Grain", "Notice", "Understood")
+# Of rrweb's events.
+WHOLE, CUSTOM = 2, 5
+TOUCHES = """
+SELECT name, event_type, x, y, screen_width, screen_height
+FROM campaigns_touch JOIN campaigns_screen ON campaigns_screen.id = screen_id WHERE member_id = %s ORDER BY client_at
+"""
+# What was seen is sent when the network comes back, and else every few seconds.
+BACK = "window.dispatchEvent(new Event('online'))"
+IS_ALL_SENT = """memberId => new Promise((resolve) => {
+    const request = indexedDB.open(`inbox:seen:${memberId}`);
+    request.onsuccess = () => {
+        const counted = request.result.transaction("rows").objectStore("rows").count();
+        counted.onsuccess = () => (request.result.close(), resolve(counted.result === 0));
+    };
+})"""
+PLACE = """element => {
+    const { left, top, width, height } = element.getBoundingClientRect();
+    const { scrollWidth, scrollHeight } = document.documentElement;
+    return [(left + scrollX + width / 2) / scrollWidth, (top + scrollY + height / 2) / scrollHeight,
+            scrollWidth, scrollHeight];
+}"""
+MIDDLE_OF_WINDOW = """() => {
+    const { scrollWidth, scrollHeight } = document.documentElement;
+    return [(scrollX + innerWidth / 2) / scrollWidth, (scrollY + innerHeight / 2) / scrollHeight,
+            scrollWidth, scrollHeight];
+}"""
+
+
+def bring_together(page: Page) -> None:
+    """Let the page ask again what is agreed to, and send what it has."""
+    with page.expect_response("**/api/v1/consents"):
+        page.evaluate(BACK)
+
+
+def send_all(page: Page, member: Member) -> None:
+    with page.expect_response("**/chunks"):
+        page.evaluate(BACK)
+    page.wait_for_function(IS_ALL_SENT, arg=str(member.pk))
+
+
+def open_message(page: Page, number: int) -> None:
+    """The newest is number 0."""
+    page.get_by_role("navigation").get_by_role("link", name="Inbox").click()
+    page.get_by_role("list", name="Inbox").get_by_role("link").nth(number).click()
+    expect(page.get_by_role("heading", name="Notice")).to_be_focused()
+
+
+def recorded(recording: Recording) -> list[Any]:
+    return [json.loads(line) for line in LocalProvider(recording.organization_id).snapshots(str(recording.pk))]
+
+
+def screens_in(events: list[Any]) -> set[str]:
+    return {event["data"]["payload"]["name"] for event in events if event["type"] == CUSTOM}
+
+
+def test_what_a_member_agrees_to_is_told_and_nothing_else(
+    visitor: Visitor, mailbox: MailServer, member: Member, work: Work, settings: Any, tmp_path: Path
+) -> None:
+    settings.MEDIA_ROOT = tmp_path
+    page, asked = visitor.page, telling(visitor.page)
+    other = work(lambda: send_campaign(member, OTHER_BODY))
+    sent = work(lambda: send_campaign(member, BODY))
+    visitor.go("/inbox")
+    enter_by_code(visitor, mailbox, work, member.person.email)
+
+    # Before it is agreed to nothing is taken, and what could take it is not even loaded.
+    expect(page.get_by_role("region", name="May this page tell how it is used?")).to_be_visible()
+    expect(page.get_by_role("list", name="Inbox").get_by_role("listitem")).to_have_count(2)
+    page.get_by_role("heading", name="Inbox").click()
+    bring_together(page)
+    page.wait_for_timeout(300)
+    assert asked == []
+    page.get_by_label("Where I touch the screen").check()
+    page.get_by_label("Recordings of my visits").check()
+    with page.expect_response("**/recorder.js"):
+        page.get_by_role("button", name="Allow what is ticked").click()
+    expect(page.get_by_text("Thank you. Your choice is kept.")).to_be_visible()
+    assert work(lambda: consents_of(member)) == (True, True)
+
+    touches_arrive_once(visitor, member, sent, work)
+    pictures_show_no_words(visitor, sent, other, tmp_path, work)
+    recording_shows_no_words(visitor, member, sent, work)
+    words_are_shown_where_the_organization_says_so(visitor, member, work)
+    what_is_withdrawn_ends_at_once(visitor, member, asked, work)
+    ours = (OFFLINE, "net::ERR_FAILED")
+    visitor.complaints[:] = [text for text in visitor.complaints if not any(each in text for each in ours)]
+
+
+def consents_of(member: Member) -> tuple[bool | None, bool | None]:
+    found = Consent.objects.get(member=member)
+    return found.touches, found.recording
+
+
+def touches_arrive_once(visitor: Visitor, member: Member, sent: Campaign, work: Work) -> None:
+    """A tap, a long press, a scroll and a click on the action, although the answer to them is lost."""
+    page, message = visitor.page, f"MessageDetail::{sent.pk}"
+    heading = page.get_by_role("heading", name="Inbox")
+    expected = [("Inbox", "tap", *heading.evaluate(PLACE))]
+    heading.click()
+    first = page.get_by_role("list", name="Inbox").get_by_role("link").first
+    expected.append(("Inbox", "tap", *first.evaluate(PLACE)))
+    first.click()
+    heading = page.get_by_role("heading", name="Notice")
+    expect(heading).to_be_focused()
+    expected.append((message, "long_press", *heading.evaluate(PLACE)))
+    heading.click(delay=600)
+    page.mouse.wheel(0, 5000)
+    page.wait_for_function("() => scrollY + innerHeight >= document.documentElement.scrollHeight")
+    expected.append((message, "scroll", *page.evaluate(MIDDLE_OF_WINDOW)))
+    page.wait_for_timeout(300)
+    action = page.get_by_role("button", name="Understood")
+    expected.append((message, "action_click", *action.evaluate(PLACE)))
+    action.click()
+    expect(page.get_by_text("Acknowledged", exact=True)).to_be_visible()
+
+    keys: list[str] = []
+
+    def lose(route: Route) -> None:
+        keys.append(route.request.headers["idempotency-key"])
+        route.fetch()
+        route.abort()
+
+    page.route("**/IngestTouchEvents", lose, times=1)
+    with page.expect_event("requestfailed"):
+        page.evaluate(BACK)
+    assert work(lambda: len(touches_of(member))) == len(expected)
+    with page.expect_response("**/IngestTouchEvents") as answered:
+        page.evaluate(BACK)
+    assert answered.value.request.headers["idempotency-key"] == keys[0]
+    assert answered.value.headers["idempotency-replayed"] == "true"
+    found = work(lambda: touches_of(member))
+    assert [touch[:2] for touch in found] == [touch[:2] for touch in expected]
+    for touch, there in zip(found, expected, strict=True):
+        assert touch[2:] == pytest.approx(there[2:], abs=0.001), touch
+
+
+def touches_of(member: Member) -> list[Any]:
+    kinds = {number: str(kind) for kind, number in NUMBERS.items()}
+    with connection.cursor() as cursor:
+        cursor.execute(TOUCHES, [member.pk])
+        return [(name, kinds[kind], *rest) for name, kind, *rest in cursor.fetchall()]
+
+
+def pictures_show_no_words(visitor: Visitor, sent: Campaign, other: Campaign, media: Path, work: Work) -> None:
+    """Messages of other words, as long, look the same."""
+    page = visitor.page
+    open_message(page, 1)
+    page.get_by_role("button", name="Understood").click()
+    expect(page.get_by_text("Acknowledged", exact=True)).to_be_visible()
+    pictures = []
+    for number, campaign in enumerate((sent, other)):
+        page.evaluate("localStorage.removeItem('inbox.pictured')")
+        with page.expect_response("**/UploadScreenshot") as answered:
+            open_message(page, number)
+        assert answered.value.status == 200
+        shown = work(
+            lambda campaign=campaign: Screenshot.objects.get(
+                screen__name=f"MessageDetail::{campaign.pk}", uploaded_by__isnull=False
+            )
+        )
+        assert re.fullmatch("[0-9a-f]{16}", shown.app_version)
+        assert [shown.width, shown.height] == page.locator("body").evaluate(PLACE)[2:]
+        pictures.append((media / shown.file).read_bytes())
+    assert pictures[0] == pictures[1]
+    drawn = Image.open(BytesIO(pictures[0])).convert("L").crop((360, 200, 1080, 900))
+    assert sum(drawn.histogram()[:100]) > 1000
+
+
+def recording_shows_no_words(visitor: Visitor, member: Member, sent: Campaign, work: Work) -> None:
+    """Nor does what goes on with it when the page is loaded again."""
+    page = visitor.page
+    page.get_by_role("link", name="Settings").click()
+    expect(page.get_by_text(member.person.email)).to_be_visible()
+    send_all(page, member)
+    page.reload()
+    expect(page.get_by_role("heading", name="Settings")).to_be_visible()
+    events: list[Any] = []
+
+    def is_whole_again() -> bool:
+        bring_together(page)
+        events[:] = work(lambda: recorded(Recording.objects.get(member=member)))
+        return [event["type"] for event in events].count(WHOLE) == 2
+
+    wait_until(is_whole_again)
+    numbers = work(lambda: list(RecordingChunk.objects.order_by("number").values_list("number", flat=True)))
+    assert numbers == list(range(len(numbers)))
+    assert {"Inbox", f"MessageDetail::{sent.pk}"} < screens_in(events)
+    text = json.dumps(events)
+    assert [word for word in (*WORDS, member.person.email) if word in text] == []
+    assert all(word in text for word in ("Back to the inbox", "Devices", "To acknowledge", "light-dark(", "#/settings"))
+
+
+def words_are_shown_where_the_organization_says_so(visitor: Visitor, member: Member, work: Work) -> None:
+    page, [masked] = visitor.page, work(lambda: list(Recording.objects.filter(member=member)))
+    work(
+        lambda: ReplaySettings.objects.create(
+            organization=member.organization, masks_text=False, updated_at=timezone.now()
+        )
+    )
+    bring_together(page)
+    open_message(page, 0)
+    send_all(page, member)
+    plain = work(lambda: recorded(Recording.objects.filter(member=member).exclude(pk=masked.pk).get()))
+    # The button is gone by now.
+    assert [word for word in WORDS if word not in json.dumps(plain)] == ["Understood"]
+
+
+def what_is_withdrawn_ends_at_once(visitor: Visitor, member: Member, asked: list[str], work: Work) -> None:
+    """Even offline; what was not sent is thrown away."""
+    page = visitor.page
+    page.get_by_role("link", name="Settings").click()
+    page.get_by_label("Recordings of my visits").uncheck()
+    expect(page.get_by_text("Recordings of my visits: not sent any more.")).to_be_visible()
+    assert work(lambda: consents_of(member)) == (True, False)
+    asked.clear()
+    with page.expect_response("**/IngestTouchEvents"):
+        page.evaluate(BACK)
+    page.get_by_role("heading", name="Settings").click()
+    page.context.set_offline(True)
+    page.get_by_label("Where I touch the screen").uncheck()
+    expect(page.get_by_text("Where I touch the screen: not sent any more.")).to_be_visible()
+    assert work(lambda: consents_of(member)) == (True, False)
+    page.context.set_offline(False)
+    bring_together(page)
+    page.reload()
+    expect(page.get_by_label("Where I touch the screen")).not_to_be_checked()
+    page.get_by_role("heading", name="Settings").click()
+    bring_together(page)
+    page.wait_for_timeout(300)
+    assert work(lambda: consents_of(member)) == (False, False)
+    assert asked == ["IngestTouchEvents"]
