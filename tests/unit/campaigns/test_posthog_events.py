@@ -125,7 +125,7 @@ def test_in_place_of_what_cannot_be_unpacked_an_event_says_so(
         found = played(type=3, cv="2024-10", data={"source": 0, "adds": large, "texts": large})
         assert found["data"]["payload"] == {"reason": "It is larger than 1 MiB."}
     with subtests.test("packed in a newer way"):
-        assert played(type=2, data="?", cv="2027-01")["data"]["tag"] == "lost"
+        assert played(type=2, data=packed({}), cv="2027-01")["data"]["tag"] == "lost"
 
 
 def test_events_may_hold_text_no_encoding_has() -> None:
