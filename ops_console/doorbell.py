@@ -9,10 +9,13 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from typing import TYPE_CHECKING
 
 import redis
-from celery import current_app
 from django.conf import settings
+
+if TYPE_CHECKING:
+    from celery import Celery
 
 logger = logging.getLogger(__name__)
 
@@ -38,24 +41,27 @@ class Doorbell:
         self._wake.set()
 
     def _run(self) -> None:
+        # Takes its time, which no caller has to wait for.
+        from ops_console.celery import app
+
         client = redis.Redis.from_url(settings.REDIS_URL, socket_timeout=1, socket_connect_timeout=1)
         while self._wake.wait():
             self._wake.clear()
             with self._lock:
                 names, self._pending = self._pending, set()
-            held_back = {name for name in names if not self._publish(client, name)}
+            held_back = {name for name in names if not self._publish(app, client, name)}
             if held_back:
                 time.sleep(QUIET_MS / 1000)
                 with self._lock:
                     self._pending |= held_back
                 self._wake.set()
 
-    def _publish(self, client: redis.Redis, name: str) -> bool:
+    def _publish(self, app: Celery, client: redis.Redis, name: str) -> bool:
         """Ring, and say whether that is done with; a broken broker loses the ring, and beat makes up for it."""
         try:
             if not client.set(f"doorbell:{name}", 1, nx=True, px=QUIET_MS):
                 return False
-            current_app.send_task(name, expires=10, retry=False, ignore_result=True)
+            app.send_task(name, expires=10, retry=False, ignore_result=True)
         except Exception as error:  # noqa: BLE001 - kombu lets through errors of many libraries
             logger.warning("doorbell.lost", extra={"task": name, "error": type(error).__name__})
         return True

@@ -12,8 +12,8 @@ class ConsoleConfig(AppConfig):
     default = True
 
 
-class ConsoleAdminConfig(admin_apps.AdminConfig):
-    """Stands in for ``django.contrib.admin``, with our site."""
+class ConsoleAdminConfig(admin_apps.SimpleAdminConfig):
+    """Stands in for ``django.contrib.admin``, with our site, which finds its pages when it is asked for them."""
 
     default = False
     default_site = "ops_console.console.site.ConsoleSite"

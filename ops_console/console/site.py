@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import wraps
 from typing import Any
 from urllib.parse import urlencode
 
+from django.apps import AppConfig
+from django.contrib import admin
+from django.core.checks import CheckMessage
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.http.response import HttpResponseBase
 from django.template.response import TemplateResponse
-from django.urls import reverse
+from django.urls import URLPattern, URLResolver, reverse
 from django.utils import timezone
 from unfold.sites import UnfoldAdminSite
 
@@ -22,9 +25,21 @@ View = Callable[..., HttpResponseBase]
 
 
 class ConsoleSite(UnfoldAdminSite):
-    """The theme's site, with the dashboard on its first page."""
+    """The theme's site, with the dashboard on its first page.
+
+    Pages are found when first asked for: most processes have none, and all of them import half of the product.
+    """
 
     enable_nav_sidebar = True
+
+    @property
+    def urls(self) -> tuple[list[URLResolver | URLPattern], str, str]:
+        admin.autodiscover()
+        return super().urls
+
+    def check(self, app_configs: Sequence[AppConfig] | None) -> list[CheckMessage]:
+        admin.autodiscover()
+        return super().check(app_configs)
 
     def admin_view(self, view: View, cacheable: bool = False) -> Any:
         inner = super().admin_view(view, cacheable)

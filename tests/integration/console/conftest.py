@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from django.contrib import admin
 from django.contrib.messages import get_messages
 from django.test import Client
 from django.urls import reverse
@@ -17,6 +18,12 @@ from messages.models import Message
 from ops_console.organizations.models import Person
 from tests import factories, fleets
 from tests.factories import NOW, PHOENIX
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _pages_are_there() -> None:
+    """Have the site find its pages, as it does before it answers a request."""
+    admin.autodiscover()
 
 
 @pytest.fixture
