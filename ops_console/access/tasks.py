@@ -8,7 +8,7 @@ from celery import shared_task
 from django.utils import timezone
 
 from ops_console.access import idempotency
-from ops_console.access.services import codes, passkeys, sessions, signing_keys, sso_proofs, sso_sign_in
+from ops_console.access.services import signing_keys, sso_proofs
 
 
 @shared_task(ignore_result=True, time_limit=600)
@@ -34,6 +34,9 @@ def rotate_signing_keys() -> None:
 @shared_task(ignore_result=True, time_limit=600)
 def purge_sign_ins() -> None:
     """Delete sessions long over, and codes, challenges and sign-ins at providers that expired, batch by batch."""
+    # They take long to import, which beat never needs to and a worker does not before this.
+    from ops_console.access.services import codes, passkeys, sessions, sso_sign_in
+
     now = timezone.now()
     for module in (sessions, codes, passkeys, sso_sign_in):
         while module.purge(now=now) >= module.PURGE_BATCH:

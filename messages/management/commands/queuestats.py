@@ -16,6 +16,7 @@ from ops_console.regions import Region
 
 class Command(BaseCommand):
     help = "Show how many messages stand where, by region, and how long the oldest waits."
+    requires_system_checks = ()
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--json", action="store_true", help="one line of JSON")

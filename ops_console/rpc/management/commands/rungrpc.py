@@ -12,12 +12,12 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from ops_console.rpc.native.processes import Processes
-from ops_console.rpc.native.server import Certificate, NativeServer
 from ops_console.var_dir import PROJECT
 
 
 class Command(BaseCommand):
     help = "Serve native gRPC on GRPC_PORT until a signal stops it; several of these share the port."
+    requires_system_checks = ()
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument(
@@ -41,6 +41,9 @@ class Command(BaseCommand):
             raise CommandError(f"One of the {n} processes ended.", returncode=code if code > 0 else 1)
 
     def serve(self, grace_s: float) -> None:
+        # With all handlers, which the process above several has no use for.
+        from ops_console.rpc.native.server import Certificate, NativeServer
+
         host = f"[{settings.HOST}]" if ":" in settings.HOST else settings.HOST
         certificate = None
         if settings.TLS_CERTIFICATE:
