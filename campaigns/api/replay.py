@@ -215,7 +215,7 @@ class RecordingViewSet(ResourceView):
             recording_id=pk, organization_id=organization_id, actor=self.actor, now=self.now
         )
         # What the provider refuses, it refuses before the first.
-        begun = chain(islice(events, 1), events)
+        begun = chain(list(islice(events, 1)), events)
         return StreamingHttpResponse(_blocks(begun), content_type=LINES, headers={"Cache-Control": "no-store"})
 
 

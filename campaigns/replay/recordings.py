@@ -7,12 +7,12 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
-from django.db import close_old_connections, transaction
+from django.db import connection, transaction
 
 from campaigns.heatmaps.privacy import owner_of
 from campaigns.models import Campaign, Recording
 from campaigns.replay.local import LocalProvider
-from campaigns.replay.provider import Asked, Listed, Visit
+from campaigns.replay.provider import Asked, Listed, ReplayProvider, Visit
 from campaigns.replay.settings import provider_of
 from ops_console.access import policy
 from ops_console.access.actors import Actor
@@ -54,7 +54,7 @@ def list_recordings(
         raise InvalidInput.field("date_to", message="This is before date_from.")
     if asked.campaign_id and not Campaign.objects.filter(pk=asked.campaign_id, organization=owner).exists():
         raise InvalidInput.field("campaign_id", message="There is no such campaign.", code="unknown")
-    found = provider_of(owner.pk).list(asked, following=following, size=size)
+    found = _provider_of(owner.pk).list(asked, following=following, size=size)
     return replace(found, visits=_with_emails(found.visits, owner.pk))
 
 
@@ -68,7 +68,7 @@ def find(*, recording_id: str, actor: Actor, organization_id: UUID | None = None
     """
     policy.require(actor, "recordings", "retrieve")
     owner = _owner_of(recording_id, actor, organization_id)
-    [visit] = _with_emails([provider_of(owner.pk).find(recording_id)], owner.pk)
+    [visit] = _with_emails([_provider_of(owner.pk).find(recording_id)], owner.pk)
     return visit
 
 
@@ -84,13 +84,13 @@ def open_snapshots(
     """
     policy.require(actor, "recordings", "retrieve")
     owner = _owner_of(recording_id, actor, organization_id)
-    provider = provider_of(owner.pk)
+    provider = _provider_of(owner.pk)
     visit = provider.find(recording_id)
     events = provider.snapshots(visit.id)
     with transaction.atomic():
         _record("view", visit, owner.pk, actor, now)
-    # Whoever watches may be slow, or the provider: the connection goes back to the pool meanwhile.
-    close_old_connections()
+    # Whoever watches may be slow.
+    _let_connection_go()
     return events
 
 
@@ -106,7 +106,7 @@ def delete_recording(
     """
     policy.require(actor, "recordings", "delete")
     owner = _owner_of(recording_id, actor, organization_id)
-    provider = provider_of(owner.pk)
+    provider = _provider_of(owner.pk)
     visit = provider.find(recording_id)
     if isinstance(provider, LocalProvider):
         with transaction.atomic():
@@ -128,6 +128,20 @@ def _owner_of(recording_id: str, actor: Actor, organization_id: UUID | None) -> 
             raise NotFound("There is no such recording here; of one at PostHog, name the organization.")
         return kept.organization
     return owner_of(actor, organization_id)
+
+
+def _provider_of(organization_id: UUID) -> ReplayProvider:
+    found = provider_of(organization_id)
+    if not isinstance(found, LocalProvider):
+        # Whoever is asked now may be slow.
+        _let_connection_go()
+    return found
+
+
+def _let_connection_go() -> None:
+    """Give the connection back to the pool until it is needed again; but for one in a transaction, which a test's is."""
+    if not connection.in_atomic_block:
+        connection.close()
 
 
 def _with_emails(visits: Sequence[Visit], organization_id: UUID) -> list[Visit]:
