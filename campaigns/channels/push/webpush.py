@@ -30,6 +30,9 @@ from ops_console.outbound.transport import Transport, reason_of
 KEEP_S = 7 * 24 * 3600
 CLAIM_LIFE = timedelta(hours=12)
 TOKEN_LIFE = timedelta(hours=6)
+# Of a key other than the subscription's, or a token not in order (RFC 8292, 4.2): the same is never taken later. The
+# device is kept, for its page subscribes anew.
+UNAUTHORIZED = frozenset({401, 403})
 
 
 class WebPush:
@@ -54,7 +57,9 @@ class WebPush:
         self._rests.check((credentials.id, origin))
         token = await self._tokens.get((credentials.id, origin), now, lambda: _new_token(key, origin, now))
         headers = headers_of(note, f"vapid t={token}, k={key.public_key}")
-        call = Call(subscription, headers, json.dumps(payload_of(note)).encode(), now)
+        # As few bytes as can be: services take no more than 4,096, sealed.
+        payload = json.dumps(payload_of(note), ensure_ascii=False).encode()
+        call = Call(subscription, headers, payload, now)
         answer = await asyncio.get_running_loop().run_in_executor(self._threads, call.make)
         self._rests.note((credentials.id, origin), answer.retry_after_s)
         return answer
@@ -119,7 +124,9 @@ def answer_of(response: httpcore.Response, now: datetime) -> Answer:
         return accepted(detail)
     if status in (404, 410):
         return gone(detail)
-    if status in PASSING or status in (401, 403):
+    if status in UNAUTHORIZED:
+        return refused(f"{detail}: the browser subscribed with another key, or the organization's is not in order.")
+    if status in PASSING:
         headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in response.headers}
         return later(detail, retry_after_s(headers, now))
     return refused(detail)

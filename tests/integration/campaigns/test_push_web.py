@@ -46,11 +46,16 @@ def test_a_browser_gets_the_message_sealed_and_signed(
     push: Push, house: Organization, service: WebhookReceiver, vapid: ec.EllipticCurvePrivateKey
 ) -> None:
     browser, delivery_id = Subscriber(service.url("/push/abc")), uuid4()
-    handed = to_one(push, device(house, "web", browser.token), delivery_id=delivery_id, critical=True)
+    # In the longest there is.
+    said = {"title": "🕊" * 100, "summary": "🕊" * 240}
+    handed = to_one(push, device(house, "web", browser.token), delivery_id=delivery_id, critical=True, **said)
     assert (handed.carrier, handed.outcome) == ("webpush", Outcome.ACCEPTED)
     [request] = service.received
     assert request.path == "/push/abc"
-    assert browser.open(request.body)["deliveryId"] == str(delivery_id)
+    opened = browser.open(request.body)
+    assert opened["deliveryId"] == str(delivery_id)
+    assert (opened["title"], opened["body"]) == (said["title"], said["summary"])
+    assert len(request.body) <= 4096
     assert (request.headers["Topic"], len(request.headers["Topic"])) == (delivery_id.hex, 32)
     assert (request.headers["Urgency"], request.headers["Content-Encoding"]) == ("high", "aes128gcm")
     scheme, token, public = request.headers["Authorization"].replace(",", "").split()
@@ -75,6 +80,9 @@ def test_a_browser_gets_the_message_sealed_and_signed(
         ([Answer(429, {"Retry-After": "40"})], Outcome.LATER, 40.0),
         ([Answer(500)], Outcome.LATER, None),
         ([Answer(413)], Outcome.REFUSED, None),
+        # It was subscribed with another key: that passes by no waiting.
+        ([Answer(403, {"Retry-After": "40"})], Outcome.REFUSED, None),
+        ([Answer(401)], Outcome.REFUSED, None),
         ([Hang()], Outcome.LATER, None),
         ([Drop()], Outcome.LATER, None),
     ],
