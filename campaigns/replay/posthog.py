@@ -14,7 +14,7 @@ from typing import Any
 from uuid import UUID
 
 from campaigns.heatmaps.queries import CAMPAIGN_SCREEN
-from campaigns.replay.posthog_calls import CALL_TIMEOUT_S, Calls
+from campaigns.replay.posthog_calls import CALL_TIMEOUT_S, Calls, WrongSetting
 from campaigns.replay.posthog_snapshots import play, sources_of
 from campaigns.replay.provider import Asked, Listed, Visit
 from ops_console.errors import InvalidInput, NotFound, UpstreamError
@@ -83,9 +83,13 @@ class PosthogProvider:
         """Ask PostHog whether the address, the project and the key go together. One call: outside transactions.
 
         Raises:
-            UpstreamError: they do not, and which of them it is; ``permanent`` where asking again changes nothing.
+            InvalidInput: they do not; at the setting that is wrong.
+            UpstreamError: PostHog did not answer as it should.
         """
-        self._listed({"limit": "1"})
+        try:
+            self._listed({"limit": "1"})
+        except WrongSetting as error:
+            raise InvalidInput.field(error.name, message=error.message) from error
 
     def list(self, asked: Asked, *, following: str, size: int) -> Listed:
         """One call. A page may hold fewer than ``size`` though another follows.
@@ -132,7 +136,7 @@ class PosthogProvider:
         try:
             found = self._calls.document("", query)
         except NotFound as error:
-            raise UpstreamError("PostHog has no project of that number at this address.", permanent=True) from error
+            raise WrongSetting("posthog_project", "PostHog has no project of that number at this address.") from error
         if not isinstance(found.get("results"), list):
             raise UpstreamError("PostHog's list of recordings is of a shape we do not know.")
         return found

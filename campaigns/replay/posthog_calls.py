@@ -40,6 +40,15 @@ class AnswerTooLarge(UpstreamError):
     """PostHog's answer is larger than we read."""
 
 
+class WrongSetting(UpstreamError):
+    """What the organization said of its PostHog is wrong, and asking again changes nothing."""
+
+    def __init__(self, name: str, message: str) -> None:
+        super().__init__(message, permanent=True)
+        # Of the setting: posthog_host, posthog_project or posthog_key.
+        self.name = name
+
+
 class Busy(UpstreamError):
     """PostHog has no time for us."""
 
@@ -121,20 +130,20 @@ class Calls:
                 _check(response, WRITE if method == "DELETE" else READ)
                 return read(response.iter_stream())
         except Refused as refusal:
-            raise UpstreamError(f"PostHog's address may not be called. {refusal}", permanent=True) from refusal
+            raise WrongSetting("posthog_host", f"PostHog's address may not be called. {refusal}") from refusal
         except (httpcore.TimeoutException, httpcore.NetworkError, httpcore.ProtocolError, OSError) as error:
             raise UpstreamError(f"PostHog: {reason_of(error)}") from error
 
     def _url(self, path: str, query: Query) -> str:
         if "?" in self.host:
-            raise UpstreamError("PostHog's address may not hold a query.", permanent=True)
+            raise WrongSetting("posthog_host", "PostHog's address may not hold a query.")
         url = f"{self.host.rstrip('/')}/api/projects/{quote(self.project, safe='')}/session_recordings/{path}"
         return f"{url}?{urlencode(query)}" if query else url
 
     def _headers(self) -> dict[str, str]:
         # Refused here: further down, an error would quote it.
         if not KEY.fullmatch(self.key):
-            raise UpstreamError("This is no key of PostHog's: it has other characters.", permanent=True)
+            raise WrongSetting("posthog_key", "This is no key of PostHog's: it has other characters.")
         return {
             "Authorization": f"Bearer {self.key}",
             "Accept": "application/json",
@@ -162,13 +171,15 @@ def _check(response: httpcore.Response, scope: str) -> None:
     """Raises: what the status means; nothing of the answer's body is told."""
     status = response.status
     if status == 401:
-        raise UpstreamError("PostHog does not know the key.", permanent=True)
+        raise WrongSetting("posthog_key", "PostHog does not know the key.")
     if status == 403:
-        raise UpstreamError(f"PostHog asks that the key has the scope {scope} for this project.", permanent=True)
+        raise WrongSetting("posthog_key", f"PostHog asks that the key has the scope {scope} for this project.")
     if status in (404, 410):
         raise NotFound
     if status == 429 or status >= 500:
         raise Busy(f"PostHog answered {status}: try again later.", after_s=_retry_after(response))
+    if 300 <= status < 400:
+        raise WrongSetting("posthog_host", f"PostHog answered {status}: redirects are not followed.")
     if not 200 <= status < 300:
         raise UpstreamError(f"PostHog answered {status}, which it should not.", permanent=True)
     # What was not asked for may unpack to anything.

@@ -77,6 +77,15 @@ def all_pages(from_: ReplayProvider, asked: Asked, size: int) -> list[list[str]]
             return found
 
 
+def refuse(of: PosthogProvider, setting: str, why: str) -> None:
+    """The check finds just this setting at fault, and says why."""
+    with pytest.raises(InvalidInput) as refused:
+        of.check()
+    (found,) = refused.value.errors
+    assert found.path == (setting,)
+    assert why in found.message
+
+
 # --- The list ------------------------------------------------------------------------------------------------------
 
 
@@ -223,10 +232,11 @@ def test_parts_that_overlap_are_played_in_order_and_only_as_far_as_is_asked(post
     """Each part reaches into the next 20: no call can be left out, and none made early."""
     overlapping = [[line(1000 * part + 3000 * at, part=part) for at in range(8)] for part in range(60)]
     overlapping[0].insert(0, line(0, 2, node={}))
-    posthog.recordings = [visit(1, parts=overlapping)]
-    found = times(provider(posthog).snapshots("0190-0001"))
-    assert found == sorted(found)
-    assert len(found) == 60 * 8 + 1
+    wanted = sorted(event["timestamp"] - START_MS for part in overlapping for _, event in part)
+    # As they came, and stored in another order than they happened.
+    for stored in (overlapping, overlapping[:20] + overlapping[40:] + overlapping[20:40]):
+        posthog.recordings = [visit(1, parts=stored)]
+        assert times(provider(posthog).snapshots("0190-0001")) == wanted
 
     posthog.received.clear()
     lines = provider(posthog).snapshots("0190-0001")
@@ -329,39 +339,45 @@ def test_the_check_says_what_is_wrong_with_address_project_or_key(
         assert posthog.queries() == [{"limit": "1"}]
         provider(posthog, host=posthog.url("/")).check()
     other_key = KEY[:-1] + "8"
-    cases: dict[str, tuple[dict[str, Any], str]] = {
-        "key": ({"key": other_key}, "does not know the key"),
-        "no key": ({"key": ""}, "no key of PostHog's"),
-        "a key of two lines": ({"key": f"{other_key}\r\nHost: else.example"}, "no key of PostHog's"),
-        "project": ({"project": "4712"}, "no project of that number"),
-        "a project that is a path": ({"project": "1/../4711 ?#"}, "no project of that number"),
-        "a query": ({"host": posthog.url("?a=")}, "may not hold a query"),
-        "no address": ({"host": "posthog"}, "may not be called"),
-        "a private address": ({"host": "https://10.0.0.1"}, "may not be called"),
-        "metadata": ({"host": "https://169.254.169.254"}, "may not be called"),
-        "plain": ({"host": "http://us.posthog.com"}, "Plain http://"),
+    cases: dict[str, tuple[dict[str, Any], str, str]] = {
+        "key": ({"key": other_key}, "posthog_key", "does not know the key"),
+        "no key": ({"key": ""}, "posthog_key", "no key of PostHog's"),
+        "a key of two lines": ({"key": f"{other_key}\r\nHost: else.example"}, "posthog_key", "no key of PostHog's"),
+        "project": ({"project": "4712"}, "posthog_project", "no project of that number"),
+        "a project that is a path": ({"project": "1/../4711 ?#"}, "posthog_project", "no project of that number"),
+        "a query": ({"host": posthog.url("?a=")}, "posthog_host", "may not hold a query"),
+        "no address": ({"host": "posthog"}, "posthog_host", "may not be called"),
+        "a private address": ({"host": "https://10.0.0.1"}, "posthog_host", "may not be called"),
+        "metadata": ({"host": "https://169.254.169.254"}, "posthog_host", "may not be called"),
+        "plain": ({"host": "http://us.posthog.com"}, "posthog_host", "Plain http://"),
     }
-    for name, (changed, why) in cases.items():
+    for name, (changed, setting, why) in cases.items():
         with subtests.test(name):
+            refuse(provider(posthog, **changed), setting, why)
             with pytest.raises(UpstreamError, match=why) as failed:
-                provider(posthog, **changed).check()
+                provider(posthog, **changed).list(DAY, following="", size=1)
             assert failed.value.permanent
             assert "phx_" not in failed.value.message
+    with subtests.test("a host that sends elsewhere"):
+        posthog.script.append(Answer(301, {"Location": "http://127.0.0.1:9/"}))
+        refuse(provider(posthog), "posthog_host", "redirects are not followed")
     with subtests.test("scope"):
         posthog.scopes = set()
-        with pytest.raises(UpstreamError, match="session_recording:read") as failed:
-            provider(posthog).check()
-        assert failed.value.permanent
+        refuse(provider(posthog), "posthog_key", "session_recording:read")
         posthog.scopes = {READ}
         posthog.recordings = [visit(1)]
         with pytest.raises(UpstreamError, match="session_recording:write"):
             provider(posthog).delete("0190-0001")
+    with subtests.test("nothing is wrong with them where PostHog fails"):
+        posthog.script += [Answer(503), Answer(body=b"<html>")]
+        for _ in range(2):
+            with pytest.raises(UpstreamError):
+                provider(posthog).check()
     with subtests.test("loopback is closed unless the setting opens it"):
         settings.POSTHOG_ALLOW_LOOPBACK = False
         n_connections = posthog.n_connections
         for host in (posthog.url(""), posthog.url("").replace("http:", "https:"), "https://localhost"):
-            with pytest.raises(UpstreamError, match="may not be called"):
-                provider(posthog, host=host).check()
+            refuse(provider(posthog, host=host), "posthog_host", "may not be called")
         assert posthog.n_connections == n_connections
 
 

@@ -90,10 +90,11 @@ def test_an_organizations_recordings_at_posthog_are_read_over_every_face(
         return found
 
     with subtests.test("settings PostHog does not take are not saved"):
-        status, problem = put(posthogKey=KEY[:-1])
-        assert (status, problem["code"]) == (502, "upstream")
-        assert "does not know the key" in problem["detail"]
-        assert put(posthogProject="1")[0] == put(posthogHost="https://10.0.0.1")[0] == 502
+        for name, wrong in {"Key": KEY[:-1], "Project": "1", "Host": "https://10.0.0.1"}.items():
+            status, problem = put(**{f"posthog{name}": wrong})
+            assert (status, [error["pointer"] for error in problem["errors"]]) == (400, [f"/posthog{name}"])
+        posthog.script.append(Answer(500))
+        assert put()[0] == 502
         assert not ReplaySettings.objects.exists()
     with subtests.test("others are, and the key is not told"):
         status, found = put()
