@@ -29,7 +29,7 @@ from ops_console.access.sso.saml_metadata import POST, PROTOCOL, REDIRECT
 from ops_console.access.sso.saml_shape import the_assertion
 
 # Characters of a response in base64.
-LONGEST = 512 * 1024
+LONGEST = 128 * 1024
 
 
 def sign_in_url(provider: SsoProvider, *, state: str, secret: str) -> str:
