@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from urllib.parse import quote
 from uuid import UUID
 
 from campaigns.heatmaps.queries import CAMPAIGN_SCREEN
@@ -23,6 +24,7 @@ from ops_console.errors import InvalidInput, NotFound, UpstreamError
 SESSION_ID = re.compile(r"[A-Za-z0-9-]{1,70}")
 # The event by which apps tell PostHog that a screen was shown, and its property.
 SCREEN_EVENT, SCREEN_NAME = "$screen", "$screen_name"
+# As it stands in a URL, which may have 2,048 characters.
 MOST_CURSOR = 500
 USER_ID_LENGTH = 200
 EMAIL_LENGTH = 254
@@ -186,7 +188,7 @@ def _following(found: Mapping[str, Any], place: Place, visits: Sequence[Visit]) 
     if not visits or not (found.get("has_next") or found.get("next")):
         return ""
     cursor = found.get("next_cursor")
-    if isinstance(cursor, str) and 0 < len(cursor) < MOST_CURSOR:
+    if isinstance(cursor, str) and 0 < len(quote(cursor, errors="replace")) <= MOST_CURSOR:
         return Place(after=cursor).text()
     last = visits[-1]
     return Place("", place.offset + len(visits), last.started_at, last.id).text()

@@ -137,8 +137,10 @@ class Calls:
     def _url(self, path: str, query: Query) -> str:
         if "?" in self.host:
             raise WrongSetting("posthog_host", "PostHog's address may not hold a query.")
-        url = f"{self.host.rstrip('/')}/api/projects/{quote(self.project, safe='')}/session_recordings/{path}"
-        return f"{url}?{urlencode(query)}" if query else url
+        project = quote(self.project, safe="", errors="replace")
+        url = f"{self.host.rstrip('/')}/api/projects/{project}/session_recordings/{path}"
+        # What PostHog named may hold halves of surrogate pairs, which have no encoding.
+        return f"{url}?{urlencode(query, errors='replace')}" if query else url
 
     def _headers(self) -> dict[str, str]:
         # Refused here: further down, an error would quote it.

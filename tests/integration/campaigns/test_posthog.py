@@ -19,7 +19,7 @@ from campaigns.replay import posthog_snapshots
 from campaigns.replay.posthog import PosthogProvider
 from campaigns.replay.provider import Asked, Listed, ReplayProvider, Visit
 from ops_console.errors import InvalidInput, NotFound, UpstreamError
-from tests.fakes.posthog import KEY, PROJECT, READ, FakePosthog, Line, Recorded, packed, recording_sessions
+from tests.fakes.posthog import KEY, PROJECT, READ, FakePosthog, Line, Recorded, packed, recording_sessions, sources
 from tests.fakes.webhook_receiver import Answer, Behaviour, Drip, Drop, Flood, Garbage, Hang
 
 NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
@@ -178,6 +178,21 @@ def test_every_recording_is_on_one_page_though_new_ones_come_meanwhile(posthog: 
     assert any(("after" if has_cursors else "offset") in query for query in posthog.queries())
 
 
+def test_whatever_posthog_names_is_handed_back_to_it(posthog: FakePosthog) -> None:
+    posthog.recordings = [visit(1), visit(2)]
+    for cursor in ("&limit=1000#", "\ud83d", "ä" * 80, "ä" * 100):
+        page = {"results": [visit(1).answer()], "has_next": True, "next_cursor": cursor}
+        posthog.script += [Answer(body=json.dumps(page).encode()), Answer(body=b'{"results": []}')]
+        following = provider(posthog).list(DAY, following="", size=1).following
+        assert provider(posthog).list(DAY, following=following, size=1) == Listed([])
+    sent = [(query.get("after"), query.get("offset"), query["limit"]) for query in posthog.queries()[1::2]]
+    longest = provider(posthog, host=f"{posthog.url('')}/{'x' * 170}", project="/" * 100)
+    asked = Asked(DAY.date_from, DAY.date_to, UUID(int=2**128 - 1))
+    with pytest.raises(UpstreamError, match="no project"):
+        longest.list(asked, following=json.dumps({"after": "x" * 500}), size=100)
+    assert sent == [("&limit=1000#", None, "1"), ("?", None, "1"), ("ä" * 80, None, "1"), (None, "1", "1")]
+
+
 def test_a_token_of_nobody_is_refused(posthog: FakePosthog) -> None:
     for text in ["x", "1", "[]", "{}", '{"offset": "x", "start": "2026-01-01T00:00:00Z", "id": ""}', '{"offset": 1}']:
         with pytest.raises(InvalidInput) as refused:
@@ -219,6 +234,15 @@ def test_a_recording_is_read_from_whichever_sources_posthog_has(
         posthog.received.clear()
         assert len(times(provider(posthog).snapshots("0190-0001"))) == 4 * 5
         assert [query.get("end_blob_key") for query in posthog.queries()] == [None, "1", "4", "7"]
+    with subtests.test("older parts in any order are fetched as they happened"):
+        posthog.recordings = [visit(1, kind="blob", parts=whole)]
+        listed = sources(posthog.recordings[0])[::-1]
+        posthog.script.append(Answer(body=json.dumps({"sources": listed}).encode()))
+        posthog.received.clear()
+        lines = provider(posthog).snapshots("0190-0001")
+        next(lines)
+        assert len(posthog.received) == 2
+        assert times(lines) == wanted[1:]
     with subtests.test("nothing is live any more"):
         posthog.recordings = [visit(1, kind="blob", parts=whole[:2])]
         posthog.script += [posthog.otherwise, posthog.otherwise, Answer(404)]
@@ -472,6 +496,7 @@ def test_answers_of_other_shapes_are_an_upstream_error(posthog: FakePosthog, sub
         {"sources": [source | {"blob_key": None}]},
         {"sources": [source | {"start_timestamp": "then"}]},
         {"sources": [source] * 20_001},
+        {"sources": [{"source": "blob_v2_lts", "blob_key": "x" * 301}]},
     ]
     for answer in sources:
         with subtests.test(f"sources {str(answer)[:80]}"):
