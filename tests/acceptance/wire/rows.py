@@ -22,6 +22,7 @@ from ops_console.gen.pidgr.v1 import (
     member_pb,
     organization_pb,
     render_pb,
+    replay_pb,
     role_pb,
     sso_pb,
     team_pb,
@@ -32,7 +33,7 @@ from ops_console.gen.pidgr.v1.organization_pb import SsoAttributeMapping
 from ops_console.gen.pidgr.v1.user_pb import ThemePreference, UserProfile, UserSettings
 from ops_console.organizations.models import Group, Member, Team
 from ops_console.organizations.rights import Right
-from tests import authoring, callers, campaigns, contract, factories, heatmaps, tenants
+from tests import authoring, callers, campaigns, factories, heatmaps, replays, tenants
 from tests.factories import NOW, numbers
 from tests.inboxes import Mailing
 from tests.pidgr import Tenant, token_of
@@ -71,7 +72,7 @@ class Row:
     """``happy`` makes a request of a tenant's own; ``foreign`` names a field of it that another tenant's row fills.
 
     ``by``: the credential it works with. ``refused``: credentials that must be refused; of the method's kind.
-    ``without``: the code for somebody without a right. ``is_built``: else the pipeline ends in UNIMPLEMENTED.
+    ``without``: the code for somebody without a right.
     """
 
     happy: Make
@@ -80,18 +81,12 @@ class Row:
     by: str = "key"
     refused: tuple[str, ...] = ("render", "organizations", "founder")
     without: str = "permission_denied"
-    is_built: bool = True
     # What several calls in one world would contradict.
     prepare: Callable[[World], None] = lambda world: None
 
 
 WORKFLOW = message_from_json_value(WorkflowDefinition, campaigns.workflow())
 PERSON_ONLY = ("key", "render", "organizations", "founder")
-
-
-def later(name: str, **more: Any) -> Row:
-    """A method that is not built yet, with a request that violates nothing."""
-    return Row(lambda tenant: contract.valid(name), is_built=False, **more)
 
 
 def new_name() -> str:
@@ -110,6 +105,14 @@ def roster_of(tenant: Tenant, model: type[Team] | type[Group]) -> str:
     return str(
         model.objects.create(organization=tenant.organization, name=new_name(), created_at=NOW, updated_at=NOW).pk
     )
+
+
+def campaign_of(tenant: Tenant) -> str:
+    return str(campaigns.campaign(tenant.organization).pk)
+
+
+def recording_of(tenant: Tenant) -> str:
+    return str(replays.recorded(tenants.member(tenant.organization)).pk)
 
 
 def key_of(tenant: Tenant) -> str:
@@ -366,7 +369,17 @@ ROWS: dict[str, dict[str, Row]] = {
             refused=("key", "person", "organizations", "founder"),
         )
     },
-    "ReplayService": {name: later(f"{name}Request") for name in ("ListSessionRecordings", "GetSessionSnapshots")},
+    "ReplayService": {
+        "ListSessionRecordings": Row(
+            lambda tenant: replay_pb.ListSessionRecordingsRequest(campaign_id=campaign_of(tenant)),
+            foreign="campaign_id",
+            foreign_code="invalid_argument",
+        ),
+        "GetSessionSnapshots": Row(
+            lambda tenant: replay_pb.GetSessionSnapshotsRequest(recording_id=recording_of(tenant)),
+            foreign="recording_id",
+        ),
+    },
     "RoleService": {
         "ListRoles": Row(lambda tenant: role_pb.ListRolesRequest()),
         "CreateRole": Row(lambda tenant: role_pb.CreateRoleRequest(name=new_name(), permissions=[Permission.ORG_READ])),

@@ -86,9 +86,10 @@ def test_the_file_of_a_transaction_that_fails_goes(who: Member, media: Path, mon
     assert files(media) == named()
     assert len(files(media)) == 2
     # In the part of the transaction behind the file.
-    with monkeypatch.context() as patched, pytest.raises(ZeroDivisionError):
+    with monkeypatch.context() as patched:
         patched.setattr(chunks, "_show", lambda *args: 1 / 0)
-        chunk(3, to)
+        with pytest.raises(ZeroDivisionError):
+            chunk(3, to)
     assert files(media) == named()
     # A picture takes the place of another; where that fails, the other stays.
     heatmaps.picture(who)

@@ -1,0 +1,60 @@
+"""A recording on its way out, through WSGI: in little memory, and holding no connection of the pool."""
+
+from __future__ import annotations
+
+import tracemalloc
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from django.core.wsgi import get_wsgi_application
+from django.db import connection
+from django.test import RequestFactory
+from pytest_django import Settings
+
+from ops_console.organizations.rights import Right
+from tests import bearers, factories, replays, tenants
+from tests.factories import NOW
+from tests.replays import beginning, ms
+
+MEBIBYTE = 2**20
+N_CHUNKS = 24
+
+
+@pytest.fixture
+def token(committed_db: None, settings: Settings, tmp_path: Path) -> str:
+    settings.MEDIA_ROOT = tmp_path
+    return bearers.token_of(tenants.member(factories.organization(), Right.CAMPAIGNS_READ))
+
+
+def test_one_chunk_is_in_memory_and_no_connection_held_however_slow_the_client(token: str) -> None:
+    who = tenants.member(bearers.Member.objects.get(role__rights=[str(Right.CAMPAIGNS_READ)]).organization)
+    replays.agree(who)
+    to = uuid4()
+    for number in range(N_CHUNKS):
+        replays.send(who, beginning(ms(NOW) + number, "x" * 1_000_000), to=to, number=number)
+    application = get_wsgi_application()
+    environ = (
+        RequestFactory().get(f"/api/v1/recordings/{to}/snapshots", headers={"Authorization": f"Bearer {token}"}).environ
+    )
+    statuses: list[str] = []
+
+    def start_response(status: str, headers: Any, exc_info: Any = None, /) -> Any:
+        statuses.append(status)
+
+    application(environ, start_response).close()
+    tracemalloc.start()
+    try:
+        answer: Any = application(environ, start_response)
+        n_bytes = 0
+        for block in answer:
+            n_bytes += len(block)
+            assert connection.connection is None
+        answer.close()
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert statuses == ["200 OK", "200 OK"]
+    assert n_bytes > N_CHUNKS * 1_000_000
+    assert peak < 8 * MEBIBYTE, peak
