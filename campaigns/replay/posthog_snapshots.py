@@ -29,7 +29,7 @@ MAX_PLAYED = 256 * 1024 * 1024
 MOST_KEYS = 20
 MOST_SOURCES = 20_000
 # Characters of a part's name.
-MOST_KEY = 300
+KEY_LENGTH = 300
 # Of one instant, in search of repetitions; and windows whose size is kept.
 MOST_ALIKE, MOST_WINDOWS = 10_000, 100
 NUMBER = re.compile(r"[0-9]{1,9}")
@@ -100,7 +100,7 @@ def _source(listed: Any) -> Source:
             key = listed.get("blob_key")
             if kind == "blob_v2" and not (isinstance(key, str) and NUMBER.fullmatch(key)):
                 raise UpstreamError("PostHog names a part of the recording by no number.")
-            if isinstance(key, str) and len(key) > MOST_KEY:
+            if isinstance(key, str) and len(key) > KEY_LENGTH:
                 raise UpstreamError("PostHog names a part of the recording at too great a length.")
             return Source(kind, key if isinstance(key, str) else "", _starts(listed.get("start_timestamp")))
         case _:

@@ -14,6 +14,7 @@ from tests import factories
 from tests.campaigning import Spy
 from tests.fakes import apns, fcm
 from tests.fakes.certificates import CA_FILE, server_and_client_contexts
+from tests.fakes.posthog import FakePosthog, recording_sessions
 from tests.pushing import credential
 
 
@@ -23,6 +24,16 @@ def spy(monkeypatch: pytest.MonkeyPatch) -> Spy:
     made = Spy()
     monkeypatch.setattr(sending, "channel", lambda name: made)
     return made
+
+
+# --- Replay -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def posthog(settings: Settings) -> Iterator[FakePosthog]:
+    settings.POSTHOG_ALLOW_LOOPBACK = True
+    with recording_sessions() as fake:
+        yield fake
 
 
 # --- Push -------------------------------------------------------------------------------------------------------------

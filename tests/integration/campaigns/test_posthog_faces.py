@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.utils import timezone
-from pytest_django import Settings
 
 from campaigns.models import ReplaySettings
 from ops_console.audit.models import AuditEntry
@@ -19,19 +17,12 @@ from ops_console.gen.pidgr.v1.common_pb import Pagination
 from ops_console.organizations.rights import Right
 from tests import campaigns, pidgr, tenants
 from tests.bearers import BearerClient
-from tests.fakes.posthog import KEY, PROJECT, FakePosthog, Line, Recorded, packed, recording_sessions
+from tests.fakes.posthog import KEY, PROJECT, FakePosthog, Line, Recorded, packed
 from tests.fakes.webhook_receiver import Answer
 from tests.pidgr import Tenant
 
 SECRET = KEY.removeprefix("phx_")
 DOCUMENT = {"node": {"type": 0, "childNodes": [], "id": 1}, "initialOffset": {"top": 0, "left": 0}}
-
-
-@pytest.fixture
-def posthog(settings: Settings) -> Iterator[FakePosthog]:
-    settings.POSTHOG_ALLOW_LOOPBACK = True
-    with recording_sessions() as fake:
-        yield fake
 
 
 def parts(n: int, start_ms: int, text: str = "") -> list[list[Line]]:
@@ -148,6 +139,8 @@ def test_an_organizations_recordings_at_posthog_are_read_over_every_face(
         # After the recording is found, and its sources.
         posthog.script += [posthog.otherwise, posthog.otherwise, Answer(500)]
         assert pidgr.code("ReplayService.GetSessionSnapshots", _of("0190-mine"), token) == "UNAVAILABLE"
+        posthog.script += [posthog.otherwise, posthog.otherwise, Answer(500)]
+        assert client.get("/api/v1/recordings/0190-mine/snapshots").status_code == 502
     with subtests.test("deleted"):
         assert client.send("recordings/0190-other", method="DELETE").status_code == 204
         assert [each.is_deleted for each in posthog.recordings] == [False, True, False]
