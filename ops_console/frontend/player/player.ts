@@ -4,9 +4,11 @@ import * as controls from "./controls";
 import { Fault, type Progress, load } from "./loading";
 import { byId, size, told } from "./page";
 import * as screens from "./screens";
+import { CUSTOM, type Recorded } from "./scrubbing";
 import { isStill, raise } from "./stage";
 
 const UNPLAYABLE = "The recording could not be played: what is in it is not as it should be.";
+const LOST = "Something in it could not be read: what follows may look otherwise than it did.";
 
 const recording = told();
 const begin = byId("player-load", HTMLButtonElement);
@@ -21,8 +23,8 @@ async function show(): Promise<void> {
   loading.hidden = false;
   try {
     const { events, broken } = await load(recording.url, tell);
-    complain(broken);
-    await play(events);
+    complain(broken || (events.some(isLost) ? LOST : ""));
+    play(events);
     byId("player-begin", HTMLElement).hidden = true;
   } catch (error) {
     if (!(error instanceof Fault)) console.debug(error);
@@ -34,7 +36,7 @@ async function show(): Promise<void> {
   }
 }
 
-async function play(events: Awaited<ReturnType<typeof load>>["events"]): Promise<void> {
+function play(events: Recorded[]): void {
   const player = byId("player", HTMLElement);
   player.hidden = false;
   const stage = raise(byId("player-stage", HTMLElement), events);
@@ -43,6 +45,9 @@ async function play(events: Awaited<ReturnType<typeof load>>["events"]): Promise
   stage.goto(screens.wanted(), !isStill());
   player.focus();
 }
+
+/** What stands for an event that could not be unpacked. */
+const isLost = ({ type, data }: Recorded): boolean => type === CUSTOM && data.tag === "lost";
 
 /** How far it has come: by the time of what has arrived, for its size is not known beforehand. */
 function tell({ nEvents, nBytes, at }: Progress): void {
