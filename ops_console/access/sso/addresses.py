@@ -17,9 +17,13 @@ def address_of_domain(said: Any, domain: str) -> str:
     Raises:
         NotLetIn: it is none, or of another domain.
     """
-    email = said.strip().lower() if isinstance(said, str) else ""
+    text = said.strip() if isinstance(said, str) else ""
+    # Asked before letters are made small: the Kelvin sign would become somebody else's k.
+    if not text.isascii():
+        raise NotLetIn("no_email", Told.OTHER_ADDRESS)
+    email = text.lower()
     # Quoted, a name may hold an @ of its own; nobody's does.
-    if email.count("@") != 1 or not email.isascii() or email_faults(email):
+    if email.count("@") != 1 or email_faults(email):
         raise NotLetIn("no_email", Told.OTHER_ADDRESS)
     if email.rpartition("@")[2] != domain or domains.of_email(email) != domain:
         raise NotLetIn("other_domain", Told.OTHER_ADDRESS)

@@ -143,6 +143,7 @@ def test_whom_the_provider_may_not_vouch_for(openid: OpenIdProvider, provider: S
         "below": ({"email": "ann@mail.acme.example", "email_verified": True}, "other-address"),
         "tricky": ({"email": "ann@acme.example@evil.example", "email_verified": True}, "other-address"),
         "nearly": ({"email": "ann@acme\u3002example", "email_verified": True}, "other-address"),
+        "kelvin": ({"email": "mar\u212a@acme.example", "email_verified": True}, "other-address"),
         "quoted": ({"email": '"ann@other.example"@acme.example ', "email_verified": True}, "other-address"),
         "none": ({"email_verified": True}, "other-address"),
         "many": ({"email": ["ann@acme.example"], "email_verified": True}, "other-address"),

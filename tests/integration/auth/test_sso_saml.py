@@ -459,6 +459,7 @@ def test_signed_assertions_that_do_not_count(saml: SamlProvider, provider: SsoPr
         "ann@other.example": "other-address",
         "ann@mail.acme.example": "other-address",
         "ann": "other-address",
+        "mar\u212a@acme.example": "other-address",
         "ann@acme.example, boss@acme.example": "other-address",
     }
     for user, expected in told.items():
