@@ -38,7 +38,7 @@ class Authenticator:
     def create(self, options: dict[str, Any]) -> dict[str, Any]:
         """What ``navigator.credentials.create`` gives."""
         self.user = base64.urlsafe_b64decode(options["user"]["id"] + "==")
-        credential = bytes(16) + len(self.id).to_bytes(2, "big") + self.id + self._public_key()
+        credential = bytes(16) + len(self.id).to_bytes(2, "big") + self.id + self.public_key()
         attestation = {"fmt": "none", "attStmt": {}, "authData": self._data(ATTESTED) + credential}
         return self._answer(
             {
@@ -81,7 +81,7 @@ class Authenticator:
         flags |= USER_PRESENT | (USER_VERIFIED if self.verifies else 0)
         return hashlib.sha256(self.relying_party.encode()).digest() + bytes([flags]) + self.count.to_bytes(4, "big")
 
-    def _public_key(self) -> bytes:
+    def public_key(self) -> bytes:
         numbers = self.key.public_key().public_numbers()
         x, y = (number.to_bytes(32, "big") for number in (numbers.x, numbers.y))
         # COSE: EC2, ES256, P-256.
