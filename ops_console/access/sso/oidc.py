@@ -250,9 +250,13 @@ def _identity(provider: SsoProvider, claims: Claims, userinfo: Any) -> Identity:
     more = userinfo()
     # Address and verification from one document: the one must not vouch for the address of the other.
     source = claims if name_of_email in claims and "email_verified" in claims else more
-    if source.get("email_verified") not in (True, "true"):
+    verified = source.get("email_verified")
+    if verified is not True and verified != "true":
         raise NotLetIn("email_unverified", Told.UNVERIFIED)
     email = address_of_domain(source.get(name_of_email), provider.domain)
+    # What is verified is ``email`` (section 5.1), and no other claim that may hold an address.
+    if name_of_email != "email" and address_of_domain(source.get("email"), provider.domain) != email:
+        raise NotLetIn("other_claim_unverified", Told.UNVERIFIED)
     said = texts({**more, **claims})
     return Identity(
         email=email,

@@ -82,8 +82,8 @@ def test_the_mappings_of_provider_and_organization_fill_the_profile(
     openid: OpenIdProvider, acme: Organization, caller: Caller
 ) -> None:
     known = {
-        "email": "somewhere@else.example",
-        "upn": "bea@acme.example",
+        "email": "Bea@acme.example",
+        "upn": "bea@ACME.example",
         "email_verified": True,
         "given_name": "Beatrix",
         "family_name": "B" * 300,
@@ -330,9 +330,23 @@ def test_who_vouches_for_the_address_says_it_is_verified(idp: IdentityProvider, 
     assert problem(visit({"email_verified": True}, email_verified=None)) == "other-address"
     assert problem(visit({}, email_verified=None)) == "unverified"
     assert problem(visit(other, email_verified=False)) == "unverified"
-    assert problem(visit(other, email_verified="yes")) == "unverified"
+    for almost in ("yes", 1, 1.0, [True]):
+        assert problem(visit(other, email_verified=almost)) == "unverified", almost
     visit(other, email_verified=None)
     assert Session.objects.get(method="sso").person.email == "bea@acme.example"
+    Session.objects.all().delete()
+    assert visit({}, email_verified="true")["Location"] == "/signin"
+    Session.objects.all().delete()
+    # Verified is what ``email`` says: another claim may hold the same address and none beside it.
+    SsoProvider.objects.update(attribute_mapping={"email": "preferred_username"})
+    for said, expected in (
+        ({"email": "mallory@acme.example"}, "unverified"),
+        ({"email": "mallory@else.example"}, "other-address"),
+        ({"email": None}, "other-address"),
+        ({"email_verified": False}, "unverified"),
+    ):
+        assert problem(visit({}, preferred_username="ann@acme.example", **said)) == expected, said
+    assert visit({}, preferred_username="Ann@acme.example")["Location"] == "/signin"
 
 
 def test_a_small_key_signs_nothing(idp: IdentityProvider, lying: SsoProvider, caller: Caller) -> None:
