@@ -109,21 +109,26 @@ def test_packed_events_are_unpacked_and_other_windows_left_out(posthog: FakePost
 def test_memory_is_bounded_by_a_page_and_not_by_the_recording(
     posthog: FakePosthog, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """40 MiB in parts of 0.5, with pages of at most 2: 20 at once are too much, then 10 and 5, and 2 go."""
-    monkeypatch.setattr(posthog_snapshots, "MAX_PAGE", 2 * 1024 * 1024)
-    posthog.recordings = [visit(1, parts=parts(80, n_lines=8, text="x" * 65_536))]
-    # The stand-in's answers are of this process, too.
+    """20 MiB in parts of 0.5, two a page. The stand-in's answers are of this process, too."""
+    monkeypatch.setattr(posthog_snapshots, "MOST_KEYS", 2)
+    posthog.recordings = [visit(1, parts=parts(40, n_lines=8, text="x" * 65_536))]
     tracemalloc.start(1)
     try:
-        n_events = sum(1 for _ in provider(posthog).snapshots("0190-0001"))
+        assert sum(1 for _ in provider(posthog).snapshots("0190-0001")) == 40 * 8
         _, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
-    assert n_events == 80 * 8
-    widths = [int(q["end_blob_key"]) - int(q["start_blob_key"]) + 1 for q in posthog.queries()[1:]]
-    assert widths[:4] == [20, 10, 5, 2]
-    assert set(widths[3:]) == {2}
-    assert peak < 35 * 1024 * 1024
+    assert peak < 10 * 1024 * 1024
+
+
+def test_fewer_parts_are_asked_for_where_twenty_are_too_large(
+    posthog: FakePosthog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(posthog_snapshots, "MAX_PAGE", 4000)
+    posthog.recordings = [visit(1, parts=parts(40, n_lines=1, text="x" * 1000))]
+    assert len(times(provider(posthog).snapshots("0190-0001"))) == 40
+    widths = [int(query["end_blob_key"]) - int(query["start_blob_key"]) + 1 for query in posthog.queries()[1:]]
+    assert widths == [20, 10, 5, *[2] * 20]
 
 
 def test_what_is_too_large_is_an_upstream_error(posthog: FakePosthog, monkeypatch: pytest.MonkeyPatch) -> None:
