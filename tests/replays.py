@@ -50,7 +50,7 @@ def body(number: int, events: Sequence[Event]) -> bytes:
 
 
 def zipped(number: int, events: Sequence[Event]) -> bytes:
-    return gzip.compress(body(number, events))
+    return gzip.compress(body(number, events), mtime=0)
 
 
 def agree(who: Member, *, recording: bool = True, now: datetime = NOW) -> None:

@@ -13,6 +13,7 @@ from django.db import connection
 from django.test import RequestFactory
 from pytest_django import Settings
 
+from ops_console.organizations.models import Member
 from ops_console.organizations.rights import Right
 from tests import bearers, factories, replays, tenants
 from tests.factories import NOW
@@ -23,14 +24,15 @@ N_CHUNKS = 24
 
 
 @pytest.fixture
-def token(committed_db: None, settings: Settings, tmp_path: Path) -> str:
+def who(committed_db: None, settings: Settings, tmp_path: Path) -> Member:
     settings.MEDIA_ROOT = tmp_path
-    return bearers.token_of(tenants.member(factories.organization(), Right.CAMPAIGNS_READ))
+    made = tenants.member(factories.organization(), Right.CAMPAIGNS_READ)
+    replays.agree(made)
+    return made
 
 
-def test_one_chunk_is_in_memory_and_no_connection_held_however_slow_the_client(token: str) -> None:
-    who = tenants.member(bearers.Member.objects.get(role__rights=[str(Right.CAMPAIGNS_READ)]).organization)
-    replays.agree(who)
+def test_one_chunk_is_in_memory_and_no_connection_held_however_slow_the_client(who: Member) -> None:
+    token = bearers.token_of(who)
     to = uuid4()
     for number in range(N_CHUNKS):
         replays.send(who, beginning(ms(NOW) + number, "x" * 1_000_000), to=to, number=number)
