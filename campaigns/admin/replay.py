@@ -204,8 +204,7 @@ class RecordingAdmin(ConsoleAdmin):
             "campaigns": lists.names(campaigns),
             "data": {
                 "url": f"/api/v1/recordings/{visit.id}/snapshots?{urlencode({'organization': owner.pk})}",
-                "startedAt": round(visit.started_at.timestamp() * 1000),
-                "endedAt": round(visit.ended_at.timestamp() * 1000),
+                "lengthMs": round((visit.ended_at - visit.started_at).total_seconds() * 1000),
                 "campaigns": {str(campaign.pk): campaign.name for campaign in campaigns},
             },
             "trail": trail("recording", "pk", shown) if may(request, "audit", "list") else None,  # type: ignore[arg-type]

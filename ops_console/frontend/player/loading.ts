@@ -11,8 +11,8 @@ export interface Loaded {
 export interface Progress {
   nEvents: number;
   nBytes: number;
-  /** Milliseconds since 1970 of the latest event. */
-  at: number;
+  /** From the earliest event to the latest. */
+  spanMs: number;
 }
 
 /** Its message is for the reader. */
@@ -23,15 +23,17 @@ const BROKEN_OFF = "The connection broke off: what had come until then is shown.
 
 export async function load(url: string, tell: (progress: Progress) => void): Promise<Loaded> {
   const body = await ask(url);
-  const progress: Progress = { nEvents: 0, nBytes: 0, at: 0 };
+  const progress: Progress = { nEvents: 0, nBytes: 0, spanMs: 0 };
   const events: Recorded[] = [];
+  let [first, last] = [Infinity, -Infinity];
   let broken = "";
   const take = (line: string): void => {
     const event = read(line);
     if (!event) return;
     events.push(event);
     progress.nEvents = events.length;
-    progress.at = Math.max(progress.at, event.timestamp);
+    [first, last] = [Math.min(first, event.timestamp), Math.max(last, event.timestamp)];
+    progress.spanMs = last - first;
   };
   const count = new TransformStream<Uint8Array, Uint8Array>({
     transform(piece, controller) {

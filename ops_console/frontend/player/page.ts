@@ -1,10 +1,9 @@
 // The page's elements, and what it was told by the server.
 
-/** Of the recording; times in milliseconds since 1970. */
+/** Of the recording. */
 export interface Told {
   url: string;
-  startedAt: number;
-  endedAt: number;
+  lengthMs: number;
   /** Names of campaigns by their ids, as far as they are known. */
   campaigns: Record<string, string>;
 }

@@ -16,6 +16,8 @@ const loading = byId("player-loading", HTMLElement);
 const problem = byId("player-problem", HTMLElement);
 
 begin.addEventListener("click", () => void show());
+// Of rrweb's player, which builds what was recorded a moment later.
+addEventListener("error", ({ filename }) => filename === import.meta.url && complain(UNPLAYABLE));
 
 async function show(): Promise<void> {
   begin.disabled = true;
@@ -39,7 +41,9 @@ async function show(): Promise<void> {
 function play(events: Recorded[]): void {
   const player = byId("player", HTMLElement);
   player.hidden = false;
-  const stage = raise(byId("player-stage", HTMLElement), events);
+  const on = byId("player-stage", HTMLElement);
+  on.replaceChildren();
+  const stage = raise(on, events);
   controls.connect(stage);
   screens.list(screens.visited(events, recording.campaigns), (ms) => stage.goto(ms));
   stage.goto(screens.wanted(), !isStill());
@@ -49,10 +53,9 @@ function play(events: Recorded[]): void {
 /** What stands for an event that could not be unpacked. */
 const isLost = ({ type, data }: Recorded): boolean => type === CUSTOM && data.tag === "lost";
 
-/** How far it has come: by the time of what has arrived, for its size is not known beforehand. */
-function tell({ nEvents, nBytes, at }: Progress): void {
-  const share = (at - recording.startedAt) / Math.max(1, recording.endedAt - recording.startedAt);
-  byId("player-progress", HTMLProgressElement).value = Math.min(Math.max(share, 0), 1);
+/** How far it has come: by the time that has arrived, for its size is not known beforehand. */
+function tell({ nEvents, nBytes, spanMs }: Progress): void {
+  byId("player-progress", HTMLProgressElement).value = Math.min(spanMs / Math.max(1, recording.lengthMs), 1);
   byId("player-loaded", HTMLElement).textContent = `${nEvents.toLocaleString("en")} events, ${size(nBytes)}`;
 }
 

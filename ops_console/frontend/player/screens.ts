@@ -12,7 +12,7 @@ const MESSAGE = /^MessageDetail::(.+)$/;
 
 /** As the page told; of recordings by others, which addresses there were. */
 export function visited(events: Recorded[], campaigns: Record<string, string>): Visited[] {
-  const begun = Math.min(...events.slice(0, 100).map((event) => event.timestamp));
+  const begun = events.reduce((least, { timestamp }) => Math.min(least, timestamp), Infinity);
   const told = events.filter((event) => event.type === CUSTOM && event.data.tag === "screen");
   const from = told.length ? told : events.filter((event) => event.type === META);
   const all = from.map((event) => ({ name: nameOf(event, campaigns), atMs: Math.max(0, event.timestamp - begun) }));

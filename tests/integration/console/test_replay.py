@@ -170,7 +170,7 @@ def test_a_recordings_page_plays_it_and_opening_the_page_is_no_viewing(
         assert text in page, text
     data = json.loads(re.search(r'id="recording-data"[^>]*>(.*?)</script>', answer.content.decode())[1])  # type: ignore[index]
     assert data["url"] == f"/api/v1/recordings/{made.pk}/snapshots?organization={house.pk}"
-    assert (data["endedAt"] - data["startedAt"], data["campaigns"]) == (9_000, {str(campaign.pk): "Loft inspection"})
+    assert (data["lengthMs"], data["campaigns"]) == (9_000, {str(campaign.pk): "Loft inspection"})
     assert "frame-src 'none'" in answer["Content-Security-Policy"]
     assert "/delete/" not in page
     assert not AuditEntry.objects.filter(action="replay.view").exists()
