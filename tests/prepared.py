@@ -21,15 +21,29 @@ from ops_console.var_dir import PROJECT, VarDir
 
 def copy_database(url: str, name: str) -> None:
     """Make the database of that name anew, on the server that ``url`` leads to."""
+    make_template(url)
+    with only_one_at_a_time("template"), psycopg.connect(url, autocommit=True) as admin:
+        make_anew(admin, name, template_of(url))
+
+
+def make_template(url: str) -> Path:
+    """Make the database that others are copied from, if there is none; give the path of what was dumped of it.
+
+    Nothing is of a server that is not the run's own: the programs at hand may not know its version.
+    """
     original = template_of(url)
-    with only_one_at_a_time("template") as marker, psycopg.connect(url, autocommit=True) as admin:
+    with only_one_at_a_time("template") as marker:
+        dump = marker.with_name("template.sql")
         if not marker.exists():
-            make_anew(admin, original)
+            with psycopg.connect(url, autocommit=True) as admin:
+                make_anew(admin, original)
             leads_there = urlsplit(url)._replace(path=f"/{original}").geturl()
             prepare(leads_there)
+            if (find_place(marker.parent).folder / "postgres").exists():
+                run_program("pg_dump", "--file", str(dump), leads_there)
             empty_audit_trail(leads_there)
             marker.touch()
-        make_anew(admin, name, original)
+    return dump
 
 
 def empty_audit_trail(url: str) -> None:
@@ -55,12 +69,25 @@ def put_data(var_dir: Path) -> None:
 
 
 def make_data(var_dir: Path) -> None:
+    dump = make_template(os.environ["DATABASE_URL"])
     VarDir(var_dir).make()
     postgres = Postgres(var_dir, settings={"fsync": "off", "full_page_writes": "off"})
     try:
-        prepare(postgres.start(), VAR_DIR=str(var_dir))
+        url = postgres.start()
+        if dump.exists():
+            run_program("psql", "--quiet", "--no-psqlrc", "--set=ON_ERROR_STOP=1", f"--file={dump}", url)
+            run_program("psql", "--quiet", "--no-psqlrc", "--command=ANALYZE couriers_place", url)
+        else:
+            prepare(url, VAR_DIR=str(var_dir))
     finally:
         postgres.stop()
+
+
+def run_program(name: str, *arguments: str) -> None:
+    """Run one of the programs that come with the run's own PostgreSQL."""
+    program = find_place(Path(os.environ["VAR_DIR"])).programs / name
+    done = subprocess.run([program, *arguments], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
 
 
 def template_of(url: str) -> str:
