@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Iterator
 
 import pytest
@@ -14,6 +15,11 @@ SLOW_FIRST = ("tests/faults/", "tests/acceptance/")
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: not item.nodeid.startswith(SLOW_FIRST))
+
+
+def pytest_collection_finish() -> None:
+    # What is imported by now stays to the end: no search for garbage has to go through it again.
+    gc.freeze()
 
 
 @pytest.fixture(scope="session", autouse=True)
