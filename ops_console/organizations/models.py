@@ -13,6 +13,7 @@ from django.db.models.functions import Lower
 from django.utils import timezone
 from uuid6 import uuid7
 
+from ops_console.organizations.addresses import normal_email
 from ops_console.organizations.querysets import MemberQuerySet, OrganizationQuerySet, RoleQuerySet, TenantQuerySet
 from ops_console.state_machine import TransitionEvent
 
@@ -21,10 +22,10 @@ class PersonManager(BaseUserManager["Person"]):
     """Creates people; Django's ``createsuperuser`` calls it."""
 
     def get_by_natural_key(self, username: str | None) -> Person:
-        return self.get(email=(username or "").strip().lower())
+        return self.get(email=normal_email(username or ""))
 
     def create_user(self, email: str, password: str | None = None, **fields: Any) -> Person:
-        person = self.model(email=email.strip().lower(), **fields)
+        person = self.model(email=normal_email(email), **fields)
         person.set_password(password)
         person.save(using=self._db)
         return person

@@ -8,6 +8,7 @@ from uuid import UUID
 from django.db import models
 
 from ops_console.errors import Conflict, NotFound
+from ops_console.organizations.addresses import normal_email
 
 if TYPE_CHECKING:
     from ops_console.access.actors import Actor
@@ -64,7 +65,7 @@ class MemberQuerySet(TenantQuerySet["Member"]):
         Raises:
             NotFound: there is none.
         """
-        rows = self.with_person_and_role().filter(organization=organization_id, person__email=email.strip().lower())
+        rows = self.with_person_and_role().filter(organization=organization_id, person__email=normal_email(email))
         found = rows.first()
         if found is None:
             raise NotFound(f"{email} is no member of that organization.")

@@ -20,6 +20,7 @@ from ops_console.console.actions import Call, Report, Scope, ServiceAction, each
 from ops_console.console.base import ConsoleAdmin
 from ops_console.console.registry import Part, extend
 from ops_console.errors import InvalidInput
+from ops_console.organizations.addresses import normal_email
 from ops_console.organizations.admin.references import named_organization
 from ops_console.organizations.models import Member, Organization
 
@@ -68,7 +69,7 @@ def prove(call: Call) -> Report:
 
 
 def change(call: Call) -> Report:
-    initiated, email = call.given["idp_initiated"], call.given["break_glass"].strip().lower()
+    initiated, email = call.given["idp_initiated"], normal_email(call.given["break_glass"])
     wanted: dict[str, Any] = {"allows_idp_initiated": initiated == "yes"} if initiated else {}
     if email:
         found = Member.objects.filter(organization=call.target.organization_id, person__email=email).first()

@@ -22,6 +22,7 @@ from ops_console.access.services.sessions import Client
 from ops_console.access.services.sign_in import Choice, SignedIn, enter
 from ops_console.access.services.tokens import refused
 from ops_console.errors import InvalidInput, Unauthenticated
+from ops_console.organizations.addresses import normal_email
 from ops_console.organizations.services.checks import email_faults
 from ops_console.organizations.services.joining import person_with
 
@@ -96,7 +97,7 @@ def purge(*, now: datetime) -> int:
 
 
 def address(text: str) -> str:
-    email = text.strip().lower()
+    email = normal_email(text)
     if faults := email_faults(email):
         raise InvalidInput(faults)
     return email

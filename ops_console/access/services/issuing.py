@@ -13,6 +13,7 @@ from ops_console.access.services.sessions import Client
 from ops_console.access.services.sign_in import Choice, SignedIn, enter
 from ops_console.audit import services as audit
 from ops_console.errors import Conflict, Forbidden, InvalidInput
+from ops_console.organizations.addresses import normal_email
 from ops_console.organizations.services.checks import email_faults
 from ops_console.organizations.services.joining import person_with
 
@@ -28,7 +29,7 @@ def issue_token(*, email: str, organization_id: UUID | None, actor: Actor, now: 
     """
     if actor.kind is not ActorKind.COMMAND:
         raise Forbidden()
-    email = email.strip().lower()
+    email = normal_email(email)
     if email_faults(email):
         raise InvalidInput.field("email", message="This is no e-mail address.")
     with transaction.atomic():

@@ -60,6 +60,14 @@ def normal(domain: str) -> str:
     return text
 
 
+def in_letters(domain: str) -> str:
+    """A normal domain as people write it, with the letters that ASCII lacks."""
+    try:
+        return idna.decode(domain)
+    except (idna.IDNAError, UnicodeError):
+        return domain
+
+
 def is_normal(domain: str) -> bool:
     """Whether it is a domain in the form in which it is compared."""
     try:

@@ -11,6 +11,7 @@ from ops_console.access import policy
 from ops_console.access.actors import Actor, ActorKind
 from ops_console.audit import services as audit
 from ops_console.errors import FieldError, Forbidden, InvalidInput
+from ops_console.organizations.addresses import normal_email
 from ops_console.organizations.models import Member, MemberStatus, Organization, Person
 from ops_console.organizations.rights import FOUNDER_ROLE
 from ops_console.organizations.services.checks import company_faults, email_faults, name_faults
@@ -45,7 +46,7 @@ def create_organization(
         InvalidInput: at ``name``, ``admin_email``, ``industry`` or ``company_size``.
     """
     policy.require(actor, "organizations", "create")
-    name, email = name.strip(), admin_email.strip().lower()
+    name, email = name.strip(), normal_email(admin_email)
     faults = name_faults(name) + _admin_faults(actor, email) + company_faults(industry, company_size)
     if faults:
         raise InvalidInput(faults)

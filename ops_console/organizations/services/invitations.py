@@ -13,6 +13,7 @@ from ops_console.access import policy
 from ops_console.access.actors import LABEL_LENGTH, Actor, ActorKind
 from ops_console.audit import services as audit
 from ops_console.errors import AlreadyExists, InvalidInput, InvalidTransition, RateLimited
+from ops_console.organizations.addresses import normal_email
 from ops_console.organizations.models import Member, MemberEvent, MemberStatus, Organization, Role
 from ops_console.organizations.profiles import Profile
 from ops_console.organizations.services.checks import NAME_LENGTH, email_faults, line_faults, profile_faults
@@ -49,7 +50,7 @@ def invite(
         RateLimited: a deactivated member was invited again too often.
     """
     policy.require(actor, "members", "invite")
-    email = email.strip().lower()
+    email = normal_email(email)
     faults = email_faults(email) + line_faults(name, "name", length=NAME_LENGTH)
     if faults := faults + (profile_faults(profile) if profile else []):
         raise InvalidInput(faults)

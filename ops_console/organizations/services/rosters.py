@@ -16,6 +16,7 @@ from ops_console.access import policy
 from ops_console.access.actors import Actor
 from ops_console.audit import services as audit
 from ops_console.errors import AlreadyExists, FieldError, Forbidden, InvalidInput, InvalidTransition, NotFound
+from ops_console.organizations.addresses import normal_email
 from ops_console.organizations.models import Group, GroupMember, Member, MemberStatus, Organization, Team
 from ops_console.organizations.rights import Right
 from ops_console.organizations.services.checks import UNFIT_FOR_TEXT, name_faults
@@ -282,7 +283,7 @@ def ids_of(*, organization_id: UUID, emails: Sequence[str]) -> list[UUID]:
     Raises:
         InvalidInput: at ``user_ids``: some are no member's of the organization.
     """
-    wanted = [email.lower() for email in emails]
+    wanted = [normal_email(email) for email in emails]
     members = Member.objects.filter(organization=organization_id, person__email__in=wanted)
     known = dict(members.values_list("person__email", "pk"))
     unknown = [email for email in wanted if email not in known]

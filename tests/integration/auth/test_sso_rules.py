@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from importlib import import_module
 from typing import Any
 
 import pytest
+from django.apps import apps
 from django.utils import timezone
 
 from ops_console.access.models import Passkey, ProofAnswer, Session, SsoProvider
 from ops_console.access.services import issuing, sessions, sign_in, sso_proofs, sso_providers
 from ops_console.access.services.sso_providers import Change
+from ops_console.access.sso.addresses import address_of_domain
+from ops_console.access.sso.refusals import NotLetIn
 from ops_console.audit.models import AuditEntry
 from ops_console.errors import InvalidInput
+from ops_console.organizations.addresses import normal_email
 from ops_console.organizations.models import Member, MemberStatus, Organization, Person, Role
 from ops_console.organizations.rights import FOUNDER_ROLE, Right
+from ops_console.organizations.services import invitations
 from ops_console.organizations.services.joining import join, person_with
 from tests import bearers, factories, sso, tenants
 from tests.fakes.authenticator import Authenticator
@@ -22,6 +28,7 @@ from tests.fakes.authenticator import Authenticator
 from .conftest import Caller
 
 pytestmark = pytest.mark.django_db
+GERMANS = (("boss", FOUNDER_ROLE), ("ann", "employee"))
 
 
 @pytest.fixture
@@ -151,6 +158,38 @@ def test_sessions_from_before_end_with_their_next_refresh(acme: Organization, ca
     assert caller.call("token/refresh", {"refresh_token": entered["refresh_token"]}).status_code == 401
     assert Session.objects.get(member=ann).ended_for == "sso_required"
     assert Caller(entered["access_token"]).call("passkeys", method="GET").status_code == 401
+
+
+def test_both_spellings_of_a_domain_are_one(acme: Organization, caller: Caller) -> None:
+    boss, ann = (member(acme, normal_email(f"{name}@München.example"), slug) for name, slug in GERMANS)
+    invited = invitations.invite(
+        email="Bea@MÜNCHEN.example", actor=factories.COMMAND, now=timezone.now(), organization_id=acme.pk
+    )
+    assert invited.person.email == "bea@xn--mnchen-3ya.example"
+    for spelling in ("ann@münchen.example", "ann@xn--mnchen-3ya.example"):
+        assert caller.enter(spelling).json()["person"]["id"] == str(ann.person_id), spelling
+    provider = sso.provider(acme, "MÜNCHEN.example", proved=True, now=timezone.now())
+    for spelling in ("münchen.example", "xn--mnchen-3ya.example"):
+        assert caller.enter(f"ann@{spelling}").status_code == 403
+        assert caller.enter(f"boss@{spelling}").json()["member"]["id"] == str(boss.pk)
+        assert address_of_domain(f"Ann@{spelling}", provider.domain) == ann.person.email
+    # What merely normalizes to it is nobody's spelling.
+    for other in ("ann@mu\u0308nchen.example", "ann@münchen\u3002example", "änn@münchen.example", "ann@muc.example"):
+        with pytest.raises(NotLetIn):
+            address_of_domain(other, provider.domain)
+
+
+def test_people_known_by_letters_before_are_known_by_ascii(db: None) -> None:
+    migration = import_module("ops_console.organizations.migrations.0011_email_domains_in_ascii")
+    for email in ("ann@münchen.example", "bea@münchen.example", "bea@xn--mnchen-3ya.example", "cid@münchen..example"):
+        Person.objects.create(email=email)
+    migration.forwards(apps, None)
+    assert set(Person.objects.values_list("email", flat=True)) == {
+        "ann@xn--mnchen-3ya.example",
+        "bea@münchen.example",
+        "bea@xn--mnchen-3ya.example",
+        "cid@münchen..example",
+    }
 
 
 # --- A provider's own sessions -------------------------------------------------------------------------------------
