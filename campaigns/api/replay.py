@@ -179,6 +179,7 @@ class RecordingViewSet(ResourceView):
     @extend_schema(
         operation_id="opsGetRecording",
         summary="Read what is known of a recording",
+        description="Without what it shows; this is not put on record.",
         parameters=[OF_POSTHOG],
         responses=RecordingSerializer,
     )
@@ -225,6 +226,7 @@ class ReplaySettingsView(ResourceView):
     @extend_schema(
         operation_id="opsGetReplaySettings",
         summary="Read what an organization says about replay",
+        description="Where its recordings are kept, and how its members are recorded; never the key.",
         parameters=[ORGANIZATION],
         responses=ReplaySettingsSerializer,
     )

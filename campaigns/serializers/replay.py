@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from drf_spectacular.utils import extend_schema_serializer
 from rest_framework import serializers
 
 from campaigns.models import ReplayProviderName
@@ -26,7 +27,10 @@ class RecordingSerializer(StrictSerializer):
     )
 
 
+@extend_schema_serializer(many=False)
 class RecordingPageSerializer(StrictSerializer):
+    """Some recordings, and where those that follow are."""
+
     results = RecordingSerializer(many=True)
     next_cursor = serializers.CharField(allow_null=True, help_text="Give it as cursor.")
     next = serializers.URLField(allow_null=True)

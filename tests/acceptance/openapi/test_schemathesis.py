@@ -24,7 +24,7 @@ from campaigns.services.steering import start_campaign
 from ops_console.ledger.models import Account, Entry
 from ops_console.organizations.models import Group, Organization, Team
 from ops_console.organizations.rights import Right
-from tests import authoring, bearers, campaigns, factories, ops, tenants, webhooks
+from tests import authoring, bearers, campaigns, factories, ops, replays, tenants, webhooks
 
 CHECKS = [
     checks.not_a_server_error,
@@ -96,6 +96,7 @@ def things_of(account: Account) -> dict[str, list[str]]:
         ("members", "id"): [tenants.member(organization).pk for _ in range(3)],
         ("roles", "id"): [member.role_id, tenants.role(organization).pk],
         ("templates", "id"): [authoring.template(organization).template_id for _ in range(3)],
+        ("recordings", "id"): [replays.recorded(member, sending[0], now=timezone.now()).pk for _ in range(3)],
         ("teams", "id"): list(Team.objects.filter(organization=organization).values_list("pk", flat=True)),
         ("groups", "id"): list(Group.objects.filter(organization=organization).values_list("pk", flat=True)),
     }
@@ -124,10 +125,11 @@ def program_house(server: str) -> House:
 
 @pytest.fixture
 def person_house(server: str) -> House:
-    """Somebody signed in, who is at the sign-in page again."""
+    """Somebody signed in, who is at the sign-in page again, and whose visits are recorded."""
+    member = tenants.member(factories.organization(), Right.CAMPAIGNS_READ)
     Organization.objects.update(rate_per_s=100_000, rate_burst=100_000)
-    member = tenants.member(factories.organization())
-    return House(server, {"Authorization": f"Bearer {bearers.token_of(member)}"})
+    known = {"recordings.id": [str(replays.recorded(member, now=timezone.now()).pk) for _ in range(2)]}
+    return House(server, {"Authorization": f"Bearer {bearers.token_of(member)}"}, known=known)
 
 
 @pytest.fixture
@@ -203,6 +205,10 @@ def test_programs_are_answered_as_promised(document: Any, program_house: House) 
 
 def test_people_who_sign_in_are_answered_as_promised(document: Any, person_house: House) -> None:
     keep_promises(document, "/auth/", person_house, QUICK)
+
+
+def test_people_whose_visits_are_recorded_are_answered_as_promised(document: Any, person_house: House) -> None:
+    keep_promises(document, "/api/v1/(consents|recordings)", person_house, FEW)
 
 
 @pytest.mark.faults
