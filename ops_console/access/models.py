@@ -191,13 +191,16 @@ class Session(models.Model):
 
 
 class RefreshToken(models.Model):
-    """One link of a session's chain: good for one use, after which it betrays whoever uses it again."""
+    """One link of a session's chain: good for one use, soon after which it betrays whoever uses it again."""
 
     id = models.BigAutoField(primary_key=True)
     session = models.ForeignKey(Session, models.CASCADE, related_name="refresh_tokens")
     token_digest = models.BinaryField(max_length=32, unique=True)
     created_at = models.DateTimeField()
+    # When it was used, or became void.
     used_at = models.DateTimeField(null=True, blank=True)
+    # Another that the same token gave was used in its place.
+    is_void = models.BooleanField(default=False, db_default=False)
 
     class Meta:
         # The purge of those used long ago.

@@ -233,7 +233,8 @@ class RefreshView(AuthView):
     @extend_schema(
         operation_id="authRefresh",
         summary="Get new tokens",
-        description="Uses the refresh token up and gives the next one. A second use ends the session. "
+        description="Uses the refresh token up and gives the next one. A second use ends the session; but within "
+        "30 seconds, and while what it gave is not used, it gives another, in case an answer was lost. "
         "`organization_id` moves on to another organization of the person.",
         request=serializers.RefreshSerializer,
         responses=SIGNED_IN,

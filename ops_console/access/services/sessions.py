@@ -1,7 +1,8 @@
 """Sessions: opened by a sign-in, kept alive by refresh tokens, ended by sign-out, deactivation or a reused token.
 
 A refresh token is good once (RFC 9700, 4.14.2): its use gives the next one. A second use means that two parties hold
-it, and ends the session. Tabs of one browser take turns (``session.js``).
+it, and ends the session; save for moments after the first, when its answer may have been lost with a page that was
+left (``docs/decisions/refresh-again.md``). Tabs of one browser take turns (``session.js``).
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from uuid import UUID
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import QuerySet
+from django.db.models import BooleanField, ExpressionWrapper, Q, QuerySet
 
 from ops_console.access import policy
 from ops_console.access.actors import SYSTEM, Actor
@@ -29,6 +30,8 @@ logger = logging.getLogger(__name__)
 
 PREFIX = "pidgr_r_"
 CLIENT_LENGTH = 200
+# How long after its use a token gets another answer, should the first have been lost.
+GRACE = timedelta(seconds=30)
 SIGNED_OUT, REUSED, DEACTIVATED, BY_STAFF = "signed_out", "token_reused", "deactivated", "ended_by_staff"
 # A code or passkey began it, and a provider guards its organization by now; or its own provider is gone.
 SSO_REQUIRED, PROVIDER_GONE = "sso_required", "provider_gone"
@@ -78,6 +81,9 @@ def open_session(
 def use(*, refresh_token: str, now: datetime) -> OpenSession | Unauthenticated:
     """Take a refresh token, keep its session alive and give the next one; call within a transaction.
 
+    Used again at once, it gives another next one: of all it gave, whichever is used first counts, and the others
+    betray whoever uses them.
+
     A refusal is returned, to be raised after the commit: the session that a reused token ends must stay ended.
     """
     token = find_locked(refresh_token)
@@ -86,11 +92,13 @@ def use(*, refresh_token: str, now: datetime) -> OpenSession | Unauthenticated:
     session = token.session
     if reason := why_over(session, now):
         return refused(reason, session=str(session.id))
-    if token.used_at is not None:
+    if token.used_at is None:
+        take(token, now)
+    elif is_answer_lost(token, now):
+        logger.info("session.token_repeated", extra={"session": str(session.id), "person": str(session.person_id)})
+    else:
         note_reuse(session, now)
         return refused(REUSED, session=str(session.id))
-    token.used_at = now
-    token.save(update_fields=["used_at"])
     session.expires_at = end_of(now)
     session.save(update_fields=["expires_at"])
     return OpenSession(session, new_token(session, now))
@@ -193,6 +201,20 @@ def why_over(session: Session, now: datetime) -> str | None:
     if session.method == SignInMethod.SSO and session.sso_provider_id is None:
         return PROVIDER_GONE
     return None
+
+
+def take(token: RefreshToken, now: datetime) -> None:
+    """Use it; those that were given beside it are void."""
+    is_another = ExpressionWrapper(~Q(pk=token.pk), output_field=BooleanField())
+    RefreshToken.objects.filter(session=token.session_id, used_at=None).update(used_at=now, is_void=is_another)
+
+
+def is_answer_lost(token: RefreshToken, now: datetime) -> bool:
+    """Whether a used token may be used again: it was used a moment ago, and nothing it gave has been."""
+    if token.is_void or token.used_at is None or now - token.used_at >= GRACE:
+        return False
+    later = RefreshToken.objects.filter(session=token.session_id, id__gt=token.id, is_void=False)
+    return not later.filter(used_at__isnull=False).exists()
 
 
 def note_reuse(session: Session, now: datetime) -> None:

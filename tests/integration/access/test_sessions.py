@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import logging
-from datetime import timedelta
+from datetime import datetime, timedelta
 from uuid import UUID, uuid4
 
 import pytest
@@ -33,7 +33,7 @@ def signed_in(person: Person, organization_id: UUID | None = None) -> SignedIn:
     return entered
 
 
-def refresh(token: str, *, at=SOON, organization_id: UUID | None = None) -> SignedIn:
+def refresh(token: str, *, at: datetime = SOON, organization_id: UUID | None = None) -> SignedIn:
     return sign_in.refresh(refresh_token=token, organization_id=organization_id, now=at)
 
 
@@ -108,14 +108,57 @@ def test_only_digests_are_stored(member: Member) -> None:
 def test_a_token_used_again_ends_the_session(member: Member, caplog: pytest.LogCaptureFixture) -> None:
     first = signed_in(member.person)
     second = refresh(first.refresh_token)
+    late = SOON + sessions.GRACE
     with pytest.raises(Unauthenticated):
-        refresh(first.refresh_token)
+        refresh(first.refresh_token, at=late)
     row = Session.objects.get()
-    assert (row.ended_at, row.ended_for) == (SOON, "token_reused")
+    assert (row.ended_at, row.ended_for) == (late, "token_reused")
     with pytest.raises(Unauthenticated):
         refresh(second.refresh_token)
     entry = AuditEntry.objects.get(action="session.token_reused")
     assert (entry.target_id, entry.chain_id) == (str(row.id), str(member.organization_id))
+
+
+def ends(token: str, *, at: datetime) -> bool:
+    """Whether the use of it is refused and ends the session."""
+    try:
+        refresh(token, at=at)
+    except Unauthenticated:
+        return Session.objects.latest("id").ended_for == "token_reused"
+    return False
+
+
+def test_a_token_whose_answer_was_lost_may_be_used_again_at_once(member: Member) -> None:
+    at = [SOON + seconds * timedelta(seconds=1) for seconds in range(60)]
+    first = signed_in(member.person)
+    lost, again = refresh(first.refresh_token, at=at[0]), refresh(first.refresh_token, at=at[29])
+    assert len({first.refresh_token, lost.refresh_token, again.refresh_token}) == 3
+    # So it is with the one that was used of these two, from its own use on.
+    second = refresh(again.refresh_token, at=at[29])
+    third = refresh(refresh(again.refresh_token, at=at[58]).refresh_token, at=at[58])
+    assert (third.session, Session.objects.get().ended_at) == (first.session, None)
+    assert not AuditEntry.objects.filter(action="session.token_reused").exists()
+    # Those given beside it are void, however soon they come.
+    assert ends(second.refresh_token, at=at[58])
+    assert AuditEntry.objects.filter(action="session.token_reused").count() == 1
+    with pytest.raises(Unauthenticated):
+        refresh(third.refresh_token, at=at[59])
+
+
+def test_nothing_but_the_last_token_used_may_be_used_again(member: Member) -> None:
+    # Its successor has been used, a moment before.
+    first = signed_in(member.person)
+    refresh(refresh(first.refresh_token).refresh_token)
+    assert ends(first.refresh_token, at=SOON)
+    first = signed_in(member.person)
+    lost, again = refresh(first.refresh_token), refresh(first.refresh_token)
+    refresh(lost.refresh_token)
+    assert ends(again.refresh_token, at=SOON)
+    # The grace counts from the first use.
+    first = signed_in(member.person)
+    refresh(first.refresh_token)
+    refresh(first.refresh_token, at=SOON + timedelta(seconds=29))
+    assert ends(first.refresh_token, at=SOON + timedelta(seconds=30))
 
 
 @pytest.mark.parametrize("why", ["unknown", "ended", "expired", "inactive", "deactivated"])
@@ -162,8 +205,9 @@ def test_a_refresh_may_move_to_another_organization(member: Member, elsewhere: M
 def test_a_token_that_moved_its_session_betrays_whoever_uses_it_again(member: Member, elsewhere: Member) -> None:
     first = signed_in(member.person, member.organization_id)
     moved = refresh(first.refresh_token, organization_id=elsewhere.organization_id)
+    assert refresh(first.refresh_token).session.member == elsewhere
     with pytest.raises(Unauthenticated):
-        refresh(first.refresh_token)
+        refresh(first.refresh_token, at=SOON + sessions.GRACE)
     assert Session.objects.get().ended_for == "token_reused"
     with pytest.raises(Unauthenticated):
         refresh(moved.refresh_token)
