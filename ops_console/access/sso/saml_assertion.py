@@ -21,6 +21,7 @@ from ops_console.access.sso.attributes import SEPARATOR, Identity
 from ops_console.access.sso.refusals import NotLetIn
 from ops_console.access.sso.saml_shape import SAML
 
+CONFIRMATION = f"{SAML}SubjectConfirmationData"
 BEARER = "urn:oasis:names:tc:SAML:2.0:cm:bearer"
 EMAIL_FORMAT = "urn:oasis:names:tc:SAML:1.1:nameid-format:emailAddress"
 # By which the provider's clock and ours may differ.
@@ -94,20 +95,21 @@ def _checked_conditions(provider: SsoProvider, assertion: Any, now: datetime) ->
 
 
 def _confirmed_until(provider: SsoProvider, assertion: Any, request_id: str | None, now: datetime) -> datetime:
-    """Until when whoever brings it may do so: to this address, in answer to this request, and for a stated time."""
-    for confirmation in assertion.findall(f"{SAML}Subject/{SAML}SubjectConfirmation"):
-        data = confirmation.find(f"{SAML}SubjectConfirmationData")
-        ends = _instant(data.get("NotOnOrAfter")) if data is not None else None
-        if (
-            ends is not None
-            and confirmation.get("Method") == BEARER
-            and data.get("Recipient") == endpoints.acs_url(provider.idp_provider_name)
-            and data.get("InResponseTo") == request_id
-            and data.get("NotBefore") is None
-            and ends + SKEW > now
-        ):
-            return ends
-    raise NotLetIn("saml_unconfirmed")
+    """Until when whoever brings it may do so: to this address, in answer to this request, and for a stated time.
+
+    The latest such time: for so long its id has to be kept.
+    """
+    fitting = [
+        data
+        for data in assertion.iterfind(f"{SAML}Subject/{SAML}SubjectConfirmation[@Method='{BEARER}']/{CONFIRMATION}")
+        if data.get("Recipient") == endpoints.acs_url(provider.idp_provider_name)
+        and data.get("InResponseTo") == request_id
+        and data.get("NotBefore") is None
+    ]
+    latest = max(filter(None, (_instant(data.get("NotOnOrAfter")) for data in fitting)), default=None)
+    if latest is None or latest + SKEW <= now:
+        raise NotLetIn("saml_unconfirmed")
+    return latest
 
 
 def _digest(provider: SsoProvider, assertion: Any) -> bytes:

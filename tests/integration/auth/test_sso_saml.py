@@ -497,6 +497,14 @@ def allow(provider: SsoProvider, allows: bool) -> None:
     sso_providers.update_provider(provider_id=provider.pk, change=change, actor=factories.COMMAND, now=timezone.now())
 
 
+def second_confirmation(response: Any) -> None:
+    first = part(response, "Subject/SubjectConfirmation")
+    second = deepcopy(first)
+    ends = datetime.now(UTC) + timedelta(hours=2)
+    second.find(f"{SAML}SubjectConfirmationData").set("NotOnOrAfter", ends.strftime("%Y-%m-%dT%H:%M:%SZ"))
+    first.addnext(second)
+
+
 def test_unasked_answers_count_only_where_they_are_allowed(
     saml: SamlProvider, provider: SsoProvider, acme: Organization
 ) -> None:
@@ -520,13 +528,17 @@ def test_unasked_answers_count_only_where_they_are_allowed(
     assert "problem=not-counted" in bring(Caller(), response)["Location"]
     kept = UsedAssertion.objects.latest("id").expires_at - timezone.now()
     assert timedelta(minutes=5) < kept < timedelta(minutes=15)
+    # For as long as it could be brought again by any of its confirmations.
+    bring(Caller(), saml.altered("", second_confirmation))
+    kept = UsedAssertion.objects.latest("id").expires_at - timezone.now()
+    assert kept > timedelta(hours=2)
     sso_providers.delete_provider(provider_id=provider.pk, actor=factories.COMMAND, now=timezone.now())
     assert problem_location(bring(Caller(), response)) == "begin-again"
     allow(set_up(acme, saml), True)
     assert problem_location(bring(Caller(), response)) == "not-counted"
     allow(SsoProvider.objects.get(), False)
     assert problem_location(bring(Caller(), saml.answer())) == "begin-again"
-    assert sso_sign_in.purge(now=timezone.now() + timedelta(hours=1)) == 4
+    assert sso_sign_in.purge(now=timezone.now() + timedelta(hours=3)) == 5
     assert not UsedAssertion.objects.exists()
 
 
