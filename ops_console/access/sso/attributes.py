@@ -36,8 +36,8 @@ class Filled:
 
 
 def texts(claims: Mapping[str, Any]) -> dict[str, str]:
-    """Each claim as text: several values by comma; what is neither text nor number is left out."""
-    found = {str(name): _text(value) for name, value in claims.items()}
+    """Each claim as text: several values by comma; what is neither text nor number, nor a list of them, is left out."""
+    found = {str(name): _joined(value) for name, value in claims.items()}
     return {name: text for name, text in found.items() if text}
 
 
@@ -55,6 +55,11 @@ def fill(identity: Identity, mappings: Sequence[Mapping[str, str]]) -> Filled:
     return Filled(fields, custom)
 
 
+def _joined(value: Any) -> str:
+    # Lists within lists, which may be any number deep, mean nothing.
+    return SEPARATOR.join(filter(None, map(_text, value))) if isinstance(value, list) else _text(value)
+
+
 def _text(value: Any) -> str:
     if isinstance(value, str):
         return value.strip()
@@ -62,6 +67,4 @@ def _text(value: Any) -> str:
         return "true" if value else "false"
     if isinstance(value, int | float):
         return str(value)
-    if isinstance(value, list):
-        return SEPARATOR.join(filter(None, map(_text, value)))
     return ""

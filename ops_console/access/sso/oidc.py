@@ -156,7 +156,7 @@ def _tokens(provider: SsoProvider, code: str, secret: str, reader: Reader) -> Ma
         )
     except Unreadable as error:
         raise NotLetIn("token_endpoint_unreadable", Told.UNREACHABLE) from error
-    except (AuthlibBaseError, ValueError) as error:
+    except (AuthlibBaseError, ValueError, RecursionError) as error:
         raise NotLetIn("code_refused") from error
     return found
 

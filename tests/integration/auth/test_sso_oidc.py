@@ -268,7 +268,8 @@ def test_id_tokens_that_do_not_count(idp: IdentityProvider, lying: SsoProvider) 
         caller = Caller()
         url = begin(caller, NAME)
         liar.publish(idp, key)
-        liar.answer_code(idp, liar.signed(liar.claims(idp, query(url)["nonce"]), key, algorithm))
+        claims = liar.claims(idp, query(url)["nonce"], deep=json.loads("[" * 700 + "]" * 700))
+        liar.answer_code(idp, liar.signed(claims, key, algorithm))
         assert _back(caller, url)["Location"] == "/signin"
 
 
@@ -297,11 +298,13 @@ def test_answers_and_servers_that_do_not_count(idp: IdentityProvider, lying: Sso
         (Answer(302, headers={"Location": "https://169.254.169.254/"}), "unreachable"),
         (Answer(body=b"<html>"), "not-counted"),
         (Answer(body=b"[]"), "not-counted"),
+        (Answer(body=b"[" * 100_000), "not-counted"),
         (Answer(body=b"x" * 300_000), "unreachable"),
     ):
         assert visit({"/token": answer}) == told, answer
     for path in ("/jwks", "/userinfo"):
-        for answer in (Answer(404), Answer(body=b"[]"), Answer(body=b"<"), Answer(302, headers={"Location": "/"})):
+        redirect, deep = Answer(302, headers={"Location": "/"}), Answer(body=b"[" * 100_000)
+        for answer in (Answer(404), Answer(body=b"[]"), Answer(body=b"<"), deep, redirect):
             assert visit({path: answer}) == "unreachable", (path, answer)
     wrong_keys: list[dict[str, Any]] = [
         {},
