@@ -30,8 +30,15 @@ const authorized: Interceptor = (next) => async (request) => {
 // What browsers send to the end of a page that is left.
 const MOST_KEPT_ALIVE = 60_000;
 
+let isEnding = false;
+window.addEventListener("pagehide", () => (isEnding = true));
+window.addEventListener("pageshow", () => (isEnding = false));
+
+/** Whether the page may end at any moment. */
+export const isLeft = (): boolean => document.hidden || isEnding;
+
 /** Whether a body of so many bytes is to be sent even if the page ends meanwhile. */
-export const isKeptAlive = (nBytes: number): boolean => document.hidden && nBytes <= MOST_KEPT_ALIVE;
+export const isKeptAlive = (nBytes: number): boolean => isLeft() && nBytes <= MOST_KEPT_ALIVE;
 
 const transport = createConnectTransport({
   baseUrl: location.origin,

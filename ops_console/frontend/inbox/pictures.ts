@@ -1,18 +1,31 @@
-// Pictures of screens for heatmaps: one of each screen and version of the page from each browser, in idle moments.
+// Pictures of screens for heatmaps: one of each screen and version of the page from each member and browser, in idle moments.
 
 import { ConnectError } from "@connectrpc/connect";
 import { heatmaps } from "./api";
 import { isFinal } from "./faults";
 import { picture } from "./picture";
 import { current, screenShown } from "./screens";
+import { visitBegan, visitEnded } from "./visits";
 
 /** A digest of what this page is built of, which the build puts in. */
 declare const VERSION: string;
+
+interface Done {
+  version: string;
+  memberId: string;
+  names: string[];
+}
 
 const DONE = "inbox.pictured";
 const MOST_REMEMBERED = 500;
 // Until what is shown has come and the reader has begun to read.
 const SETTLED_MS = 2000;
+
+let memberId = "";
+visitBegan.listen((who) => (memberId = who.memberId));
+visitEnded.listen((how) => {
+  if (how === "signed out") localStorage.removeItem(DONE);
+});
 
 /** Tell of the screens that are shown from now on; returns how to end it. */
 export function picturing(isMasked: boolean): () => void {
@@ -47,13 +60,13 @@ async function tell(isMasked: boolean, isWanted: () => boolean): Promise<void> {
   }
 }
 
-/** Names of screens, of this version alone. */
+/** Names of screens, of this version and member alone: another may be of another organization. */
 function done(): string[] {
-  const kept = JSON.parse(localStorage.getItem(DONE) ?? "null") as { version: string; names: string[] } | null;
-  return kept?.version === VERSION ? kept.names : [];
+  const kept = JSON.parse(localStorage.getItem(DONE) ?? "null") as Done | null;
+  return kept?.version === VERSION && kept.memberId === memberId ? kept.names : [];
 }
 
 function remember(name: string): void {
   const names = [...done(), name].slice(-MOST_REMEMBERED);
-  localStorage.setItem(DONE, JSON.stringify({ version: VERSION, names }));
+  localStorage.setItem(DONE, JSON.stringify({ version: VERSION, memberId, names } satisfies Done));
 }

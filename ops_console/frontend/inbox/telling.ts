@@ -10,21 +10,27 @@ import { alone } from "./syncing";
 const REFUSED = new Set([400, 403, 404, 409, 413, 415]);
 
 /**
- * Send what waits and is still meant to be sent, in order; tabs take turns. Returns the recordings of which the server
- * takes no more. Throws when it is to be tried again later.
+ * Send what waits and is still meant to be sent, in order; tabs take turns. Says of which recordings the server takes no
+ * more. Throws when it is to be tried again later.
  */
-export async function tell(outbox: Outbox, isMeant: (row: Row) => boolean): Promise<string[]> {
-  const refused: string[] = [];
+export async function tell(
+  outbox: Outbox,
+  isMeant: (row: Row) => boolean,
+  refuse: (recording: string) => void,
+): Promise<void> {
+  const refused = new Set<string>();
   await alone("inbox.seen", async () => {
     await outbox.tidy();
     for (const row of await outbox.rows()) {
       if (!isMeant(row)) continue;
       if (row.kind === "touches") await tellTouches(row);
-      else if (!refused.includes(row.recording) && !(await isTaken(row))) refused.push(row.recording);
+      else if (!refused.has(row.recording) && !(await isTaken(row))) {
+        refused.add(row.recording);
+        refuse(row.recording);
+      }
       await outbox.drop(({ key }) => key === row.key);
     }
   });
-  return refused;
 }
 
 /** As far as it can be without waiting for anything, for the page may be about to end; what is told twice counts once. */

@@ -1,5 +1,6 @@
 // What is seen of a visit, as far as the member agrees: touches, pictures of screens, a recording. Else nothing is.
 
+import { isLeft } from "./api";
 import { consents, consentsChanged, fetchConsents, isRecordable, type Consents } from "./consents";
 import { Outbox, type Row, type Seen, type Touch } from "./outbox";
 import { picturing } from "./pictures";
@@ -112,7 +113,7 @@ function takeRecording(isMasked: boolean): () => void {
 
 function keep(seen: Seen): void {
   outbox?.add(seen);
-  if (document.hidden) tellAtOnce(seen);
+  if (isLeft()) tellAtOnce(seen);
 }
 
 /** Put what was seen so far where it stays if the page ends. */
@@ -134,7 +135,7 @@ async function flush(): Promise<void> {
   if (isTelling || !outbox || !consents() || Date.now() < notBefore) return;
   isTelling = true;
   try {
-    for (const refused of await tell(outbox, isAgreed)) recorder?.refuse(refused);
+    await tell(outbox, isAgreed, (refused) => recorder?.refuse(refused));
     recorder?.begin();
   } catch {
     notBefore = Date.now() + AFTER_FAILURE_MS;

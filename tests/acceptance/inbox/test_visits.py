@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable
+from functools import partial
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -12,7 +14,7 @@ import pytest
 from django.db import connection
 from django.utils import timezone
 from PIL import Image
-from playwright.sync_api import Page, Route, expect
+from playwright.sync_api import Page, Response, Route, expect
 
 from campaigns.heatmaps.touches import NUMBERS
 from campaigns.models import Campaign, Consent, Recording, RecordingChunk, ReplaySettings, Screenshot
@@ -46,13 +48,6 @@ FROM campaigns_touch JOIN campaigns_screen ON campaigns_screen.id = screen_id WH
 """
 # What was seen is sent when the network comes back, and else every few seconds.
 BACK = "window.dispatchEvent(new Event('online'))"
-IS_ALL_SENT = """memberId => new Promise((resolve) => {
-    const request = indexedDB.open(`inbox:seen:${memberId}`);
-    request.onsuccess = () => {
-        const counted = request.result.transaction("rows").objectStore("rows").count();
-        counted.onsuccess = () => (request.result.close(), resolve(counted.result === 0));
-    };
-})"""
 PLACE = """element => {
     const { left, top, width, height } = element.getBoundingClientRect();
     const { scrollWidth, scrollHeight } = document.documentElement;
@@ -72,10 +67,12 @@ def bring_together(page: Page) -> None:
         page.evaluate(BACK)
 
 
-def send_all(page: Page, member: Member) -> None:
-    with page.expect_response("**/chunks"):
-        page.evaluate(BACK)
-    page.wait_for_function(IS_ALL_SENT, arg=str(member.pk))
+def bring_together_until(page: Page, is_so: Callable[[], bool]) -> None:
+    def look() -> bool:
+        bring_together(page)
+        return is_so()
+
+    wait_until(look)
 
 
 def open_message(page: Page, number: int) -> None:
@@ -121,8 +118,10 @@ def test_what_a_member_agrees_to_is_told_and_nothing_else(
     pictures_show_no_words(visitor, sent, other, tmp_path, work)
     recording_shows_no_words(visitor, member, sent, work)
     words_are_shown_where_the_organization_says_so(visitor, member, work)
+    what_was_seen_last_arrives_and_a_later_visit_is_another(visitor, member, work)
+    the_server_may_refuse_it_all(visitor, asked)
     what_is_withdrawn_ends_at_once(visitor, member, asked, work)
-    ours = (OFFLINE, "net::ERR_FAILED")
+    ours = (OFFLINE, "net::ERR_FAILED", "413", "429")
     visitor.complaints[:] = [text for text in visitor.complaints if not any(each in text for each in ours)]
 
 
@@ -134,6 +133,21 @@ def consents_of(member: Member) -> tuple[bool | None, bool | None]:
 def touches_arrive_once(visitor: Visitor, member: Member, sent: Campaign, work: Work) -> None:
     """A tap, a long press, a scroll and a click on the action, although the answer to them is lost."""
     page, message = visitor.page, f"MessageDetail::{sent.pk}"
+    lost: list[str] = []
+    repeated: list[str] = []
+
+    def lose(route: Route) -> None:
+        lost.append(route.request.headers["idempotency-key"])
+        route.fetch()
+        route.abort()
+
+    def note(answer: Response) -> None:
+        if "idempotency-replayed" in answer.headers:
+            repeated.append(answer.request.headers["idempotency-key"])
+
+    page.route("**/IngestTouchEvents", lose, times=1)
+    page.on("response", note)
+
     heading = page.get_by_role("heading", name="Inbox")
     expected = [("Inbox", "tap", *heading.evaluate(PLACE))]
     heading.click()
@@ -153,21 +167,10 @@ def touches_arrive_once(visitor: Visitor, member: Member, sent: Campaign, work: 
     action.click()
     expect(page.get_by_text("Acknowledged", exact=True)).to_be_visible()
 
-    keys: list[str] = []
+    def has_arrived() -> bool:
+        return bool(lost) and lost[0] in repeated and work(lambda: len(touches_of(member)) == len(expected))
 
-    def lose(route: Route) -> None:
-        keys.append(route.request.headers["idempotency-key"])
-        route.fetch()
-        route.abort()
-
-    page.route("**/IngestTouchEvents", lose, times=1)
-    with page.expect_event("requestfailed"):
-        page.evaluate(BACK)
-    assert work(lambda: len(touches_of(member))) == len(expected)
-    with page.expect_response("**/IngestTouchEvents") as answered:
-        page.evaluate(BACK)
-    assert answered.value.request.headers["idempotency-key"] == keys[0]
-    assert answered.value.headers["idempotency-replayed"] == "true"
+    bring_together_until(page, has_arrived)
     found = work(lambda: touches_of(member))
     assert [touch[:2] for touch in found] == [touch[:2] for touch in expected]
     for touch, there in zip(found, expected, strict=True):
@@ -184,20 +187,18 @@ def touches_of(member: Member) -> list[Any]:
 def pictures_show_no_words(visitor: Visitor, sent: Campaign, other: Campaign, media: Path, work: Work) -> None:
     """Messages of other words, as long, look the same."""
     page = visitor.page
+    # Of the message as it was before: not to be taken for the next.
+    page.wait_for_function("id => (localStorage['inbox.pictured'] ?? '').includes(id)", arg=str(sent.pk))
     open_message(page, 1)
     page.get_by_role("button", name="Understood").click()
     expect(page.get_by_text("Acknowledged", exact=True)).to_be_visible()
     pictures = []
     for number, campaign in enumerate((sent, other)):
         page.evaluate("localStorage.removeItem('inbox.pictured')")
-        with page.expect_response("**/UploadScreenshot") as answered:
+        with page.expect_response(uploading(campaign)) as answered:
             open_message(page, number)
         assert answered.value.status == 200
-        shown = work(
-            lambda campaign=campaign: Screenshot.objects.get(
-                screen__name=f"MessageDetail::{campaign.pk}", uploaded_by__isnull=False
-            )
-        )
+        shown = work(partial(Screenshot.objects.get, screen__name=f"MessageDetail::{campaign.pk}"))
         assert re.fullmatch("[0-9a-f]{16}", shown.app_version)
         assert [shown.width, shown.height] == page.locator("body").evaluate(PLACE)[2:]
         pictures.append((media / shown.file).read_bytes())
@@ -206,22 +207,27 @@ def pictures_show_no_words(visitor: Visitor, sent: Campaign, other: Campaign, me
     assert sum(drawn.histogram()[:100]) > 1000
 
 
+def uploading(campaign: Campaign) -> Callable[[Response], bool]:
+    name = str(campaign.pk).encode()
+    return lambda answer: "UploadScreenshot" in answer.url and name in (answer.request.post_data_buffer or b"")
+
+
 def recording_shows_no_words(visitor: Visitor, member: Member, sent: Campaign, work: Work) -> None:
     """Nor does what goes on with it when the page is loaded again."""
     page = visitor.page
-    page.get_by_role("link", name="Settings").click()
-    expect(page.get_by_text(member.person.email)).to_be_visible()
-    send_all(page, member)
-    page.reload()
-    expect(page.get_by_role("heading", name="Settings")).to_be_visible()
     events: list[Any] = []
 
-    def is_whole_again() -> bool:
-        bring_together(page)
+    def has(n_whole: int, screen: str) -> bool:
         events[:] = work(lambda: recorded(Recording.objects.get(member=member)))
-        return [event["type"] for event in events].count(WHOLE) == 2
+        return screen in screens_in(events) and [event["type"] for event in events].count(WHOLE) == n_whole
 
-    wait_until(is_whole_again)
+    page.get_by_role("link", name="Settings").click()
+    expect(page.get_by_text(member.person.email)).to_be_visible()
+    bring_together_until(page, lambda: has(1, "Settings"))
+    page.reload()
+    expect(page.get_by_role("heading", name="Settings")).to_be_visible()
+    page.get_by_role("link", name="Devices").click()
+    bring_together_until(page, lambda: has(2, "Devices"))
     numbers = work(lambda: list(RecordingChunk.objects.order_by("number").values_list("number", flat=True)))
     assert numbers == list(range(len(numbers)))
     assert {"Inbox", f"MessageDetail::{sent.pk}"} < screens_in(events)
@@ -239,10 +245,59 @@ def words_are_shown_where_the_organization_says_so(visitor: Visitor, member: Mem
     )
     bring_together(page)
     open_message(page, 0)
-    send_all(page, member)
-    plain = work(lambda: recorded(Recording.objects.filter(member=member).exclude(pk=masked.pk).get()))
-    # The button is gone by now.
-    assert [word for word in WORDS if word not in json.dumps(plain)] == ["Understood"]
+
+    def are_shown() -> bool:
+        plain = work(lambda: Recording.objects.filter(member=member).exclude(pk=masked.pk).first())
+        text = json.dumps(work(lambda: recorded(plain))) if plain else ""
+        # The button is gone by now.
+        return [word for word in WORDS if word not in text] == ["Understood"]
+
+    bring_together_until(page, are_shown)
+
+
+def what_was_seen_last_arrives_and_a_later_visit_is_another(visitor: Visitor, member: Member, work: Work) -> None:
+    """The page's end loses nothing; after half an hour without a movement it is another recording."""
+    page = visitor.page
+    n_recordings, n_touches = work(lambda: (Recording.objects.count(), len(long_presses_of(member))))
+    page.get_by_role("heading", name="Notice").click(delay=600)
+    visitor.go("/signin")
+    page.evaluate(
+        """() => {
+        const kept = JSON.parse(sessionStorage["inbox.recording"]);
+        sessionStorage["inbox.recording"] = JSON.stringify({ ...kept, at: kept.at - 30 * 60_000 });
+    }"""
+    )
+    visitor.go("/inbox")
+    page.get_by_role("link", name="Devices").click()
+    counted = (n_recordings + 1, n_touches + 1)
+    bring_together_until(
+        page, lambda: work(lambda: (Recording.objects.count(), len(long_presses_of(member))) == counted)
+    )
+
+
+def long_presses_of(member: Member) -> list[Any]:
+    return [touch for touch in touches_of(member) if touch[1] == "long_press"]
+
+
+def the_server_may_refuse_it_all(visitor: Visitor, asked: list[str]) -> None:
+    page = visitor.page
+    page.route("**/chunks", lambda route: route.fulfill(status=413), times=1)
+    heading = page.get_by_role("heading", name="Devices", exact=True)
+    with page.expect_response(lambda answer: answer.status == 413):
+        heading.click()
+        page.evaluate(BACK)
+    asked.clear()
+    touch_and_tell(page, "Devices")
+    page.reload()
+    touch_and_tell(page, "Devices")
+    assert "chunks" not in asked
+
+
+def touch_and_tell(page: Page, screen: str) -> None:
+    expect(page.locator("nav a[aria-current]")).to_have_text(screen)
+    with page.expect_response("**/IngestTouchEvents"):
+        page.get_by_role("heading", name=screen, exact=True).click()
+        page.evaluate(BACK)
 
 
 def what_is_withdrawn_ends_at_once(visitor: Visitor, member: Member, asked: list[str], work: Work) -> None:
@@ -253,13 +308,15 @@ def what_is_withdrawn_ends_at_once(visitor: Visitor, member: Member, asked: list
     expect(page.get_by_text("Recordings of my visits: not sent any more.")).to_be_visible()
     assert work(lambda: consents_of(member)) == (True, False)
     asked.clear()
-    with page.expect_response("**/IngestTouchEvents"):
-        page.evaluate(BACK)
-    page.get_by_role("heading", name="Settings").click()
+    touch_and_tell(page, "Settings")
+    assert set(asked) == {"IngestTouchEvents"}
+
     page.context.set_offline(True)
+    page.get_by_role("heading", name="Settings").click()
     page.get_by_label("Where I touch the screen").uncheck()
     expect(page.get_by_text("Where I touch the screen: not sent any more.")).to_be_visible()
     assert work(lambda: consents_of(member)) == (True, False)
+    asked.clear()
     page.context.set_offline(False)
     bring_together(page)
     page.reload()
@@ -267,5 +324,4 @@ def what_is_withdrawn_ends_at_once(visitor: Visitor, member: Member, asked: list
     page.get_by_role("heading", name="Settings").click()
     bring_together(page)
     page.wait_for_timeout(300)
-    assert work(lambda: consents_of(member)) == (False, False)
-    assert asked == ["IngestTouchEvents"]
+    assert (work(lambda: consents_of(member)), asked) == ((False, False), [])
