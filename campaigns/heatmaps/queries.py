@@ -17,6 +17,7 @@ from campaigns.heatmaps import storage
 from campaigns.heatmaps.counts import ALL_HOURS, Chunk, Counts, Floats, Ints, count, per_cell
 from campaigns.heatmaps.grid import COARSEST, FINEST, SIDE, Grid
 from campaigns.heatmaps.privacy import owner_of
+from campaigns.heatmaps.screens import CAMPAIGN_SCREEN as CAMPAIGN_SCREEN
 from campaigns.heatmaps.touches import NUMBERS, EventType
 from campaigns.models import Campaign, HeatmapSettings, Screen, Screenshot
 from campaigns.models.heatmaps import NAME_LENGTH
@@ -27,8 +28,6 @@ from ops_console.errors import FieldError, InvalidInput
 from ops_console.organizations.models import Member, Organization
 
 DEFAULT_DAYS = 30
-# Of a campaign's screen: this, and its id behind it.
-CAMPAIGN_SCREEN = "MessageDetail"
 # In standard deviations: nearer to the median than this, a user is like the others.
 NOTICEABLE = 2.0
 MIDNIGHT = time(tzinfo=UTC)

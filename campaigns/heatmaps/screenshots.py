@@ -164,7 +164,10 @@ def _refuse_faults(screen_name: str, app_version: str) -> None:
 def _room_for(screen_name: str, organization_id: UUID, now: datetime) -> Screen:
     """The screen of that name. Uploads of one organization follow each other, so that its screens can be counted."""
     Organization.objects.select_for_update(no_key=True).only("pk").get(pk=organization_id)
-    [screen_id] = screens.ids_of(organization_id, [screen_name], now.astimezone(UTC).date()).values()
+    try:
+        [screen_id] = screens.ids_of(organization_id, [screen_name], now.astimezone(UTC).date()).values()
+    except screens.NoRoom as full:
+        raise InvalidInput.field("screen_name", message=full.message, code="too_many") from full
     pictured = Screenshot.objects.filter(screen__organization=organization_id).exclude(screen=screen_id)
     if pictured.order_by().values("screen").distinct().count() >= MOST_SCREENS:
         message = f"Of {MOST_SCREENS:,} screens there are pictures already: that is the most."

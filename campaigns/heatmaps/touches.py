@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import math
 import struct
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -71,7 +71,8 @@ def ingest(*, touches: Sequence[Touch], actor: Actor, now: datetime) -> int:
 
     Raises:
         Forbidden: the actor is no person in an organization.
-        InvalidInput: at ``events``, and the number and field of each that is at fault.
+        InvalidInput: at ``events``, and the number and field of each that is at fault; names of screens past the
+            most an organization has are so.
     """
     policy.require(actor, "touches", "ingest")
     if actor.member is None:
@@ -81,9 +82,18 @@ def ingest(*, touches: Sequence[Touch], actor: Actor, now: datetime) -> int:
         organization_id = actor.member.organization_id
         today = now.astimezone(UTC).date()
         _see_to(today)
-        ids = screens.ids_of(organization_id, {touch.screen_name for touch in touches}, today)
+        ids = _screens_of(touches, organization_id, today)
         _copy(_rows(touches, ids, actor.member.pk, now))
     return len(touches)
+
+
+def _screens_of(touches: Sequence[Touch], organization_id: UUID, today: date) -> Mapping[str, int]:
+    try:
+        return screens.ids_of(organization_id, {touch.screen_name for touch in touches}, today)
+    except screens.NoRoom as full:
+        over = [number for number, touch in enumerate(touches) if touch.screen_name in full.names]
+        faults = [_fault(full.message, number, "screen_name", code="too_many") for number in over]
+        raise InvalidInput(faults) from full
 
 
 def _see_to(today: date) -> None:

@@ -8,10 +8,11 @@ from uuid import uuid4
 
 import pytest
 from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from protobuf.wkt import Timestamp
-from pytest_django import Settings
+from pytest_django import DjangoCaptureOnCommitCallbacks, Settings
 
-from campaigns.heatmaps import privacy, queries
+from campaigns.heatmaps import privacy, queries, screens
 from campaigns.heatmaps.queries import Asked
 from campaigns.models import Screen
 from ops_console.audit.models import AuditEntry
@@ -102,6 +103,37 @@ def test_a_batch_with_a_fault_leaves_nothing_and_names_every_field(tenant: Tenan
     assert refused(*[event()] * 101) == ["events"]
     assert kept() == []
     assert ingest(token, *[event()] * 100) == 100
+
+
+def test_an_organization_has_so_many_names_beside_those_of_its_campaigns(
+    tenant: Tenant,
+    monkeypatch: pytest.MonkeyPatch,
+    django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks,
+) -> None:
+    monkeypatch.setattr(screens, "MOST_NAMES", 3)
+    token, other = tenant.person(), Tenant.new("Others")
+    own = [f"MessageDetail::{campaigns.campaign(tenant.organization).pk}" for _ in range(2)]
+    theirs = f"MessageDetail::{campaigns.campaign(other.organization).pk}"
+    ingest(token, *[event(screen_name=name) for name in (SCREEN, own[0], "A")])
+
+    def refused(*names: str) -> list[str]:
+        request = pb.IngestTouchEventsRequest(events=[event(screen_name=name) for name in names])
+        return faults("HeatmapService.IngestTouchEvents", request, token)
+
+    # There is room for one.
+    assert refused("C", SCREEN, "B", own[1], "C") == ["events[0].screen_name", "events[4].screen_name"]
+    assert (len(kept()), Screen.objects.count()) == (3, 3)
+    assert ingest(token, event(screen_name="B"), event(screen_name=own[1])) == 2
+    for name in ("C", theirs, "MessageDetail::1", own[0].upper(), f"{own[0]}1"):
+        assert refused("A", name) == ["events[1].screen_name"], name
+    picture = pb.UploadScreenshotRequest(screen_name="C", image_data=heatmaps.png())
+    assert faults("HeatmapService.UploadScreenshot", picture, token) == ["screen_name"]
+    # Those it has are taken as ever, by one query, and by none once they are remembered.
+    for n_queries in (1, 0):
+        with CaptureQueriesContext(connection) as asked, django_capture_on_commit_callbacks(execute=True):
+            assert ingest(token, *[event(screen_name=name) for name in (SCREEN, "A", "B", *own)]) == 5
+        assert sum("campaigns_screen" in each["sql"] for each in asked) == n_queries
+    assert ingest(token_of(tenants.member(other.organization)), event(screen_name="C")) == 1
 
 
 def test_cells_are_named_by_their_centres_and_the_last_holds_the_edge(tenant: Tenant) -> None:

@@ -119,6 +119,15 @@ def test_what_is_rolled_back_is_no_screen_to_remember() -> None:
 
 
 @pytest.mark.usefixtures("committed_db")
+def test_no_more_names_are_taken_at_once_than_there_is_room_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(screens, "MOST_NAMES", 3)
+    house = factories.organization()
+    taken = in_threads(6, lambda n: screens.ids_of(house.pk, [f"Screen {n}", "Home"], TODAY.date()))
+    assert [type(each) for each in taken if not isinstance(each, dict)] == [screens.NoRoom] * 4
+    assert Screen.objects.filter(organization=house).count() == 3
+
+
+@pytest.mark.usefixtures("committed_db")
 def test_readers_and_writers_beside_the_task_see_every_touch_once(settings: Settings) -> None:
     settings.HEATMAP_ROLLUP_AFTER_DAYS = 1
     house = factories.organization()
