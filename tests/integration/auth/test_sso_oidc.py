@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import base64
 import json
+import time
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from django.utils import timezone
 
 from ops_console.access.models import Session, SsoAttempt, SsoProvider
-from ops_console.access.services import sso_providers
+from ops_console.access.services import sessions, sso_providers, sso_sign_in
 from ops_console.access.services.sso_providers import NewProvider
 from ops_console.access.services.sso_sign_in import cookie_name
+from ops_console.access.sso.refusals import NotLetIn
 from ops_console.audit.models import AuditEntry
 from ops_console.organizations import services as organizations
 from ops_console.organizations.models import Member, MemberStatus, Organization, Person
@@ -21,7 +24,7 @@ from ops_console.organizations.services.joining import join, person_with
 from tests import factories, sso, tenants
 from tests.fakes import lying_provider as liar
 from tests.fakes.identity_provider import IdentityProvider
-from tests.fakes.webhook_receiver import Answer
+from tests.fakes.webhook_receiver import Answer, Received
 from tests.openid import OpenIdProvider
 
 from .conftest import Caller
@@ -209,7 +212,9 @@ def test_where_it_leads_is_never_another_site(openid: OpenIdProvider, provider: 
     assert attempt["Location"] == "/inbox?campaign=1#read"
 
 
-def test_it_begins_on_our_own_page_at_a_proved_provider(openid: OpenIdProvider, acme: Organization) -> None:
+def test_it_begins_on_our_own_page_at_a_proved_provider(
+    openid: OpenIdProvider, acme: Organization, settings: Any
+) -> None:
     wanted = openid.register(DOMAIN)
     sso_providers.create_provider(wanted=wanted, organization_id=acme.pk, actor=factories.COMMAND, now=timezone.now())
     for name in (NAME, "oidc-unknown.example", "saml-acme.example", "acme.example", "", "x" * 300):
@@ -220,6 +225,11 @@ def test_it_begins_on_our_own_page_at_a_proved_provider(openid: OpenIdProvider, 
     assert stranger.call("sso/start", {"provider": NAME}).status_code == 403
     cookie = next(iter(Caller().call("sso/start", {"provider": NAME}).cookies.values()))
     assert (cookie["httponly"], cookie["samesite"], cookie["max-age"], cookie["path"]) == (True, "Lax", 600, "/")
+    # Over TLS nobody but this very host can have set it.
+    settings.IS_HTTPS = True
+    cookie = next(iter(Caller().call("sso/start", {"provider": NAME}).cookies.values()))
+    assert cookie.key.startswith("__Host-sso-")
+    assert (cookie["secure"], cookie["path"], cookie["domain"]) == (True, "/", "")
 
 
 # --- One that lies -------------------------------------------------------------------------------------------------
@@ -271,6 +281,54 @@ def test_id_tokens_that_do_not_count(idp: IdentityProvider, lying: SsoProvider) 
         claims = liar.claims(idp, query(url)["nonce"], deep=json.loads("[" * 700 + "]" * 700))
         liar.answer_code(idp, liar.signed(claims, key, algorithm))
         assert _back(caller, url)["Location"] == "/signin"
+
+
+def test_its_clock_may_differ_by_a_minute(idp: IdentityProvider, lying: SsoProvider) -> None:
+    at = int(time.time())
+    for name, sign in (("exp", 1), ("iat", -1), ("nbf", -1)):
+        for seconds, counts in ((59 * sign, True), (61 * sign, False)):
+            begun = sso_sign_in.begin(
+                provider_name=NAME, email="", return_to="", client=sessions.Client(), now=timezone.now()
+            )
+            nonce, state = (query(begun.url)[each] for each in ("nonce", "state"))
+            liar.answer_code(idp, liar.signed(liar.claims(idp, nonce, **{"iat": at, "exp": at + 300, name: at})))
+            is_in = True
+            try:
+                sso_sign_in.finish_oidc(
+                    provider_name=NAME,
+                    answer={"code": "any", "state": state},
+                    cookies={begun.cookie: begun.secret},
+                    client=sessions.Client(),
+                    now=datetime.fromtimestamp(at + seconds, UTC),
+                )
+            except NotLetIn as refusal:
+                is_in = not refusal.reason.startswith("id_token_")
+            assert is_in is counts, (name, seconds)
+
+
+def test_the_client_says_who_it_is_as_the_provider_wants_it(idp: IdentityProvider, acme: Organization) -> None:
+    address = liar.serve(idp, token_endpoint_auth_methods_supported=["client_secret_post"])
+    made = set_up(
+        acme, NewProvider(domain=DOMAIN, type="oidc", metadata_url=address, client_id="pi+geon", client_secret="s: %")
+    )
+
+    def sent() -> Received:
+        caller = Caller()
+        url = begin(caller, NAME)
+        liar.answer_code(idp, "")
+        _back(caller, url)
+        return next(each for each in reversed(idp.received) if each.path == "/token")
+
+    posted = sent()
+    assert {"client_id=pi%2Bgeon", "client_secret=s%3A+%25"} <= set(posted.body.decode().split("&"))
+    assert "Authorization" not in posted.headers
+    for offered in (["client_secret_basic", "client_secret_post"], []):
+        SsoProvider.objects.update(metadata={**made.metadata, "client_authentication": offered})
+        in_header = sent()
+        # Each part encoded by itself (RFC 6749, 2.3.1).
+        shown = base64.b64encode(b"pi%2Bgeon:s%3A+%25").decode()
+        assert in_header.headers["Authorization"] == f"Basic {shown}"
+        assert b"secret" not in in_header.body
 
 
 def _back(caller: Caller, url: str, **members: str) -> Any:

@@ -11,7 +11,7 @@ from django.apps import apps
 from django.utils import timezone
 
 from ops_console.access.models import Passkey, ProofAnswer, Session, SsoProvider
-from ops_console.access.services import issuing, sessions, sign_in, sso_proofs, sso_providers
+from ops_console.access.services import issuing, sessions, sign_in, sso_proofs, sso_providers, sso_rules
 from ops_console.access.services.sso_providers import Change
 from ops_console.access.sso.addresses import address_of_domain
 from ops_console.access.sso.refusals import NotLetIn
@@ -44,6 +44,10 @@ def provider(acme: Organization) -> SsoProvider:
 def member(of: Organization, email: str, slug: str = "employee", **more: Any) -> Member:
     role = Role.objects.get(organization=of, slug=slug)
     return join(organization=of, person=person_with(email), role=role, now=timezone.now(), **more)
+
+
+def may_break_glass(provider: SsoProvider) -> list[Member]:
+    return list(sso_rules.may_break_glass(provider))
 
 
 def vouched(who: Member, provider: SsoProvider) -> dict[str, Any]:
@@ -134,6 +138,11 @@ def test_one_super_admin_breaks_the_glass(acme: Organization, provider: SsoProvi
     assert lets_in() == [True, False]
     Member.objects.filter(pk=first.pk).update(status=MemberStatus.DEACTIVATED)
     assert lets_in()[1] is False
+    # Nor is one who may not sign in at all: he would get nowhere, and nobody else in.
+    Member.objects.filter(pk=first.pk).update(status=MemberStatus.ACTIVE)
+    assert may_break_glass(provider) == [first]
+    Person.objects.filter(pk=first.person_id).update(is_active=False)
+    assert may_break_glass(provider) == []
     for wrong in (
         second,
         member(acme, "root@elsewhere.example", FOUNDER_ROLE),
@@ -143,6 +152,22 @@ def test_one_super_admin_breaks_the_glass(acme: Organization, provider: SsoProvi
             name(wrong)
     name(None)
     assert [entry["break_glass"] for entry in trail("update")] == [str(second.pk), None]
+
+
+def test_breaking_it_by_moving_there_is_noted_too(acme: Organization, provider: SsoProvider, caller: Caller) -> None:
+    boss, other = member(acme, "boss@acme.example", FOUNDER_ROLE), factories.organization("Wings Ltd")
+    member(other, "boss@acme.example")
+    entered = caller.enter("boss@acme.example", organization_id=str(other.pk)).json()
+    assert trail("break_glass") == []
+    moving = {"refresh_token": entered["refresh_token"], "organization_id": str(acme.pk)}
+    assert caller.call("token/refresh", moving).json()["member"]["id"] == str(boss.pk)
+    assert trail("break_glass") == [{"member": str(boss.pk), "email": "boss@acme.example", "method": "code"}]
+
+
+def test_refusals_are_counted_by_client_address(provider: SsoProvider, caller: Caller, settings: Any) -> None:
+    settings.FAILED_AUTH_PER_MINUTE = 2
+    path = f"/auth/sso/{provider.idp_provider_name}/callback"
+    assert [caller.get(path).status_code for _ in range(3)] == [303, 303, 429]
 
 
 def test_an_unproved_provider_takes_nothing(acme: Organization, caller: Caller) -> None:
