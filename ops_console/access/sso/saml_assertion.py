@@ -24,7 +24,8 @@ from ops_console.access.sso.saml_shape import SAML
 CONFIRMATION = f"{SAML}SubjectConfirmationData"
 BEARER = "urn:oasis:names:tc:SAML:2.0:cm:bearer"
 EMAIL_FORMAT = "urn:oasis:names:tc:SAML:1.1:nameid-format:emailAddress"
-# By which the provider's clock and ours may differ.
+# By which the provider's clock and ours may differ where conditions are looked at. Nothing is added to the time that
+# the confirmation and the session state, as python3-saml has it.
 SKEW = timedelta(minutes=5)
 # Conditions we understand; one that is not understood makes an assertion doubtful (core, 2.5.1.1).
 CONDITIONS = frozenset(f"{SAML}{name}" for name in ("AudienceRestriction", "OneTimeUse", "ProxyRestriction"))
@@ -107,7 +108,7 @@ def _confirmed_until(provider: SsoProvider, assertion: Any, request_id: str | No
         and data.get("NotBefore") is None
     ]
     latest = max(filter(None, (_instant(data.get("NotOnOrAfter")) for data in fitting)), default=None)
-    if latest is None or latest + SKEW <= now:
+    if latest is None or latest <= now:
         raise NotLetIn("saml_unconfirmed")
     return latest
 

@@ -20,6 +20,7 @@ from lxml import etree
 
 from ops_console.access.models import Session, SsoProvider, UsedAssertion
 from ops_console.access.services import sso_providers, sso_sign_in
+from ops_console.access.services.sessions import Client
 from ops_console.access.services.sso_providers import Change
 from ops_console.access.sso.refusals import NotLetIn
 from ops_console.access.sso.saml_shape import MOST_ATTRIBUTES, MOST_ELEMENTS, the_assertion
@@ -469,6 +470,45 @@ def test_signed_assertions_that_do_not_count(saml: SamlProvider, provider: SsoPr
     denied = saml.answer(visit.url)
     denied.find(f".//{SAMLP}StatusCode").set("Value", "urn:oasis:names:tc:SAML:2.0:status:Responder")
     assert problem(visit.bring(denied)) == "denied"
+
+
+def test_how_far_clocks_may_differ(saml: SamlProvider, provider: SsoProvider) -> None:
+    """By what the assertion says against the clock, and by our clock against what it says."""
+    data = "Subject/SubjectConfirmation/SubjectConfirmationData"
+
+    def enters(path: str, name: str, seconds: float, ahead: float = 0) -> bool:
+        def alter(response: Any) -> None:
+            instant = datetime.now(UTC) + timedelta(seconds=seconds)
+            part(response, path).set(name, instant.strftime("%Y-%m-%dT%H:%M:%SZ"))
+
+        visit = Visit()
+        cookie = sso_sign_in.cookie_name(visit.state)
+        answer = {"SAMLResponse": encoded(saml.altered(visit.url, alter)), "RelayState": visit.state}
+        try:
+            sso_sign_in.finish_saml(
+                provider_name=NAME,
+                answer=answer,
+                cookies={cookie: visit.caller.cookies[cookie].value},
+                client=Client(),
+                now=timezone.now() + timedelta(seconds=ahead),
+            )
+        except NotLetIn:
+            return False
+        return True
+
+    assert enters("Conditions", "NotOnOrAfter", -270)
+    assert not enters("Conditions", "NotOnOrAfter", -310)
+    assert enters("Conditions", "NotBefore", 270)
+    assert not enters("Conditions", "NotBefore", 310)
+    # Our own reading, once the library's clock is satisfied: the confirmation's five minutes are over, its condition's
+    # with five more are not; and the other way round.
+    assert enters(data, "NotOnOrAfter", 300, ahead=270)
+    assert not enters(data, "NotOnOrAfter", 300, ahead=330)
+    assert enters("Conditions", "NotOnOrAfter", -200, ahead=70)
+    assert not enters("Conditions", "NotOnOrAfter", -200, ahead=130)
+    for path, name in ((data, "NotOnOrAfter"), ("AuthnStatement", "SessionNotOnOrAfter")):
+        assert enters(path, name, 30), name
+        assert not enters(path, name, -5), name
 
 
 def test_an_answer_is_one_browsers_and_good_once(saml: SamlProvider, provider: SsoProvider) -> None:
