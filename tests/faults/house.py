@@ -18,6 +18,7 @@ import psycopg
 from django.db import connection, connections
 from honcho.environ import parse_procfile
 
+from ops_console.access.services import signing_keys
 from ops_console.embedded import Postgres, Valkey
 from ops_console.leash import leashed
 from ops_console.var_dir import PROJECT
@@ -183,16 +184,18 @@ class House:
 
 @contextmanager
 def turned_to(url: str) -> Iterator[None]:
-    """Turn Django's connection to another database for a while."""
+    """Turn Django's connection to another database for a while, which has signing keys of its own."""
     settings = connection.settings_dict
     before = dict(settings)
     forget_connections()
+    signing_keys.known.forget()
     found = dj_database_url.parse(url)
     settings.update({**found, "OPTIONS": {**found.get("OPTIONS", {}), "pool": before["OPTIONS"]["pool"]}})
     try:
         yield
     finally:
         forget_connections()
+        signing_keys.known.forget()
         settings.clear()
         settings.update(before)
 
