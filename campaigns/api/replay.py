@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import chain, islice
 from typing import IO, Any, ClassVar
@@ -18,7 +19,7 @@ from rest_framework.request import Request
 
 from campaigns.api.heatmaps import ORGANIZATION, id_in, instant_in, of_parameters
 from campaigns.replay import chunks, consents, recordings, settings
-from campaigns.replay.events import Chunk, chunk_in, decompressed, refuse_large
+from campaigns.replay.events import CUSTOM, Chunk, chunk_in, decompressed, refuse_large
 from campaigns.replay.provider import Listed
 from campaigns.serializers.replay import (
     CHUNK,
@@ -30,7 +31,8 @@ from campaigns.serializers.replay import (
     ReplaySettingsSerializer,
     TakenChunkSerializer,
 )
-from ops_console.errors import InvalidInput, NotFound
+from ops_console.errors import InvalidInput, NotFound, UpstreamError
+from ops_console.formats import to_json
 from ops_console.rest.pagination import MAX_LIMIT, limit_in, link_of
 from ops_console.rest.parsers import MAX_BYTES, refuse_other_charset
 from ops_console.rest.problems import InvalidParameter, PayloadTooLarge
@@ -39,6 +41,8 @@ from ops_console.rest.views import ResourceView, answer
 LINES = "application/x-ndjson"
 # Written together.
 BLOCK_BYTES = 64 * 1024
+# The tag of an event that stands for those that could not be read.
+BROKEN_OFF = "broken_off"
 PARAMETERS = {"date_from": "from", "date_to": "to", "campaign_id": "campaign", "page_token": "cursor"}
 OF_POSTHOG = OpenApiParameter(
     "organization", UUID, description="Whose. Staff must say it of a recording that PostHog keeps."
@@ -204,7 +208,8 @@ class RecordingViewSet(ResourceView):
         operation_id="opsGetRecordingSnapshots",
         summary="Watch a recording",
         description="All its events as rrweb recorded them, one a line, in the order of their timestamps, in one "
-        "answer, which is streamed. That it was watched is put into the audit trail first.",
+        "answer, which is streamed. That it was watched is put into the audit trail first. Where it breaks off midway, "
+        "the last event is a custom one with the tag `broken_off` and a reason.",
         parameters=[OF_POSTHOG],
         responses={(200, LINES): OpenApiTypes.STR},
         examples=[EVENTS],
@@ -286,7 +291,7 @@ def _place_in(given: QueryDict, salt: str) -> str:
 def _blocks(events: Iterable[bytes]) -> Iterator[bytes]:
     """Lines, some together: a write for each would take longer than reading it."""
     block, size = [], 0
-    for event in events:
+    for event in _with_end(events):
         block.append(event)
         size += len(event) + 1
         if size >= BLOCK_BYTES:
@@ -294,3 +299,16 @@ def _blocks(events: Iterable[bytes]) -> Iterator[bytes]:
             block, size = [], 0
     if block:
         yield b"\n".join([*block, b""])
+
+
+def _with_end(events: Iterable[bytes]) -> Iterator[bytes]:
+    """The events, and one that says why there are no more where they break off: servers end such an answer as if it
+    were whole."""
+    last = b'{"timestamp":0}'
+    try:
+        for last in events:
+            yield last
+    except (UpstreamError, OSError) as error:
+        reason = error.message if isinstance(error, UpstreamError) else "A file could not be read."
+        data = {"tag": BROKEN_OFF, "payload": {"reason": reason}}
+        yield to_json({"type": CUSTOM, "timestamp": json.loads(last)["timestamp"], "data": data})

@@ -1,6 +1,6 @@
 // The events of a recording, as the server streams them: a line of JSON each.
 
-import { FULL_SNAPSHOT, type Recorded, scrub } from "./scrubbing";
+import { CUSTOM, FULL_SNAPSHOT, type Recorded, scrub } from "./scrubbing";
 
 export interface Loaded {
   events: Recorded[];
@@ -19,7 +19,8 @@ export interface Progress {
 export class Fault extends Error {}
 
 const UNANSWERED = "The server did not answer. Try again in a moment.";
-const BROKEN_OFF = "The connection broke off: what had come until then is shown.";
+const SHOWN = "What had come until then is shown.";
+const BROKEN_OFF = `The connection broke off. ${SHOWN}`;
 
 export async function load(url: string, tell: (progress: Progress) => void): Promise<Loaded> {
   const body = await ask(url);
@@ -46,7 +47,8 @@ export async function load(url: string, tell: (progress: Progress) => void): Pro
   } catch {
     broken = BROKEN_OFF;
   }
-  if (!isPlayable(events)) throw new Fault(broken ? UNANSWERED : "There is nothing in it that could be played.");
+  if (isBrokenOff(events.at(-1))) broken = `${events.pop()?.data.payload?.reason} ${SHOWN}`;
+  if (!isPlayable(events)) throw new Fault(broken.replace(SHOWN, "") || "There is nothing in it that could be played.");
   return { events, broken };
 }
 
@@ -99,3 +101,15 @@ function read(line: string): Recorded | null {
 
 const isPlayable = (events: Recorded[]): boolean =>
   events.length > 1 && events.some((event) => event.type === FULL_SNAPSHOT);
+
+/** What stands for events that could not be read: the answer had begun, and could not fail any more. */
+const isBrokenOff = (event?: Recorded): boolean => event?.type === CUSTOM && event.data.tag === "broken_off";
+
+/** Milliseconds from the earliest to the latest. */
+export function lengthOf(events: Recorded[]): number {
+  const [first, last] = events.reduce(
+    ([first, last], { timestamp }) => [Math.min(first, timestamp), Math.max(last, timestamp)] as const,
+    [Infinity, -Infinity] as const,
+  );
+  return last - first;
+}

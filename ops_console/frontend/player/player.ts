@@ -1,14 +1,16 @@
 // The page of a recording: fetches its events when it is asked to, and plays them.
 
 import * as controls from "./controls";
-import { Fault, type Progress, load } from "./loading";
-import { byId, size, told } from "./page";
+import { Fault, type Progress, lengthOf, load } from "./loading";
+import { byId, clock, size, told } from "./page";
 import * as screens from "./screens";
 import { CUSTOM, type Recorded } from "./scrubbing";
 import { isStill, raise } from "./stage";
 
 const UNPLAYABLE = "The recording could not be played: what is in it is not as it should be.";
 const LOST = "Something in it could not be read: what follows may look otherwise than it did.";
+
+const LEAST_MISSING_MS = 5000;
 
 const recording = told();
 const begin = byId("player-load", HTMLButtonElement);
@@ -25,7 +27,7 @@ async function show(): Promise<void> {
   loading.hidden = false;
   try {
     const { events, broken } = await load(recording.url, tell);
-    complain(broken || (events.some(isLost) ? LOST : ""));
+    complain([broken, events.some(isLost) ? LOST : "", shorter(events)].join(" ").trim());
     play(events);
     byId("player-begin", HTMLElement).hidden = true;
   } catch (error) {
@@ -52,6 +54,13 @@ function play(events: Recorded[]): void {
 
 /** What stands for an event that could not be unpacked. */
 const isLost = ({ type, data }: Recorded): boolean => type === CUSTOM && data.tag === "lost";
+
+/** A remark where what came ends before the visit did. */
+function shorter(events: Recorded[]): string {
+  const missing = recording.lengthMs - lengthOf(events);
+  const isMuch = missing > Math.max(LEAST_MISSING_MS, recording.lengthMs / 20);
+  return isMuch ? `It ends ${clock(missing)} before the visit did.` : "";
+}
 
 /** How far it has come: by the time that has arrived, for its size is not known beforehand. */
 function tell({ nEvents, nBytes, spanMs }: Progress): void {

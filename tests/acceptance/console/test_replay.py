@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 from django.utils import timezone
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from campaigns.admin.replay_lists import recording_url
 from campaigns.models import Campaign, Recording
@@ -177,6 +178,13 @@ def test_staff_watch_a_visit_that_would_do_them_harm(
     page.evaluate("document.documentElement.classList.add('dark')")
     assert violations(page, within="#content") == []
 
+    page.route("**/snapshots?*", break_off, times=1)
+    page.reload()
+    page.get_by_role("button", name="Load and play").click()
+    told = "PostHog did not answer. What had come until then is shown. It ends 0:15 before the visit did."
+    expect(page.get_by_role("alert")).to_have_text(told)
+    assert_kept_to_itself(visitor, asked)
+
     # One that somebody deletes while its page is open.
     visitor.go(recording_url(made.organization_id, str(other.pk)))
     work(
@@ -190,6 +198,16 @@ def test_staff_watch_a_visit_that_would_do_them_harm(
     page.get_by_role("button", name="Load and play").click()
     expect(page.get_by_role("alert")).to_have_text("There is no such recording.")
     visitor.complaints[:] = [text for text in visitor.complaints if "404" not in text]
+
+
+def break_off(route: Route) -> None:
+    """Answer with what was recorded in the first five seconds, as a server does whose provider fails then."""
+    events = [json.loads(line) for line in route.fetch().text().splitlines()]
+    until = events[0]["timestamp"] + 5000
+    reason = {"tag": "broken_off", "payload": {"reason": "PostHog did not answer."}}
+    kept = [event for event in events if event["timestamp"] <= until]
+    lines = [*kept, {"type": 5, "timestamp": until, "data": reason}]
+    route.fulfill(content_type="application/x-ndjson", body="\n".join(map(json.dumps, lines)))
 
 
 def assert_kept_to_itself(visitor: Visitor, asked: Sequence[str]) -> None:

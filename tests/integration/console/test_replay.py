@@ -27,6 +27,7 @@ from ops_console.audit.models import AuditEntry
 from ops_console.organizations.models import Organization
 from tests import campaigns, factories, replays, tenants
 from tests.fakes.posthog import KEY, PROJECT, READ, WRITE, FakePosthog, Recorded, recording_sessions
+from tests.fakes.webhook_receiver import Answer
 
 from .conftest import action_of, confirm, list_of, page_of, told
 
@@ -43,6 +44,11 @@ def posthog(settings: Settings) -> Iterator[FakePosthog]:
     settings.POSTHOG_ALLOW_LOOPBACK = True
     with recording_sessions() as fake:
         yield fake
+
+
+def keep_at(house: Organization, posthog: FakePosthog) -> None:
+    wanted = Wanted(provider="posthog", posthog_host=posthog.url(""), posthog_project=PROJECT, posthog_key=KEY)
+    replay_settings.set_settings(wanted=wanted, organization_id=house.pk, actor=factories.COMMAND, now=timezone.now())
 
 
 def an_hour_ago() -> datetime:
@@ -206,8 +212,7 @@ def test_what_posthog_keeps_is_shown_the_same_and_its_failures_in_words(
 ) -> None:
     at = an_hour_ago()
     posthog.recordings = [Recorded("019ab-session", at, seconds=4500, distinct_id="7", email="ann@acme.example")]
-    wanted = Wanted(provider="posthog", posthog_host=posthog.url(""), posthog_project=PROJECT, posthog_key=KEY)
-    replay_settings.set_settings(wanted=wanted, organization_id=house.pk, actor=factories.COMMAND, now=timezone.now())
+    keep_at(house, posthog)
     page = replay_lists.recording_url(house.pk, "019ab-session")
     asked = replay_lists.recording_url(house.pk, "019ab-session", "replay_delete")
     [row] = rows_of(root, list_for(house))
@@ -225,6 +230,20 @@ def test_what_posthog_keeps_is_shown_the_same_and_its_failures_in_words(
     assert "PostHog deletes it from the project." in text_of(root, asked)
     assert told(confirm(root, asked)) == "The recording is deleted."
     assert posthog.recordings[0].is_deleted
+
+
+def test_what_breaks_off_midway_ends_by_saying_so(root: Client, house: Organization, posthog: FakePosthog) -> None:
+    begun = [("main", event) for event in replays.beginning(0)]
+    parts = [begun, *([("main", {"type": 3, "timestamp": n, "data": {"source": 3}})] for n in range(1, 25))]
+    posthog.recordings = [Recorded("019ab-session", an_hour_ago(), parts=parts)]
+    keep_at(house, posthog)
+    # Found, its sources and its first 20 parts told.
+    posthog.script += [posthog.otherwise] * 3 + [Answer(500)]
+    answer: Any = root.get(f"/api/v1/recordings/019ab-session/snapshots?organization={house.pk}")
+    *events, last = [json.loads(line) for line in b"".join(answer).splitlines()]
+    assert (answer.status_code, len(events)) == (200, 21)
+    assert (last["type"], last["timestamp"], last["data"]["tag"]) == (5, events[-1]["timestamp"], "broken_off")
+    assert "PostHog" in last["data"]["payload"]["reason"]
 
 
 def test_replay_is_set_up_and_nobody_sees_the_key(
