@@ -6,6 +6,8 @@
   const canvas = document.getElementById("heatmap");
   const told = document.getElementById("heatmap-told");
   const greatest = Math.max(...points.map(([, , value]) => Math.abs(value)), 0);
+  // What every browser draws: a longer or larger canvas stays empty in some.
+  const MOST_PIXELS = { side: 8192, area: 16_000_000 };
   let chosen = -1;
 
   const share = (value) => (greatest ? Math.abs(value) / greatest : 0);
@@ -21,23 +23,38 @@
     return `rgb(${red} ${green} ${blue} / ${0.25 + 0.55 * t})`;
   }
 
+  /** Canvas pixels for one of the page. */
+  function scaleOf(width, height) {
+    const most = Math.min(MOST_PIXELS.side / Math.max(width, height), Math.sqrt(MOST_PIXELS.area / (width * height)));
+    return Math.min(window.devicePixelRatio || 1, most);
+  }
+
+  /** Where the cell around a centre begins, and how long it is: the last may be narrower. */
+  function span(centre) {
+    const begin = Math.floor(centre / resolution) * resolution;
+    return [begin, Math.min(resolution, 1 - begin)];
+  }
+
   function draw() {
-    const scale = window.devicePixelRatio || 1;
+    const scale = scaleOf(canvas.clientWidth, canvas.clientHeight);
     canvas.width = Math.round(canvas.clientWidth * scale);
     canvas.height = Math.round(canvas.clientHeight * scale);
     const context = canvas.getContext("2d");
-    const [width, height] = [resolution * canvas.width, resolution * canvas.height];
-    const corner = ([x, y]) => [x * canvas.width - width / 2, y * canvas.height - height / 2];
+    const cell = ([x, y]) => {
+      const [left, width] = span(x);
+      const [top, height] = span(y);
+      return [left * canvas.width, top * canvas.height, width * canvas.width, height * canvas.height];
+    };
     for (const point of points) {
       if (point[2] !== 0) {
         context.fillStyle = colour(point[2]);
-        context.fillRect(...corner(point), width, height);
+        context.fillRect(...cell(point));
       }
     }
     if (chosen >= 0) {
       context.strokeStyle = "#1d4ed8";
       context.lineWidth = 2 * scale;
-      context.strokeRect(...corner(points[chosen]), width, height);
+      context.strokeRect(...cell(points[chosen]));
     }
     canvas.dataset.drawn = String(points.length);
   }

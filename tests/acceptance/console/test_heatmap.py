@@ -8,7 +8,7 @@ from typing import Any
 from django.utils import timezone
 from playwright.sync_api import expect
 
-from campaigns.heatmaps import privacy
+from campaigns.heatmaps import privacy, screenshots
 from campaigns.models import Screen
 from ops_console.audit.models import AuditEntry
 from tests import factories, heatmaps, tenants
@@ -80,3 +80,17 @@ def test_staff_see_where_a_screen_is_touched(visitor: Visitor, work: Work, setti
     assert page.evaluate(PIXEL, [0.75, 0.75])[3] > 100
     ground = page.evaluate("getComputedStyle(document.querySelector('.heatmap-screen')).backgroundColor")
     assert ground == "rgb(39, 39, 42)"
+
+    # A screen longer than a canvas can be, up to the last day there is; its last row is narrower than the others.
+    def touch_end_of_long_screen() -> Screen:
+        heatmaps.touch(busy, (0.5, 0.995), screen="Long", now=timezone.now())
+        image, actor = heatmaps.png(100, 16_000), tenants.signed_in(busy)
+        screenshots.upload(screen_name="Long", app_version="1", image=image, actor=actor, now=timezone.now())
+        return Screen.objects.get(name="Long")
+
+    long = work(touch_end_of_long_screen)
+    asked = "mode=total&resolution=0.03&first=2026-01-01&last=9999-12-31"
+    visitor.go(f"/admin/campaigns/screen/{long.pk}/heatmap/?{asked}")
+    expect(page.locator("#heatmap")).to_have_attribute("data-drawn", "1")
+    assert page.evaluate(PIXEL, [0.5, 0.995])[3] > 100
+    assert page.evaluate(PIXEL, [0.5, 0.985]) == [0, 0, 0, 0]
