@@ -25,16 +25,19 @@ from joserfc.jwk import ECKey, Key, KeySet, RSAKey
 
 from ops_console import secrets_at_rest
 from ops_console.access.models import SsoProvider
-from ops_console.access.sso import browser_secret, endpoints
+from ops_console.access.sso import browser_secret, endpoints, turns
 from ops_console.access.sso.addresses import address_of_domain
 from ops_console.access.sso.attributes import Identity, texts
 from ops_console.access.sso.oidc_discovery import ALGORITHMS
 from ops_console.access.sso.refusals import NotLetIn, Told
+from ops_console.access.sso.turns import Hurried
 from ops_console.outbound.documents import Reader, Unreadable
 
 logger = logging.getLogger(__name__)
 
 SCOPE = "openid email profile"
+# Seconds for token, keys and userinfo together.
+TIMEOUT_S = 6.0
 # Of each answer.
 MAX_BYTES = 256 * 1024
 # Seconds by which the provider's clock and ours may differ.
@@ -62,15 +65,18 @@ def sign_in_url(provider: SsoProvider, *, state: str, secret: str, email: str) -
 def identify(
     provider: SsoProvider, answer: Mapping[str, str], *, secret: str, reader: Reader, now: datetime
 ) -> Identity:
-    """Whom the provider vouches for, by what the browser brought back. Three calls; not within a transaction.
+    """Whom the provider vouches for, by what the browser brought back. Three calls, of ``TIMEOUT_S`` together and a
+    second's wait at most; not within a transaction.
 
     Raises:
         NotLetIn: the answer does not count.
     """
     _check_answer(provider, answer)
-    tokens = _tokens(provider, answer["code"], secret, reader)
-    claims = _checked_id_token(provider, tokens, secret, reader, now)
-    return _identity(provider, claims, lambda: _userinfo(provider, tokens, claims, reader))
+    with turns.turn(provider.pk):
+        hurried = Hurried.within(TIMEOUT_S, reader)
+        tokens = _tokens(provider, answer["code"], secret, hurried)
+        claims = _checked_id_token(provider, tokens, secret, hurried, now)
+        return _identity(provider, claims, lambda: _userinfo(provider, tokens, claims, hurried))
 
 
 # --- What came back with the browser -------------------------------------------------------------------------------
@@ -109,7 +115,7 @@ class Reply:
 class Session:
     """What authlib makes its requests with."""
 
-    reader: Reader
+    reader: Hurried
 
     def post(self, url: str, *, data: Mapping[str, str], headers: Mapping[str, str], auth: Any) -> Reply:
         url, sent, body = auth.prepare("POST", url, dict(headers), urlencode(data))
@@ -146,7 +152,7 @@ def _basic(auth: Any, method: str, url: str, headers: dict[str, str], body: str)
     return found
 
 
-def _tokens(provider: SsoProvider, code: str, secret: str, reader: Reader) -> Mapping[str, Any]:
+def _tokens(provider: SsoProvider, code: str, secret: str, reader: Hurried) -> Mapping[str, Any]:
     try:
         found: Mapping[str, Any] = _client(provider, Session(reader)).fetch_token(
             provider.metadata["token_endpoint"],
@@ -161,7 +167,7 @@ def _tokens(provider: SsoProvider, code: str, secret: str, reader: Reader) -> Ma
     return found
 
 
-def _keys(provider: SsoProvider, reader: Reader) -> KeySet:
+def _keys(provider: SsoProvider, reader: Hurried) -> KeySet:
     """Those of the provider's keys that may sign, read anew: providers change them without notice."""
     listed = _read_json(reader, provider.metadata["jwks_uri"], {}).get("keys")
     if not isinstance(listed, list):
@@ -184,7 +190,7 @@ def _key(member: Any) -> Key | None:
     return None
 
 
-def _userinfo(provider: SsoProvider, tokens: Mapping[str, Any], claims: Claims, reader: Reader) -> Claims:
+def _userinfo(provider: SsoProvider, tokens: Mapping[str, Any], claims: Claims, reader: Hurried) -> Claims:
     """What the provider says beside the ID token, of the same person (section 5.3.2); nothing where it has no place."""
     url, token = provider.metadata.get("userinfo_endpoint"), tokens.get("access_token")
     if not url or not isinstance(token, str) or not token.isascii() or not token.isprintable():
@@ -195,7 +201,7 @@ def _userinfo(provider: SsoProvider, tokens: Mapping[str, Any], claims: Claims, 
     return found
 
 
-def _read_json(reader: Reader, url: str, headers: Mapping[str, str]) -> dict[str, Any]:
+def _read_json(reader: Hurried, url: str, headers: Mapping[str, str]) -> dict[str, Any]:
     try:
         reply = reader.send("GET", url, headers={"Accept": "application/json", **headers}, max_bytes=MAX_BYTES)
         found = json.loads(reply.body) if reply.status == 200 else None
@@ -212,7 +218,7 @@ def _read_json(reader: Reader, url: str, headers: Mapping[str, str]) -> dict[str
 
 
 def _checked_id_token(
-    provider: SsoProvider, tokens: Mapping[str, Any], secret: str, reader: Reader, now: datetime
+    provider: SsoProvider, tokens: Mapping[str, Any], secret: str, reader: Hurried, now: datetime
 ) -> Claims:
     text = tokens.get("id_token")
     if not isinstance(text, str) or len(text) > TOKEN_LENGTH:

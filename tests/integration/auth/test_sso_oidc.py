@@ -6,8 +6,12 @@ import base64
 import json
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from threading import Timer
+from typing import Any, cast
+from uuid import uuid4
 
 import pytest
 from django.utils import timezone
@@ -16,6 +20,7 @@ from ops_console.access.models import Session, SsoAttempt, SsoProvider
 from ops_console.access.services import sessions, sso_providers, sso_sign_in
 from ops_console.access.services.sso_providers import NewProvider
 from ops_console.access.services.sso_sign_in import cookie_name
+from ops_console.access.sso import oidc, turns
 from ops_console.access.sso.refusals import NotLetIn
 from ops_console.audit.models import AuditEntry
 from ops_console.organizations import services as organizations
@@ -378,6 +383,37 @@ def test_answers_and_servers_that_do_not_count(idp: IdentityProvider, lying: Sso
         for url in ("https://10.0.0.1/", "https://169.254.169.254/", "http://127.0.0.1/"):
             SsoProvider.objects.update(metadata={**lying.metadata, name: url})
             assert visit() == "unreachable", (name, url)
+
+
+def test_a_slow_provider_keeps_few_threads_and_not_for_long(
+    idp: IdentityProvider, lying: SsoProvider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def visit(after_s: float = 0) -> str:
+        caller = Caller()
+        url = begin(caller, NAME)
+        liar.answer_code(idp, liar.signed(liar.claims(idp, query(url)["nonce"])))
+        for path in ("/token", "/jwks", "/userinfo"):
+            idp.documents[path] = replace(cast(Answer, idp.documents[path]), after_s=after_s)
+        return str(_back(caller, url)["Location"])
+
+    monkeypatch.setattr(oidc, "TIMEOUT_S", 1.0)
+    monkeypatch.setattr(turns, "PATIENCE_S", 0.1)
+    # Each of the three in time, and all of them not.
+    assert visit(0.5) == "/signin?problem=unreachable"
+    with turns.turn(lying.pk), turns.turn(uuid4()):
+        assert visit() == "/signin"
+        with turns.turn(lying.pk):
+            assert visit() == "/signin?problem=unreachable"
+    assert visit() == "/signin"
+    # Who waits for his turn gets it once another is through.
+    monkeypatch.setattr(turns, "PATIENCE_S", 60)
+    with turns.turn(lying.pk), ExitStack() as another:
+        another.enter_context(turns.turn(lying.pk))
+        leaving = Timer(0.2, another.pop_all().close)
+        leaving.start()
+        assert visit() == "/signin"
+        leaving.join()
+    assert not turns._under_way
 
 
 def test_who_vouches_for_the_address_says_it_is_verified(idp: IdentityProvider, lying: SsoProvider) -> None:
