@@ -146,7 +146,7 @@ SSO_CA_FILE = env.str("SSO_CA_FILE", "")
 # Lets identity providers be on loopback, by HTTPS all the same: for tests only.
 SSO_ALLOW_LOOPBACK = env.bool("SSO_ALLOW_LOOPBACK", False)
 # Questions a minute, from one address, whether an e-mail address signs in through a provider.
-SSO_CHECKS_PER_MINUTE = env.int("SSO_CHECKS_PER_MINUTE", 60)
+SSO_CHECKS_PER_MINUTE = env.int("SSO_CHECKS_PER_MINUTE", 300)
 
 # --- E-mail --------------------------------------------------------------------------------------------------------
 

@@ -129,7 +129,9 @@ def saml_metadata(request: HttpRequest, provider: str) -> HttpResponse:
 
 
 def told(refusal: NotLetIn) -> HttpResponse:
-    return see_other(f"{reverse('signin')}?{urlencode({'problem': str(refusal.told)})}")
+    path = own_path(refusal.return_to)
+    members = {"problem": str(refusal.told), **({"next": path} if path else {})}
+    return see_other(f"{reverse('signin')}?{urlencode(members)}")
 
 
 def see_other(path: str) -> HttpResponse:

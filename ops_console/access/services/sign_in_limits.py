@@ -18,6 +18,8 @@ from ops_console.errors import RateLimited
 WINDOW = RateLimiterType.SLIDING_WINDOW
 # Challenges for passkeys from one client address: each is a row.
 CHALLENGES = "60/m"
+# Sign-ins begun at providers, likewise: at nine everybody of an office begins, behind one address.
+BEGINNINGS = "300/m"
 
 
 def count_code(*, email: str, client_address: str | None) -> None:
@@ -54,6 +56,11 @@ def count_wrong_code(*, email: str | None, client_address: str | None) -> None:
 def count_challenge(client_address: str | None) -> None:
     """Count a challenge for a passkey. Raises: RateLimited."""
     count(CHALLENGES, f"challenges:client:{neighbourhood(client_address)}")
+
+
+def count_beginning(client_address: str | None) -> None:
+    """Count a sign-in that begins at a provider. Raises: RateLimited."""
+    count(BEGINNINGS, f"beginnings:client:{neighbourhood(client_address)}")
 
 
 def guesses(email: str | None, client_address: str | None) -> Iterator[tuple[str, str]]:

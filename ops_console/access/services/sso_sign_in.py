@@ -7,7 +7,8 @@ looked at. What lets in is the provider's word for an address of its proved doma
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -74,7 +75,7 @@ def begin(*, provider_name: str, email: str, return_to: str, client: Client, now
         NotFound: there is no such provider, or its domain is not proved.
         RateLimited: this client began too often.
     """
-    sign_in_limits.count_challenge(client.address)
+    sign_in_limits.count_beginning(client.address)
     provider = _proved(provider_name)
     if provider is None:
         raise NotFound("There is no such identity provider.")
@@ -124,9 +125,10 @@ def finish_oidc(
         NotLetIn: the answer does not count, or is not this browser's.
     """
     attempt, secret = _take(provider_name, answer.get("state", ""), cookies, SsoProviderType.OIDC, now)
-    with_reader = reader or metadata.usual_reader()
-    identity = oidc.identify(attempt.provider, answer, secret=secret, reader=with_reader, now=now)
-    entered = _enter(attempt.provider, identity, client, now)
+    with _leading_to(attempt.return_to):
+        with_reader = reader or metadata.usual_reader()
+        identity = oidc.identify(attempt.provider, answer, secret=secret, reader=with_reader, now=now)
+        entered = _enter(attempt.provider, identity, client, now)
     return Entered(entered, attempt.return_to)
 
 
@@ -148,9 +150,20 @@ def finish_saml(
         provider, return_to = attempt.provider, attempt.return_to
     if provider.type != SsoProviderType.SAML:
         raise NotLetIn("other_provider")
-    vouched = saml.identify(provider, answer.get("SAMLResponse", ""), secret=secret, now=now)
-    entered = _enter(provider, vouched.identity, client, now, lambda: _use_up(vouched))
+    with _leading_to(return_to):
+        vouched = saml.identify(provider, answer.get("SAMLResponse", ""), secret=secret, now=now)
+        entered = _enter(provider, vouched.identity, client, now, lambda: _use_up(vouched))
     return Entered(entered, return_to)
+
+
+@contextmanager
+def _leading_to(return_to: str) -> Iterator[None]:
+    """Let a refusal say where the browser wanted to go."""
+    try:
+        yield
+    except NotLetIn as refusal:
+        refusal.return_to = return_to
+        raise
 
 
 def _is_begun(state: str) -> bool:

@@ -40,3 +40,5 @@ class NotLetIn(Exception):
         super().__init__(reason)
         self.reason = reason
         self.told = told
+        # Where the browser wanted to go: it may begin again with that. May be anything; the face takes paths of ours.
+        self.return_to = ""

@@ -215,6 +215,11 @@ def test_where_it_leads_is_never_another_site(openid: OpenIdProvider, provider: 
         assert SsoAttempt.objects.latest("id").return_to == "", path
     attempt = sign_in(caller, openid, next="/inbox?campaign=1#read")
     assert attempt["Location"] == "/inbox?campaign=1#read"
+    # Nor is it lost where nobody is let in, for then one begins again.
+    openid.know(shy={**ANN, "email_verified": False})
+    refused = query(sign_in(Caller(), openid, "shy", next="/inbox?campaign=1#read")["Location"])
+    assert refused == {"problem": "unverified", "next": "/inbox?campaign=1#read"}
+    assert b'data-next="/inbox?campaign=1#read"' in Caller().get("/signin", refused).content
 
 
 def test_it_begins_on_our_own_page_at_a_proved_provider(

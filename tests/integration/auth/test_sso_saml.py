@@ -562,7 +562,11 @@ def test_unasked_answers_count_only_where_they_are_allowed(
     response, caller = saml.answer(), Caller()
     assert bring(caller, response, "/inbox")["Location"] == "/inbox"
     assert tokens(caller).json()["organization"]["id"] == str(acme.pk)
+    wrong = bring(Caller(), saml.altered("", second_confirmation, keys=saml.other_keys), "/inbox")
+    assert query(wrong["Location"]) == {"problem": "not-counted", "next": "/inbox"}
     for elsewhere in ("https://evil.example", "//evil.example", "x" * 3000):
+        wrong = bring(Caller(), saml.altered("", second_confirmation, keys=saml.other_keys), elsewhere)
+        assert query(wrong["Location"]) == {"problem": "not-counted"}
         assert bring(Caller(), saml.answer(), elsewhere)["Location"] == "/signin", elsewhere
     # Once each: also when the provider was set up anew meanwhile.
     assert "problem=not-counted" in bring(Caller(), response)["Location"]
