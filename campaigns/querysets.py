@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import date, datetime
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -195,10 +195,6 @@ class ScreenQuerySet(TenantQuerySet["Screen"]):
     def for_list(self) -> ScreenQuerySet:
         """Each with its organization's name."""
         return self.select_related("organization").only("name", "seen_on", "organization__name")
-
-    def unused_since(self, day: date) -> ScreenQuerySet:
-        """Those that nobody touched or pictured on that day or after it, and that have no picture."""
-        return self.filter(seen_on__lt=day, screenshots=None)
 
 
 class ScreenshotQuerySet(TenantQuerySet["Screenshot"]):

@@ -15,8 +15,6 @@ from typing import Any
 from django.conf import settings
 from django.db import DatabaseError, connection, transaction
 
-from campaigns.models import Screen
-
 log = logging.getLogger(__name__)
 
 TOUCHES, DAYS = "campaigns_touch", "campaigns_touchday"
@@ -46,6 +44,11 @@ SELECT screen_id, %s, member_id, string_agg(int8send(entry), ''::bytea ORDER BY 
     GROUP BY screen_id, member_id, date_part('hour', received_at AT TIME ZONE 'UTC'), event_type, cell
 ) counted
 GROUP BY screen_id, member_id ORDER BY screen_id, member_id
+"""
+# One statement: a screen touched meanwhile is looked at again, and stays.
+FORGET_SCREENS = """
+DELETE FROM campaigns_screen s
+WHERE seen_on < %s AND NOT EXISTS (SELECT FROM campaigns_screenshot p WHERE p.screen_id = s.id)
 """
 
 
@@ -149,7 +152,8 @@ def purge(today: date) -> int:
             old = today - timedelta(days=settings.HEATMAP_ROLLUP_AFTER_DAYS)
             n += _try_each(lambda day: _drop(TOUCHES, day, only_empty=True), [d for d in days if first <= d < old])
     # A day longer: a process may remember a screen until its day is over.
-    Screen.objects.unused_since(first - timedelta(days=1)).delete()
+    with connection.cursor() as cursor:
+        cursor.execute(FORGET_SCREENS, [first - timedelta(days=1)])
     return n
 
 

@@ -6,12 +6,14 @@ import logging
 import math
 import struct
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import nullcontext
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from django.db import DatabaseError, connection
+from django.db import DatabaseError, connection, transaction
 from django.db.models import TextChoices
+from psycopg.errors import CheckViolation
 
 from campaigns.heatmaps import screens, storage
 from campaigns.heatmaps.grid import cell_of
@@ -83,7 +85,7 @@ def ingest(*, touches: Sequence[Touch], actor: Actor, now: datetime) -> int:
         today = now.astimezone(UTC).date()
         _see_to(today)
         ids = _screens_of(touches, organization_id, today)
-        _copy(_rows(touches, ids, actor.member.pk, now))
+        _keep(b"".join((HEAD, *_rows(touches, ids, actor.member.pk, now), END)))
     return len(touches)
 
 
@@ -109,9 +111,18 @@ def _see_to(today: date) -> None:
     _ready = today
 
 
-def _copy(rows: Iterator[bytes]) -> None:
-    with connection.cursor() as cursor, cursor.copy(COPY) as copy:
-        copy.write(b"".join((HEAD, *rows, END)))
+def _keep(rows: bytes) -> None:
+    try:
+        _copy(rows)
+    except CheckViolation:
+        # They were on their way into the default partition when the day got its own.
+        _copy(rows)
+
+
+def _copy(rows: bytes) -> None:
+    savepoint = transaction.atomic() if connection.in_atomic_block else nullcontext()
+    with savepoint, connection.cursor() as cursor, cursor.copy(COPY) as copy:
+        copy.write(rows)
 
 
 def _rows(touches: Sequence[Touch], ids: Any, member_id: UUID, now: datetime) -> Iterator[bytes]:

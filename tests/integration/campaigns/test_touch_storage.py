@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from datetime import UTC, date, datetime, timedelta
 from threading import Event
 from time import sleep
@@ -163,6 +164,65 @@ def test_readers_and_writers_beside_the_task_see_every_touch_once(settings: Sett
     assert sum(n_kept()) == 123
     assert heatmaps.n_kept()[1] == 120 - 30
     _drop_partitions()
+
+
+@pytest.mark.usefixtures("committed_db")
+@pytest.mark.parametrize("is_atomic", [False, True])
+def test_touches_on_their_way_when_their_day_gets_its_partition_are_kept_there(
+    monkeypatch: pytest.MonkeyPatch, is_atomic: bool
+) -> None:
+    monkeypatch.setattr(touches, "_ready", TODAY.date())
+    house = factories.organization()
+    who = tenants.member(house)
+    screens.ids_of(house.pk, [SCREEN], TODAY.date())
+
+    def work(number: int) -> None:
+        if number == 0:
+            with transaction.atomic():
+                storage.make_day(TODAY.date())
+                made.set()
+                wait_until_blocked()
+        else:
+            made.wait()
+            with transaction.atomic() if is_atomic else nullcontext():
+                touch(who, (0.5, 0.5), now=TODAY)
+
+    made = Event()
+    assert in_threads(2, work) == [None] * 2
+    assert (n_in(storage.WAITING), n_in(storage.partition_of(storage.TOUCHES, TODAY.date()))) == (0, 1)
+    _drop_partitions()
+
+
+def wait_until_blocked() -> None:
+    """Until somebody waits for a lock on a table."""
+    for _ in range(200):
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT count(*) FROM pg_locks WHERE NOT granted AND locktype = 'relation'")
+            if cursor.fetchone()[0]:
+                return
+        sleep(0.05)
+    raise AssertionError("nobody waits")
+
+
+@pytest.mark.usefixtures("committed_db")
+def test_a_screen_touched_while_it_is_forgotten_stays(settings: Settings) -> None:
+    house = factories.organization()
+    long_ago, settings.HEATMAP_KEEP_DAYS = TODAY.date() - timedelta(days=40), 30
+    [pk] = screens.ids_of(house.pk, [SCREEN], long_ago).values()
+
+    def work(number: int) -> None:
+        if number == 0:
+            with transaction.atomic():
+                screens.ids_of(house.pk, [SCREEN], TODAY.date())
+                touched.set()
+                sleep(0.3)
+        else:
+            touched.wait()
+            storage.purge(TODAY.date())
+
+    touched = Event()
+    assert in_threads(2, work) == [None] * 2
+    assert Screen.objects.filter(pk=pk).exists()
 
 
 def _drop_partitions() -> None:
