@@ -49,7 +49,7 @@ def enter(
     """Sign a verified person in to the organization named, or to the only one; to none without any.
 
     An invited member becomes active. Deactivated memberships count for nothing, nor do those whose organization wants
-    its identity provider's word.
+    its identity provider's word: who has no others is signed in to none, and sees to what is his own, as passkeys.
 
     Raises:
         Forbidden: the person does not belong to that organization, or signs in there through its provider.
@@ -112,7 +112,7 @@ def begin(
 ) -> OpenSession | Choice:
     refuse_inactive(person)
     doors = sso_rules.sort(held(person), person, method)
-    refuse_closed(doors, person, organization_id)
+    sso_rules.refuse_closed(doors, organization_id)
     if organization_id is None and len(doors.open) > 1:
         return Choice(tuple(member.organization for member in doors.open))
     member = chosen(doors.open, organization_id, now)
@@ -125,11 +125,6 @@ def begin(
 def refuse_inactive(person: Person) -> None:
     if not person.is_active:
         raise tokens.refused("person_inactive", person=str(person.id))
-
-
-def refuse_closed(doors: Doors, person: Person, organization_id: UUID | None) -> None:
-    wants_closed = organization_id in {member.organization_id for member in doors.closed}
-    sso_rules.refuse_closed(doors, person, wants_closed=wants_closed)
 
 
 def note_glass(doors: Doors, member: Member | None, method: str, now: datetime) -> None:
@@ -188,7 +183,7 @@ def move(session: Session, organization_id: UUID | None, now: datetime) -> None:
     if session.method == SignInMethod.SSO:
         raise Forbidden("Your organization's identity provider signs you in there alone.")
     doors = sso_rules.sort(held(session.person), session.person, session.method)
-    refuse_closed(doors, session.person, organization_id)
+    sso_rules.refuse_closed(doors, organization_id)
     session.member = chosen(doors.open, organization_id, now)
     note_glass(doors, session.member, session.method, now)
     session.save(update_fields=["member"])

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from uuid import UUID
 
 from django.db.models import Case, IntegerField, QuerySet, Value, When
 
@@ -72,13 +73,13 @@ def may_break_glass(provider: SsoProvider) -> QuerySet[Member]:
     ).select_related("person")
 
 
-def refuse_closed(doors: Doors, whose: Person, *, wants_closed: bool) -> None:
-    """Refuse who wants to a closed organization, or has no other. Staff are let through, for the console is theirs.
+def refuse_closed(doors: Doors, organization_id: UUID | None) -> None:
+    """Refuse who wants to a closed organization. Who names none is let in to none: what is his own stays his own.
 
     Raises:
-        Forbidden: he signs in through the provider.
+        Forbidden: he signs in there through the provider.
     """
-    if wants_closed or (doors.closed and not doors.open and not whose.is_staff):
+    if organization_id in {member.organization_id for member in doors.closed}:
         raise Forbidden("This organization signs in through its identity provider: begin with your e-mail address.")
 
 

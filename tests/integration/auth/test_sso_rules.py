@@ -11,7 +11,7 @@ from django.apps import apps
 from django.utils import timezone
 
 from ops_console.access.models import Passkey, ProofAnswer, Session, SsoProvider
-from ops_console.access.services import issuing, sessions, sign_in, sso_proofs, sso_providers, sso_rules
+from ops_console.access.services import issuing, sessions, sign_in, sign_in_limits, sso_proofs, sso_providers, sso_rules
 from ops_console.access.services.sso_providers import Change
 from ops_console.access.sso.addresses import address_of_domain
 from ops_console.access.sso.refusals import NotLetIn
@@ -73,14 +73,21 @@ def test_codes_and_passkeys_open_everything_but_the_providers_organization(
     assert own.add_passkey(authenticator).status_code == 201
     authenticator.user = ann.person_id.bytes
     Passkey.objects.update(person=ann.person)
-    for entered in (caller.enter("ann@acme.example"), caller.enter_by(authenticator)):
-        assert entered.status_code == 403
-        assert "identity provider" in entered.json()["detail"]
     named = {"organization_id": str(acme.pk)}
-    assert caller.enter("ann@acme.example", **named).status_code == 403
+    for refused in (caller.enter("ann@acme.example", **named), caller.enter_by(authenticator, **named)):
+        assert refused.status_code == 403
+        assert "identity provider" in refused.json()["detail"]
+    # Who names none is in none, but sees to what is his own.
+    for entered in (caller.enter("ann@acme.example"), caller.enter_by(authenticator)):
+        body = entered.json()
+        assert (body["organization"], body["member"], body["organizations"]) == (None, None, [])
+        assert Caller(body["access_token"]).call("passkeys", method="GET").json()["passkeys"]
+        assert bearers.BearerClient(body["access_token"]).get("/api/v1/members").status_code == 403
+        moved = caller.call("token/refresh", {"refresh_token": body["refresh_token"], **named})
+        assert moved.status_code == 403
     # One who is invited is not let in to accept.
     member(acme, "new@acme.example", status=MemberStatus.INVITED)
-    assert caller.enter("new@acme.example").status_code == 403
+    assert caller.enter("new@acme.example").json()["organization"] is None
     assert Member.objects.get(person__email="new@acme.example").status == "invited"
     # Another organization is entered as ever, and the provider's is not on the list.
     member(other, "ann@acme.example")
@@ -121,7 +128,7 @@ def test_one_super_admin_breaks_the_glass(acme: Organization, provider: SsoProvi
     first, second = (member(acme, f"{name}@acme.example", FOUNDER_ROLE) for name in ("first", "second"))
 
     def lets_in() -> list[bool]:
-        return [caller.enter(who.person.email).status_code == 200 for who in (first, second)]
+        return [caller.enter(who.person.email).json()["organization"] is not None for who in (first, second)]
 
     def name(who: Member | None) -> None:
         change = Change(break_glass=who.pk if who else None)
@@ -164,6 +171,18 @@ def test_breaking_it_by_moving_there_is_noted_too(acme: Organization, provider: 
     assert trail("break_glass") == [{"member": str(boss.pk), "email": "boss@acme.example", "method": "code"}]
 
 
+def test_an_office_begins_behind_one_address(
+    provider: SsoProvider, caller: Caller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Another bucket than that of passkeys, and a larger one.
+    monkeypatch.setattr(sign_in_limits, "CHALLENGES", "1/m")
+    begun = {"provider": provider.idp_provider_name}
+    assert [caller.call("sso/start", begun).status_code for _ in range(3)] == [200] * 3
+    assert caller.call("passkeys/login/options").status_code == 200
+    monkeypatch.setattr(sign_in_limits, "BEGINNINGS", "4/m")
+    assert [caller.call("sso/start", begun).status_code for _ in range(2)] == [200, 429]
+
+
 def test_refusals_are_counted_by_client_address(provider: SsoProvider, caller: Caller, settings: Any) -> None:
     settings.FAILED_AUTH_PER_MINUTE = 2
     path = f"/auth/sso/{provider.idp_provider_name}/callback"
@@ -173,7 +192,7 @@ def test_refusals_are_counted_by_client_address(provider: SsoProvider, caller: C
 def test_an_unproved_provider_takes_nothing(acme: Organization, caller: Caller) -> None:
     sso.provider(acme, "acme.example")
     member(acme, "ann@acme.example")
-    assert caller.enter("ann@acme.example").status_code == 200
+    assert caller.enter("ann@acme.example").json()["organization"]["id"] == str(acme.pk)
 
 
 def test_sessions_from_before_end_with_their_next_refresh(acme: Organization, caller: Caller) -> None:
@@ -195,7 +214,7 @@ def test_both_spellings_of_a_domain_are_one(acme: Organization, caller: Caller) 
         assert caller.enter(spelling).json()["person"]["id"] == str(ann.person_id), spelling
     provider = sso.provider(acme, "MÜNCHEN.example", proved=True, now=timezone.now())
     for spelling in ("münchen.example", "xn--mnchen-3ya.example"):
-        assert caller.enter(f"ann@{spelling}").status_code == 403
+        assert caller.enter(f"ann@{spelling}").json()["organization"] is None
         assert caller.enter(f"boss@{spelling}").json()["member"]["id"] == str(boss.pk)
         assert address_of_domain(f"Ann@{spelling}", provider.domain) == ann.person.email
     # What merely normalizes to it is nobody's spelling.
@@ -271,7 +290,7 @@ def test_it_ends_with_the_provider_or_its_proof_and_codes_are_back(
         assert (Session.objects.get(sso_provider=provider).ended_at is None) == (days < 3)
     assert lives(tokens) == [401, 401]
     assert trail("lose") == [{"domain": "acme.example", "proved_at": None, "sessions_ended": 1}]
-    assert caller.enter("ann@acme.example").status_code == 200
+    assert caller.enter("ann@acme.example").json()["organization"]["id"] == str(acme.pk)
     sso.prove(provider, now=later + timedelta(days=4))
     tokens = vouched(ann, provider)
     assert lives(tokens)[1] == 200
@@ -280,7 +299,7 @@ def test_it_ends_with_the_provider_or_its_proof_and_codes_are_back(
     assert lives(tokens) == [401, 401]
     assert trail("delete") == [{"sessions_ended": 2}]
     assert set(Session.objects.filter(method="sso").values_list("ended_for", flat=True)) == {"provider_gone"}
-    assert caller.enter("ann@acme.example").status_code == 200
+    assert caller.enter("ann@acme.example").json()["organization"]["id"] == str(acme.pk)
 
 
 def test_what_is_set_on_a_provider_over_rest(acme: Organization, provider: SsoProvider) -> None:

@@ -1,7 +1,8 @@
 // The sign-in page: an address and its code or its identity provider, or a passkey; then who one is, where, and with
 // which passkeys.
 
-import { call, callSignedIn, enter, leave } from "./session.js";
+import { call, callSignedIn } from "./session.js";
+import { enter, signOut } from "./sharing.js";
 import * as webauthn from "./webauthn.js";
 
 const { signedIn, inConsole, next, publicUrl, problem: told, console: consoleUrl } = document.body.dataset;
@@ -87,13 +88,15 @@ onSubmit("address-form", async (fields) => {
   show("provider", { focus: "use-provider" });
 });
 
-/** The name of the identity provider that signs the address in; none, also when that cannot be said now. */
+/** The name of the identity provider that signs the address in; none, also when it is nobody's address. */
 async function providerOf(email) {
   const response = await fetch("/pidgr.v1.SSOService/CheckSSOByDomain", {
     method: "POST",
     headers: { "Content-Type": "application/json" },
     body: JSON.stringify({ email }),
   });
+  // A code in its place would be the wrong door.
+  if (response.status === 429) throw new Error("Many people sign in from your network now. Try again in a moment.");
   const { ssoEnabled, providerName } = response.ok ? await response.json() : {};
   return ssoEnabled ? providerName : "";
 }
@@ -141,6 +144,10 @@ async function proceed(path, proof) {
 
 /** Go on to where the reader came from; staff to the console. */
 async function arrive(answer) {
+  if (!answer.organization && !answer.person.is_staff && (await providerOf(answer.person.email))) {
+    await showAccount(answer);
+    return say({ note: "Your organization signs in through its identity provider: sign out and continue there." });
+  }
   if (next && !leadsToConsole) return location.assign(next);
   if (answer.person.is_staff) return location.assign(next || consoleUrl);
   await showAccount(answer);
@@ -204,7 +211,7 @@ onSubmit("passkey-form", async (fields) => {
 
 element("sign-out").addEventListener("click", (event) =>
   attempt(async () => {
-    await leave();
+    await signOut();
     show("address", { focus: "email" });
     say({ note: "You are signed out." });
   }, event.currentTarget),
