@@ -10,7 +10,7 @@ from uuid import UUID
 from django.db import transaction
 
 from campaigns.heatmaps.privacy import owner_of
-from campaigns.models import ReplayProviderName, ReplaySettings
+from campaigns.models import Consent, ReplayProviderName, ReplaySettings
 from campaigns.replay.local import LocalProvider
 from campaigns.replay.posthog import PosthogProvider
 from campaigns.replay.provider import ReplayProvider
@@ -66,6 +66,8 @@ def set_settings(
 ) -> ReplaySettings:
     """Say everything anew. PostHog is asked, outside any transaction, whether it takes the key.
 
+    Where text is masked no longer, nobody has agreed to that: members are asked again.
+
     Raises:
         Forbidden: the actor may not.
         InvalidInput: at a field of ``wanted``, or as ``owner_of``.
@@ -87,6 +89,8 @@ def set_settings(
         changed = _changed(found, wanted, now)
         if wanted.posthog_key is not None or shown(changed) != before:
             changed.save()
+            if found.masks_text and not changed.masks_text:
+                _forget_consents(owner)
             _record(changed, before, wanted.posthog_key is not None, actor, now, reason)
     return changed
 
@@ -115,6 +119,13 @@ def reencrypt_settings() -> int:
             row.posthog_key = secrets_at_rest.reencrypt(row.posthog_key)
         ReplaySettings.objects.bulk_update(rows, ["posthog_key"], batch_size=1000)
     return len(rows)
+
+
+def _forget_consents(owner: Organization) -> None:
+    """Those who said no are left in peace."""
+    of_members = Consent.objects.filter(member__organization=owner)
+    of_members.filter(touches=True).update(touches=None, touches_at=None)
+    of_members.filter(recording=True).update(recording=None, recording_at=None)
 
 
 def _posthog(settings: ReplaySettings) -> PosthogProvider:

@@ -224,6 +224,14 @@ def test_an_organization_says_how_it_records(who: Member, subtests: pytest.Subte
     manager = bearers.client(who.organization, Right.ORG_READ, Right.ORG_WRITE)
     unsaid = {"provider": "local", "isOffered": True, "masksText": True, "posthogHost": "", "posthogProject": ""}
     shown = {**unsaid, "organization": str(who.organization_id), "hasPosthogKey": False}
+    page, refuser, foreign = (
+        Page(who),
+        Page(tenants.member(who.organization)),
+        Page(tenants.member(factories.organization("F"))),
+    )
+    for each in (page, foreign):
+        each.agree(recording=True, touches=True)
+    refuser.agree(recording=False, touches=True)
     assert manager.get("/api/v1/replay-settings").json() == shown
     # Kept for the day it is turned on; shown to nobody.
     at_posthog = {**unsaid, "posthogHost": "https://eu.posthog.com", "posthogProject": "7", "posthogKey": "phx_secret"}
@@ -238,8 +246,13 @@ def test_an_organization_says_how_it_records(who: Member, subtests: pytest.Subte
     assert entry.before["has_posthog_key"] is False
     assert (entry.after["masks_text"], entry.after["has_posthog_key"]) == (False, True)
     assert "phx_secret" not in str((entry.before, entry.after))
+    # What they agreed to was with all text masked.
+    agreed = [each.get("/api/v1/consents").json() for each in (page, refuser, foreign)]
+    assert [(each["recording"], each["touches"]) for each in agreed] == [(None, None), (False, None), (True, True)]
+    page.agree(recording=True)
     n_audited = AuditEntry.objects.count()
     assert manager.send("replay-settings", {**at_posthog, "masksText": False}, method="PUT").json() == answer.json()
+    assert page.get("/api/v1/consents").json()["recording"] is True
     assert AuditEntry.objects.count() == n_audited
     with subtests.test("the key goes to no other host than it was given for"):
         elsewhere = {**at_posthog, "posthogHost": "https://thief.example"}
