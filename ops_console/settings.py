@@ -145,6 +145,8 @@ SSO_DNS_RESOLVER = env.str("SSO_DNS_RESOLVER", "")
 SSO_CA_FILE = env.str("SSO_CA_FILE", "")
 # Lets identity providers be on loopback, by HTTPS all the same: for tests only.
 SSO_ALLOW_LOOPBACK = env.bool("SSO_ALLOW_LOOPBACK", False)
+# Hours after which a provider is asked again who somebody is, where it does not say itself.
+SSO_SESSION_HOURS = env.int("SSO_SESSION_HOURS", 24)
 # Questions a minute, from one address, whether an e-mail address signs in through a provider.
 SSO_CHECKS_PER_MINUTE = env.int("SSO_CHECKS_PER_MINUTE", 300)
 

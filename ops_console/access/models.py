@@ -172,6 +172,8 @@ class Session(models.Model):
     client = models.CharField(max_length=200, blank=True)
     created_at = models.DateTimeField()
     expires_at = models.DateTimeField()
+    # When it is over however often it was refreshed: its provider is asked again then.
+    not_after = models.DateTimeField(null=True, blank=True)
     ended_at = models.DateTimeField(null=True, blank=True)
     # Why it ended: signed out, token reused, deactivated ...
     ended_for = models.CharField(max_length=32, blank=True)

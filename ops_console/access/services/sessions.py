@@ -62,8 +62,11 @@ def open_session(
     client: Client,
     now: datetime,
     provider: SsoProvider | None = None,
+    not_after: datetime | None = None,
 ) -> OpenSession:
-    """Begin a session of a person, in an organization or in none; ``provider``: which vouched for him."""
+    """Begin a session of a person, in an organization or in none; ``provider``: which vouched for him, and until when
+    (``not_after``) at the latest.
+    """
     with transaction.atomic():
         session = Session.objects.create(
             person=person,
@@ -73,7 +76,8 @@ def open_session(
             address=client.address or None,
             client="".join(filter(str.isprintable, client.name))[:CLIENT_LENGTH],
             created_at=now,
-            expires_at=end_of(now),
+            expires_at=end_of(now, not_after),
+            not_after=not_after,
         )
         return OpenSession(session, new_token(session, now))
 
@@ -99,7 +103,7 @@ def use(*, refresh_token: str, now: datetime) -> OpenSession | Unauthenticated:
     else:
         note_reuse(session, now)
         return refused(REUSED, session=str(session.id))
-    session.expires_at = end_of(now)
+    session.expires_at = end_of(now, session.not_after)
     session.save(update_fields=["expires_at"])
     return OpenSession(session, new_token(session, now))
 
@@ -242,5 +246,7 @@ def digest(text: str) -> bytes:
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()
 
 
-def end_of(now: datetime) -> datetime:
-    return now + timedelta(days=settings.SESSION_DAYS)
+def end_of(now: datetime, not_after: datetime | None = None) -> datetime:
+    """When a session is over that is used now and never again."""
+    end = now + timedelta(days=settings.SESSION_DAYS)
+    return min(end, not_after) if not_after else end

@@ -9,9 +9,10 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
+from django.conf import settings
 from django.db import transaction
 from django.db.models import QuerySet
 
@@ -60,17 +61,26 @@ def enter(
     return entered if isinstance(entered, Choice) else with_access(entered, now)
 
 
-def enter_by_provider(*, member: Member, provider: SsoProvider, client: Client, now: datetime) -> SignedIn:
+def enter_by_provider(
+    *, member: Member, provider: SsoProvider, client: Client, now: datetime, not_after: datetime | None = None
+) -> SignedIn:
     """Sign an active member in to the provider's organization, for which it vouched; to no other, then or later.
 
-    Call it in the transaction that holds the provider.
+    The session is over at ``not_after``; where the provider does not say, after ``SSO_SESSION_HOURS``. Call it in the
+    transaction that holds the provider.
 
     Raises:
         Unauthenticated: the person may not sign in at all.
     """
     refuse_inactive(member.person)
     opened = sessions.open_session(
-        person=member.person, member=member, method=SignInMethod.SSO, client=client, provider=provider, now=now
+        person=member.person,
+        member=member,
+        method=SignInMethod.SSO,
+        client=client,
+        provider=provider,
+        not_after=not_after or now + timedelta(hours=settings.SSO_SESSION_HOURS),
+        now=now,
     )
     note(opened.session)
     return with_access(opened, now)

@@ -152,7 +152,7 @@ def finish_saml(
         raise NotLetIn("other_provider")
     with _leading_to(return_to):
         vouched = saml.identify(provider, answer.get("SAMLResponse", ""), secret=secret, now=now)
-        entered = _enter(provider, vouched.identity, client, now, lambda: _use_up(vouched))
+        entered = _enter(provider, vouched.identity, client, now, lambda: _use_up(vouched), vouched.not_after)
     return Entered(entered, return_to)
 
 
@@ -247,7 +247,12 @@ def _find(state: str, cookies: Cookies, now: datetime) -> tuple[SsoAttempt, str]
 
 
 def _enter(
-    asked: SsoProvider, identity: Identity, client: Client, now: datetime, use_up: Callable[[], None] = lambda: None
+    asked: SsoProvider,
+    identity: Identity,
+    client: Client,
+    now: datetime,
+    use_up: Callable[[], None] = lambda: None,
+    not_after: datetime | None = None,
 ) -> SignedIn:
     """Let the person in to the provider's organization, whose member he becomes if he is none."""
     with transaction.atomic():
@@ -270,6 +275,6 @@ def _enter(
                 custom_attributes=filled.custom_attributes,
                 now=now,
             )
-            return enter_by_provider(member=member, provider=provider, client=client, now=now)
+            return enter_by_provider(member=member, provider=provider, client=client, not_after=not_after, now=now)
         except (Forbidden, Unauthenticated) as error:
             raise NotLetIn("no_member", Told.NO_MEMBER) from error

@@ -46,6 +46,8 @@ class Vouched:
     # What tells the assertion from all others, and until when it could be brought again.
     digest: bytes
     good_until: datetime
+    # When the session it begins is over; None where the provider leaves that to us.
+    not_after: datetime | None
 
 
 def read(provider: SsoProvider, assertion: Any, *, request_id: str | None, now: datetime) -> Vouched:
@@ -63,6 +65,7 @@ def read(provider: SsoProvider, assertion: Any, *, request_id: str | None, now: 
         identity=_identity(provider, attributes, assertion.find(f"{SAML}Subject/{SAML}NameID")),
         digest=_digest(provider, assertion),
         good_until=max(filter(None, ends)) + SKEW,
+        not_after=_session_end(assertion),
     )
 
 
@@ -111,6 +114,12 @@ def _confirmed_until(provider: SsoProvider, assertion: Any, request_id: str | No
     if latest is None or latest <= now:
         raise NotLetIn("saml_unconfirmed")
     return latest
+
+
+def _session_end(assertion: Any) -> datetime | None:
+    statements = assertion.findall(f"{SAML}AuthnStatement")
+    ends = (_instant(statement.get("SessionNotOnOrAfter")) for statement in statements)
+    return min(filter(None, ends), default=None)
 
 
 def _digest(provider: SsoProvider, assertion: Any) -> bytes:

@@ -79,7 +79,7 @@ def test_an_attempt_lets_one_in(provider: SsoProvider, monkeypatch: pytest.Monke
 
 def test_an_assertion_lets_one_in() -> None:
     # Of two rows of one provider, which was set up anew meanwhile: neither waits for the other's lock.
-    vouched = Vouched(Identity("ann@acme.example"), b"1" * 32, timezone.now() + timedelta(minutes=5))
+    vouched = Vouched(Identity("ann@acme.example"), b"1" * 32, timezone.now() + timedelta(minutes=5), None)
 
     def use(_: int) -> None:
         with transaction.atomic():

@@ -11,12 +11,21 @@ from django.apps import apps
 from django.utils import timezone
 
 from ops_console.access.models import Passkey, ProofAnswer, Session, SsoProvider
-from ops_console.access.services import issuing, sessions, sign_in, sign_in_limits, sso_proofs, sso_providers, sso_rules
+from ops_console.access.services import (
+    bearer,
+    issuing,
+    sessions,
+    sign_in,
+    sign_in_limits,
+    sso_proofs,
+    sso_providers,
+    sso_rules,
+)
 from ops_console.access.services.sso_providers import Change
 from ops_console.access.sso.addresses import address_of_domain
 from ops_console.access.sso.refusals import NotLetIn
 from ops_console.audit.models import AuditEntry
-from ops_console.errors import InvalidInput
+from ops_console.errors import InvalidInput, Unauthenticated
 from ops_console.organizations.addresses import normal_email
 from ops_console.organizations.models import Member, MemberStatus, Organization, Person, Role
 from ops_console.organizations.rights import FOUNDER_ROLE, Right
@@ -266,6 +275,25 @@ def test_a_providers_session_is_good_for_its_organization_alone(
     assert signed_in.call("passkeys/register/options").status_code == 403
     assert signed_in.call(f"passkeys/{passkey.pk}", method="DELETE").status_code == 403
     assert Passkey.objects.exists()
+
+
+def test_the_provider_is_asked_again_after_a_time(acme: Organization, provider: SsoProvider, settings: Any) -> None:
+    ann, now = member(acme, "ann@acme.example"), timezone.now()
+    for said, hours in ((None, 24), (now + timedelta(hours=2), 2), (now + timedelta(days=40), 24 * 40)):
+        entered = sign_in.enter_by_provider(
+            member=ann, provider=provider, client=sessions.Client(), not_after=said, now=now
+        )
+        end, token = timedelta(hours=hours), entered.refresh_token
+        assert Session.objects.latest("id").expires_at == now + min(end, timedelta(days=settings.SESSION_DAYS))
+        # Refreshed to the last, it is over all the same, and its access token with it.
+        for share in (0.3, 0.6, 0.9, 0.999):
+            refreshed = sign_in.refresh(refresh_token=token, organization_id=None, now=now + end * share)
+            token = refreshed.refresh_token
+        assert refreshed.session.expires_at == now + end
+        with pytest.raises(Unauthenticated):
+            bearer.authenticate(authorization=f"Bearer {refreshed.access.text}", address=None, now=now + end)
+        with pytest.raises(Unauthenticated):
+            sign_in.refresh(refresh_token=token, organization_id=None, now=now + end)
 
 
 def test_it_ends_with_the_provider_or_its_proof_and_codes_are_back(
