@@ -32,6 +32,7 @@ const TAKEN_OUT = new Set(
   ].flat(),
 );
 const PICTURES = new Set(["src", "href", "xlink:href", "poster", "rr_dataURL"]);
+const LINKS = new Set(["a", "area"]);
 const FOCUSABLE = new Set(["a", "area", "button", "input", "select", "textarea", "summary", "audio", "video", "iframe"]);
 
 /** Whether it may be played; what is in it is made harmless. */
@@ -71,9 +72,13 @@ function scrubNode(node: Json): boolean {
   if (!isObject(node)) return false;
   if (node.type === ELEMENT) {
     if (typeof node.tagName !== "string" || !isObject(node.attributes)) return false;
+    const tag = node.tagName.toLowerCase();
+    const isLink = LINKS.has(tag) && "href" in node.attributes;
     scrubAttributes(node.attributes);
-    if (FOCUSABLE.has(node.tagName.toLowerCase())) node.attributes.tabindex = "-1";
-    if (node.tagName.toLowerCase() === "style") eachString(node.childNodes, withoutAddresses);
+    // It looks like a link still.
+    if (isLink) node.attributes.href = "#";
+    if (FOCUSABLE.has(tag)) node.attributes.tabindex = "-1";
+    if (tag === "style") eachString(node.childNodes, withoutAddresses);
   } else if (node.isStyle && typeof node.textContent === "string") {
     node.textContent = withoutAddresses(node.textContent);
   }
