@@ -13,11 +13,14 @@ from playwright.sync_api import Browser, Page, Request, Route, expect
 from ops_console.access.models import Session, SsoProvider
 from ops_console.access.services import sso_providers
 from ops_console.access.services.sso_providers import NewProvider
+from ops_console.frontend import build
 from ops_console.organizations.models import Member
 from tests import factories, sso
+from tests.accessibility import violations
 from tests.browsers import Visitor, Work
 from tests.fakes.identity_provider import IdentityProvider
 from tests.fakes.webhook_receiver import Answer, Behaviour, Received
+from tests.integration.auth.conftest import code_sent_to
 from tests.openid import OpenIdProvider
 from tests.saml import POST, REDIRECT, SamlProvider, encoded, query
 
@@ -65,12 +68,14 @@ def offer(page: Page, email: str) -> None:
     expect(page.get_by_role("heading", name="Sign in at your organization")).to_be_visible()
     expect(page.get_by_role("button", name="Continue to the identity provider")).to_be_focused()
     expect(page.get_by_text("acme.example", exact=True)).to_be_visible()
+    assert violations(page) == []
 
 
 def expect_account(page: Page) -> None:
     expect(page.get_by_role("heading", name="You are signed in")).to_be_visible()
     expect(page.get_by_role("definition")).to_have_text(["ann@acme.example", "Acme Feathers"])
     expect(page.get_by_role("heading", name="Passkeys")).to_be_hidden()
+    assert violations(page) == []
 
 
 def test_by_openid_connect(traveller: Traveller, openid: OpenIdProvider, work: Work) -> None:
@@ -78,6 +83,15 @@ def test_by_openid_connect(traveller: Traveller, openid: OpenIdProvider, work: W
     openid.know(ann=ANN, bea={**ANN, "email_verified": False})
     set_up(work, openid.register("acme.example"))
     traveller.go("/signin")
+    expect(page.get_by_label("E-mail address")).to_be_focused()
+    assert violations(page) == []
+    # Too many ask from here: to wait is the answer, and not another door.
+    page.route("**/CheckSSOByDomain", lambda route: route.fulfill(status=429))
+    page.get_by_label("E-mail address").fill("ann@acme.example")
+    page.get_by_role("button", name="Continue").click()
+    expect(page.get_by_role("alert")).to_contain_text("Try again in a moment.")
+    assert "429" in traveller.complaints.pop()
+    page.unroute("**/CheckSSOByDomain")
     offer(page, "ann@acme.example")
     page.keyboard.press("Enter")
     page.get_by_label("User").fill("ann")
@@ -98,10 +112,18 @@ def test_by_openid_connect(traveller: Traveller, openid: OpenIdProvider, work: W
     page.get_by_role("button", name="Continue").click()
     expect(page.get_by_role("alert")).to_have_text("Your identity provider has not verified your e-mail address.")
     expect(page.get_by_label("E-mail address")).to_be_visible()
+    assert violations(page) == []
     # Who wants the console is offered a code at once, and everybody a way to one.
     offer(page, "ann@acme.example")
     page.get_by_role("button", name="Send a code").click()
     expect(page.get_by_role("textbox", name="Code")).to_be_focused()
+    # It opens what is her own, and her organization stays her provider's to open.
+    page.get_by_role("textbox", name="Code").fill(work(lambda: code_sent_to("ann@acme.example")))
+    page.get_by_role("button", name="Sign in", exact=True).click()
+    expect(page.get_by_role("status")).to_contain_text("Your organization signs in through its identity provider")
+    expect(page.get_by_role("definition")).to_have_text(["ann@acme.example", "None yet"])
+    expect(page.get_by_role("heading", name="Passkeys")).to_be_visible()
+    page.get_by_role("button", name="Sign out").click()
     traveller.go("/signin?next=/admin/")
     page.get_by_label("E-mail address").fill("ann@acme.example")
     page.get_by_role("button", name="Continue").click()
@@ -128,6 +150,7 @@ def test_by_saml(
 
     monkeypatch.setattr(idp, "take", take)
     page = traveller.page
+    assert (build.BUILT / "inbox.js").exists(), "run 'make inbox' first, as make test does"
     set_up(work, saml.wanted("acme.example"))
     traveller.go("/signin?next=/signin%3Fhere")
     offer(page, "ann@acme.example")
@@ -136,12 +159,19 @@ def test_by_saml(
     expect_account(page)
     assert page.url == f"{traveller.address}/signin?here"
     assert work(lambda: Member.objects.get(person__email="ann@acme.example").status) == "active"
-    # The same where it takes requests by forms alone: by way of a page that sends itself.
+    # The same where it takes requests by forms alone, by way of a page that sends itself; and on to the inbox.
     page.get_by_role("button", name="Sign out").click()
+    held: list[Route] = []
+    page.route("**/submit.js", lambda route: held.append(route))
+    traveller.go("/signin?next=/inbox")
     by_form = {"redirect_url": "", "post_url": idp.url("/saml/sso?by=form")}
     work(lambda: SsoProvider.objects.update(metadata={**SsoProvider.objects.get().metadata, **by_form}))
     offer(page, "ann@acme.example")
     page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", name="To your identity provider")).to_be_visible()
+    assert violations(page) == []
+    held[0].continue_()
+    expect(page.get_by_role("heading", name="To your identity provider")).to_be_hidden()
     page.get_by_role("button", name="Go on").click()
-    expect_account(page)
+    expect(page.get_by_role("heading", name="Inbox")).to_be_visible()
     assert work(lambda: Session.objects.filter(method="sso").count()) == 2

@@ -283,17 +283,17 @@ def test_the_provider_is_asked_again_after_a_time(acme: Organization, provider: 
         entered = sign_in.enter_by_provider(
             member=ann, provider=provider, client=sessions.Client(), not_after=said, now=now
         )
-        end, token = timedelta(hours=hours), entered.refresh_token
+        end, refreshed = timedelta(hours=hours), entered
         assert Session.objects.latest("id").expires_at == now + min(end, timedelta(days=settings.SESSION_DAYS))
         # Refreshed to the last, it is over all the same, and its access token with it.
         for share in (0.3, 0.6, 0.9, 0.999):
-            refreshed = sign_in.refresh(refresh_token=token, organization_id=None, now=now + end * share)
             token = refreshed.refresh_token
+            refreshed = sign_in.refresh(refresh_token=token, organization_id=None, now=now + end * share)
         assert refreshed.session.expires_at == now + end
         with pytest.raises(Unauthenticated):
             bearer.authenticate(authorization=f"Bearer {refreshed.access.text}", address=None, now=now + end)
         with pytest.raises(Unauthenticated):
-            sign_in.refresh(refresh_token=token, organization_id=None, now=now + end)
+            sign_in.refresh(refresh_token=refreshed.refresh_token, organization_id=None, now=now + end)
 
 
 def test_it_ends_with_the_provider_or_its_proof_and_codes_are_back(
