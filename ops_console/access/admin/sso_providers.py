@@ -9,6 +9,7 @@ from typing import Any
 
 from django.contrib import admin
 from django.utils import timezone
+from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from ops_console.access.models import ProofAnswer, SsoProvider, SsoProviderType
@@ -229,6 +230,7 @@ class SsoProviderAdmin(ConsoleAdmin):
         "metadata_url",
         "identity",
         "sign_in_url",
+        "metadata_until",
         "client_id",
         "attributes",
         "allows_idp_initiated",
@@ -263,6 +265,11 @@ class SsoProviderAdmin(ConsoleAdmin):
     @admin.display(description="sign-in address")
     def sign_in_url(self, provider: SsoProvider) -> str:
         return metadata.summary(provider).sign_in_url
+
+    @admin.display(description="metadata good until")
+    def metadata_until(self, provider: SsoProvider) -> SafeString | str:
+        until = metadata.summary(provider).valid_until
+        return format_html("{} {}", until, _validity(until, timezone.now())) if until else "-"
 
     @admin.display(description="break-glass super_admin")
     def glass_breaker(self, provider: SsoProvider) -> str:

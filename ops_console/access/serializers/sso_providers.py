@@ -41,6 +41,10 @@ class SsoMetadataSerializer(StrictSerializer):
     identity = serializers.CharField(help_text="The issuer, or the SAML entity id.")
     sign_in_url = serializers.CharField()
     certificates = SsoCertificateSerializer(many=True, help_text="SAML: those the provider signs by.")
+    valid_until = serializers.CharField(
+        allow_null=True,
+        help_text="SAML: until when the metadata said it was good; null where it did not. It counts on after that.",
+    )
 
 
 class OurUrlsSerializer(StrictSerializer):

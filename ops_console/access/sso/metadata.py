@@ -41,13 +41,16 @@ class Summary:
     sign_in_url: str
     # SAML: each with ``fingerprint``, ``not_before`` and ``not_after``.
     certificates: Sequence[Mapping[str, str]] = ()
+    # SAML: until when the document said it was good, if it did.
+    valid_until: str | None = None
 
 
 def summary(provider: SsoProvider) -> Summary:
     stored = provider.metadata
     if provider.type == SsoProviderType.OIDC:
         return Summary(stored["issuer"], stored["authorization_endpoint"])
-    return Summary(stored["entity_id"], stored["redirect_url"] or stored["post_url"], stored["certificates"])
+    sign_in_url = stored["redirect_url"] or stored["post_url"]
+    return Summary(stored["entity_id"], sign_in_url, stored["certificates"], stored["valid_until"])
 
 
 def usual_reader() -> Reader:

@@ -139,6 +139,12 @@ def test_certificates_whose_time_is_over_are_marked(root: Client, idp: IdentityP
     table = next(part["values"] for part in parts if part["values"]["title"].startswith("Certificates"))
     assert ["valid" in row[3] for row in table["rows"]] == [True, False]
     assert ["ended" in row[3] for row in table["rows"]] == [False, True]
+    # And so is a whole document whose time is over.
+    made = SsoProvider.objects.get()
+    for until, shown in (("2020-01-01T00:00:00.000Z", "ended"), ("2099-01-01T00:00:00.000Z", "valid")):
+        SsoProvider.objects.update(metadata={**made.metadata, "valid_until": until})
+        page = root.get(page_of(made)).content.decode()
+        assert shown in page.partition(until)[2][:400]
 
 
 def test_they_are_found_and_narrowed(viewer: Client, made: SsoProvider):

@@ -13,7 +13,7 @@ from ops_console.organizations.models import Organization
 from ops_console.organizations.rights import Right
 from tests import bearers, factories, ops, sso
 from tests.bearers import BearerClient
-from tests.fakes.identity_provider import IdentityProvider
+from tests.fakes.identity_provider import IdentityProvider, saml_metadata
 from tests.fakes.name_server import NameServer
 
 pytestmark = pytest.mark.django_db
@@ -39,10 +39,11 @@ def pointers(answer: Any) -> list[str]:
 def test_a_saml_provider_from_setting_up_to_signing_in(
     idp: IdentityProvider, name_server: NameServer, client: BearerClient, mine: Organization
 ) -> None:
+    document = saml_metadata(idp.url("/saml/sso"), attributes=' validUntil="2099-01-01T00:00:00Z"')
     body = {
         "domain": "ACME.example",
         "type": "saml",
-        "metadataUrl": idp.serve_saml(),
+        "metadataUrl": idp.serve_saml(document),
         "attributeMapping": {"givenName": "gn"},
     }
     answer = client.send("sso-providers", body)
@@ -67,6 +68,7 @@ def test_a_saml_provider_from_setting_up_to_signing_in(
                     "notAfter": certificate["not_after"],
                 }
             ],
+            "validUntil": "2099-01-01T00:00:00.000Z",
         },
         "attributeMapping": {"email": "", "givenName": "gn", "familyName": ""},
         "clientId": "",
@@ -105,6 +107,7 @@ def test_a_secret_is_taken_and_never_shown(idp: IdentityProvider, client: Bearer
         "identity": idp.url(""),
         "signInUrl": idp.url("/authorize"),
         "certificates": [],
+        "validUntil": None,
     }
     again = client.send("sso-providers", body, key="k1")
     assert again.json() == answer.json()
