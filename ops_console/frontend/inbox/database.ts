@@ -1,6 +1,6 @@
 // IndexedDB with promises: what this browser keeps of members.
 
-const PREFIX = "inbox:";
+import { DATABASES } from "../../access/static/access/sharing.js";
 
 export const result = <T>(request: IDBRequest<T>): Promise<T> =>
   new Promise((resolve, reject) => {
@@ -10,18 +10,12 @@ export const result = <T>(request: IDBRequest<T>): Promise<T> =>
 
 /** Open a database, made at the first time. */
 export async function opened(name: string, make: (made: IDBDatabase) => void): Promise<IDBDatabase> {
-  const request = indexedDB.open(PREFIX + name, 1);
+  const request = indexedDB.open(DATABASES + name, 1);
   request.onupgradeneeded = () => make(request.result);
   const database = await result(request);
   // Another tab signs out: nothing may be in the way of forgetting.
   database.onversionchange = () => database.close();
   return database;
-}
-
-/** Delete everything that was kept of anybody. */
-export async function forget(): Promise<void> {
-  const names = (await indexedDB.databases()).map(({ name }) => name ?? "");
-  await Promise.all(names.filter((name) => name.startsWith(PREFIX)).map((name) => result(indexedDB.deleteDatabase(name))));
 }
 
 /** Stores of one transaction, by their names, and its end. */

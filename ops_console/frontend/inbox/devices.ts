@@ -14,7 +14,8 @@ const NAMES: Partial<Record<Platform, string>> = {
 };
 
 export async function devicesView(again: () => Promise<void>): Promise<HTMLElement[]> {
-  const [listed, isRinging, key] = await Promise.all([devices.listDevices({}), ringing.isRinging(), vapidKey()]);
+  const [listed, key] = await Promise.all([devices.listDevices({}), vapidKey()]);
+  const isRinging = await ringing.isRinging(key);
   const mine = listed.devices.find(isThis);
   const after = (act: () => Promise<void>, note: string) => async () => {
     await act();
@@ -54,7 +55,7 @@ function here({ isRinging, isKnown, key }: Standing, after: After): HTMLElement[
     return isKnown ? [own("p", {}, why)] : [own("p", {}, why), makeKnown];
   }
   const told = own("p", {}, isKnown ? "It is registered and does not ring." : "It does not ring.");
-  const begin = after(() => ringing.ring(key), "This browser rings from now on.");
+  const begin = after(ringing.ring, "This browser rings from now on.");
   const start = button("Ring when a message arrives", begin, { class: "primary" });
   return isKnown ? [told, start] : [told, start, makeKnown];
 }
@@ -66,8 +67,9 @@ function item(device: DeviceSummary, after: After): HTMLElement {
   text.lastElementChild?.append(device.active ? "seen " : "ended, seen ", time(seen));
   const end = isThis(device) ? ringing.stop : async () => void (await devices.deactivate({ deviceId: device.deviceId }));
   const label = `Deactivate ${text.textContent}`;
+  const id = `end-${device.deviceId}`;
   const control = device.active
-    ? button("Deactivate", after(end, `${name}: nothing is sent to it any more.`), { "aria-label": label })
+    ? button("Deactivate", after(end, `${name}: nothing is sent to it any more.`), { id, "aria-label": label })
     : null;
   return element("li", {}, text, control);
 }

@@ -32,6 +32,15 @@ export function byId(id: string): HTMLElement {
   return found;
 }
 
+/** Put other content in an element, unless it is the same: a press or a reading that goes on is not disturbed. */
+export function renew(parent: Element, content: Element[]): void {
+  const isSame = (made: Element, number: number) => made.isEqualNode(parent.children[number] ?? null);
+  if (parent.children.length === content.length && content.every(isSame)) return;
+  const focused = parent.contains(document.activeElement) ? document.activeElement?.id : "";
+  parent.replaceChildren(...content);
+  if (focused) document.getElementById(focused)?.focus();
+}
+
 /** A button that does one thing at a time, and tells what went wrong. Others' words as its label are an element. */
 export function button(
   label: string | Element,

@@ -1,15 +1,15 @@
 // The inbox page: who is here, what is shown, and when it is brought together with the server.
 
-import { forget } from "./database";
+import { others } from "../../access/static/access/sharing.js";
 import { devicesView } from "./devices";
-import { attempt, byId, element, heading, own, say } from "./elements";
+import { attempt, byId, element, heading, own, renew, say } from "./elements";
 import { isFinal, reason } from "./faults";
 import { Keeping, type Entry } from "./keeping";
 import { listView } from "./list";
 import { messageView, missingView, refreshFooter } from "./message";
 import * as ringing from "./ringing";
 import { DEVICES, INBOX, messageScreen, MISSING, screenShown, SETTINGS, type Screen } from "./screens";
-import { identify, last, signOut } from "./session";
+import { identify, signOut } from "./session";
 import { settingsView } from "./settings";
 import { fetchOne, flush, review, sync } from "./syncing";
 import { current, fetchTheme, wear } from "./theme";
@@ -19,7 +19,6 @@ import { part } from "./watching";
 const EVERY_MS = 60_000;
 // Browsers do not always tell that the network is back.
 const WHEN_AWAY_MS = 5_000;
-const others = new BroadcastChannel("inbox");
 let who: Who;
 let kept: Keeping;
 
@@ -69,9 +68,7 @@ async function redraw(): Promise<void> {
   const [, content] = await view();
   // The reader has gone elsewhere meanwhile.
   if (mine !== turn) return;
-  const focused = document.activeElement?.id;
-  byId("main").replaceChildren(...content);
-  if (focused) document.getElementById(focused)?.focus();
+  renew(byId("main"), content);
 }
 
 /** Something has changed in what is kept. */
@@ -106,7 +103,9 @@ screenShown.listen((screen) => {
 async function showStanding(): Promise<void> {
   const nWaiting = (await kept.tasks()).filter((task) => task.kind === "act").length;
   const waiting = nWaiting ? ` To be sent when you are back: ${nWaiting} acknowledged.` : "";
-  byId("standing-by").textContent = isAway ? `No connection: this is what was kept.${waiting}` : "";
+  const said = isAway ? `No connection: this is what was kept.${waiting}` : "";
+  // What is put there is read aloud.
+  if (byId("standing-by").textContent !== said) byId("standing-by").textContent = said;
 }
 
 // --- Messages ------------------------------------------------------------------------------------------------------
@@ -195,13 +194,11 @@ visitEnded.listen((how) => {
   location.assign(how === "over" ? `/signin?next=${encodeURIComponent(here)}` : "/signin");
 });
 
+/** What the server cannot be told now keeps nobody here. */
 async function leave(): Promise<void> {
-  await flush(kept);
-  await ringing.stop();
+  await flush(kept).catch(() => {});
   await part();
   await signOut();
-  await forget();
-  others.postMessage("ended");
   visitEnded.tell("signed out");
 }
 
@@ -221,15 +218,12 @@ async function begin(): Promise<void> {
   wear(current());
   byId("skip").addEventListener("click", skipToContent);
   readAddress();
-  const before = last();
   const found = await identify();
   if (!found) {
     const account = own("a", { href: "/signin" }, "Your account");
     byId("main").replaceChildren(heading("Inbox"), own("p", {}, "You belong to no organization yet."), account);
     return;
   }
-  // Somebody else's messages are not for whoever came next.
-  if (before && before.personId !== found.personId) await forget();
   who = found;
   kept = await Keeping.open(who.memberId);
   visitBegan.tell(who);
@@ -240,7 +234,7 @@ async function begin(): Promise<void> {
     await review(kept);
     await fetchTheme();
     await ringing.install();
-    await ringing.renewRegistration();
+    if ((await ringing.renewRegistration()) && location.hash === "#/devices") await redraw();
   });
 }
 

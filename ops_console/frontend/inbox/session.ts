@@ -1,6 +1,6 @@
 // Who is signed in: the refresh token is in the sign-in page's cookie, and its module takes turns with other tabs.
 
-import { enter, leave } from "../../access/static/access/session.js";
+import { enter, signOut as leave, WHO } from "../../access/static/access/sharing.js";
 import { visitEnded, type Who } from "./visits";
 
 interface Entered {
@@ -10,7 +10,6 @@ interface Entered {
   organization: { name: string } | null;
 }
 
-const LAST = "inbox.who";
 let token = "";
 let who: Who | null = null;
 let renewing: Promise<void> | null = null;
@@ -37,10 +36,10 @@ export async function identify(): Promise<Who | null> {
   return who;
 }
 
+/** Sign out; nothing stays of what was kept, in any tab. */
 export async function signOut(): Promise<void> {
   await leave();
   token = "";
-  localStorage.removeItem(LAST);
 }
 
 async function enterAgain(): Promise<void> {
@@ -53,11 +52,14 @@ async function enterAgain(): Promise<void> {
     throw error;
   }
   const now = whoIn(entered);
-  // Another tab has moved the session to another organization.
-  if (who && who.memberId !== now?.memberId) location.reload();
+  // Another tab has moved the session to another organization, or somebody else has signed in: nothing goes on here.
+  if (who && who.memberId !== now?.memberId) {
+    location.reload();
+    await new Promise(() => {});
+  }
   who = now;
   token = entered.access_token ?? "";
-  if (who) localStorage.setItem(LAST, JSON.stringify(who));
+  if (who) localStorage.setItem(WHO, JSON.stringify(who));
 }
 
 function whoIn({ person, member, organization }: Entered): Who | null {
@@ -71,6 +73,6 @@ function isAnswer(error: unknown): boolean {
   return status >= 400 && status < 500 && status !== 429;
 }
 
-export function last(): Who | null {
-  return JSON.parse(localStorage.getItem(LAST) ?? "null") as Who | null;
+function last(): Who | null {
+  return JSON.parse(localStorage.getItem(WHO) ?? "null") as Who | null;
 }

@@ -2,6 +2,7 @@
 
 import { isLeft } from "./api";
 import { consents, consentsChanged, fetchConsents, isRecordable, type Consents } from "./consents";
+import { newId } from "./ids";
 import { Outbox, type Row, type Seen, type Touch } from "./outbox";
 import { picturing } from "./pictures";
 import { Recorder } from "./recording";
@@ -120,7 +121,7 @@ function keep(seen: Seen): void {
 function cut(): void {
   recorder?.cut();
   if (!touches.length) return;
-  const seen: Seen = { kind: "touches", batch: crypto.randomUUID(), touches };
+  const seen: Seen = { kind: "touches", batch: newId(), touches };
   touches = [];
   keep(seen);
 }

@@ -6,13 +6,13 @@ Each test also fails when a page complains, or asks anything of another server.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 from django.utils import timezone
-from playwright.sync_api import CDPSession, Page, expect
+from playwright.sync_api import expect
 
 from campaigns.channels import channel
 from campaigns.channels.push import Push
@@ -20,12 +20,24 @@ from campaigns.models import Campaign, Consent, Delivery, DeliveryStatus, Device
 from campaigns.push_keys import base64url
 from campaigns.services.steering import cancel_campaign
 from ops_console.access.models import Session
-from ops_console.organizations.models import Member, Theme
-from tests import factories
+from ops_console.organizations.models import Member, MemberStatus, Theme
+from ops_console.organizations.rights import Right
+from tests import factories, tenants
+from tests.acceptance.inbox.sharing import Sharing
+from tests.acceptance.inbox.walking import (
+    CLICK,
+    OFFLINE,
+    SUBSCRIBING,
+    assert_fit_for_all,
+    press,
+    push_through,
+    send_campaign,
+    status_of,
+    tab_to,
+    telling,
+)
 from tests.acceptance.signin.test_signin import enter_by_code
-from tests.accessibility import violations
 from tests.browsers import Visitor, Work
-from tests.campaigning import deadline, run, send, started, template
 from tests.fakes.mail_server import MailServer
 from tests.fakes.push_service import PushService, point_of, push_service
 
@@ -42,20 +54,6 @@ All lofts are inspected **on Monday**. See [the rules](https://lofts.example/rul
 <img src="https://elsewhere.example/seen.png" alt="A loft">
 """
 AS_HTML = '<div style="color: red" class="x"><h2>Closed</h2><script>alert(1)</script><p>The loft is closed.</p></div>'
-# What a browser's own push service would give; Chromium has none without the internet.
-SUBSCRIBING = """subscription => {
-    const kept = () => localStorage.getItem("test.key");
-    PushManager.prototype.subscribe = async function ({ applicationServerKey }) {
-        localStorage.setItem("test.key", applicationServerKey);
-        const unsubscribe = async () => localStorage.removeItem("test.key") ?? true;
-        return { toJSON: () => subscription, unsubscribe };
-    };
-    PushManager.prototype.getSubscription = async function () {
-        return kept() ? this.subscribe({ applicationServerKey: kept() }) : null;
-    };
-}"""
-TELLING = ("IngestTouchEvents", "UploadScreenshot", "chunks", "recorder.js")
-OFFLINE = "net::ERR_INTERNET_DISCONNECTED"
 
 
 @pytest.fixture
@@ -66,76 +64,6 @@ def service(settings: Any) -> Iterator[PushService]:
     push = channel("push")
     assert isinstance(push, Push)
     push.close()
-
-
-def send_campaign(to: Member, body: str) -> Campaign:
-    """One that runs until a deadline."""
-    steps = send(completed="wait"), deadline("wait")
-    made = started([to], *steps, of_template=template(to.organization, body, []), variables=lambda number: {})
-    run(timezone.now())
-    return made
-
-
-def tab_to(page: Page, name: str) -> None:
-    """Go there with the Tab key alone."""
-    for _ in range(40):
-        page.keyboard.press("Tab")
-        if page.evaluate("document.activeElement.textContent.trim() || document.activeElement.value") == name:
-            return
-    raise AssertionError(f"The Tab key does not lead to {name}.")
-
-
-def press(page: Page, name: str) -> None:
-    tab_to(page, name)
-    page.keyboard.press("Enter")
-
-
-def assert_fit_for_all(page: Page) -> None:
-    """No fault by axe, dark and wide, light and narrow; nothing cut off at 320 pixels."""
-    page.emulate_media(color_scheme="dark")
-    assert violations(page) == []
-    page.emulate_media(color_scheme="light")
-    page.set_viewport_size({"width": 320, "height": 640})
-    assert page.evaluate("document.documentElement.scrollWidth") <= 320
-    assert violations(page) == []
-    page.set_viewport_size({"width": 1440, "height": 900})
-
-
-def telling(page: Page) -> list[str]:
-    """What the page asks for, from now on, to tell of its member."""
-    asked: list[str] = []
-    page.on("request", lambda request: asked.extend(name for name in TELLING if name in request.url))
-    return asked
-
-
-def push_through(page: Page, address: str) -> Callable[[Any], None]:
-    """What hands a pushed message to the service worker, as the browser's vendor would."""
-    session: CDPSession = page.context.new_cdp_session(page)
-    found: list[str] = []
-    session.on(
-        "ServiceWorker.workerRegistrationUpdated",
-        lambda event: found.extend(one["registrationId"] for one in event["registrations"]),
-    )
-    session.send("ServiceWorker.enable")
-    page.wait_for_function("async () => (await navigator.serviceWorker.ready).active")
-
-    def deliver(message: Any) -> None:
-        what = {"origin": address, "registrationId": found[0], "data": json.dumps(message)}
-        session.send("ServiceWorker.deliverPushMessage", what)
-
-    return deliver
-
-
-CLICK = """async () => {
-    for (;;) {
-        const [notification] = await self.registration.getNotifications();
-        if (notification) {
-            self.dispatchEvent(new NotificationEvent("notificationclick", { notification }));
-            return notification.title;
-        }
-        await new Promise((resolve) => setTimeout(resolve, 50));
-    }
-}"""
 
 
 def test_a_member_is_rung_reads_and_acknowledges(
@@ -255,11 +183,6 @@ def sign_out(visitor: Visitor, member: Member, work: Work) -> None:
     expect(page.get_by_label("E-mail address")).to_be_visible()
 
 
-def status_of(sent: Campaign, work: Work) -> str:
-    status: str = work(lambda: Delivery.objects.get(campaign=sent).status)
-    return status
-
-
 # Keeping a message fails once in this tab, as when the disk is full.
 FULL = """() => {
     const put = IDBObjectStore.prototype.put;
@@ -321,3 +244,25 @@ def test_what_goes_wrong_loses_nothing(visitor: Visitor, mailbox: MailServer, me
     visitor.complaints[:] = [
         text for text in visitor.complaints if not any(each in text for each in ("400", "401", "500"))
     ]
+
+
+def test_people_share_a_browser(visitor: Visitor, mailbox: MailServer, member: Member, service: PushService) -> None:
+    context, subscriber = visitor.page.context, service.subscriber()
+    context.grant_permissions(["notifications"], origin=visitor.address)
+    context.add_init_script(f"({SUBSCRIBING})({subscriber.token})")
+    rights = (Right.INBOX_READ, Right.INBOX_ACT)
+    second = visitor.work(lambda: tenants.member(member.organization, *rights, status=MemberStatus.INVITED))
+    walk, tab = Sharing(visitor, mailbox, member, second), context.new_page()
+    visitor.go("/inbox")
+    walk.come_in(member, visitor.page)
+    walk.ring()
+    walk.ring_with_another_key_of_the_organization(service, subscriber)
+    walk.leave_alone_what_rings_for_another_organization()
+    walk.sign_out_elsewhere(tab)
+    visitor.go("/inbox")
+    walk.come_in(member, visitor.page)
+    walk.ring()
+    walk.change_unnoticed(tab)
+    walk.ring()
+    walk.change_at_the_door(tab)
+    visitor.complaints[:] = [text for text in visitor.complaints if "401" not in text]

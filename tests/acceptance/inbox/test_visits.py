@@ -20,7 +20,7 @@ from campaigns.heatmaps.touches import NUMBERS
 from campaigns.models import Campaign, Consent, Recording, RecordingChunk, ReplaySettings, Screenshot
 from campaigns.replay.local import LocalProvider
 from ops_console.organizations.models import Member
-from tests.acceptance.inbox.test_inbox import OFFLINE, send_campaign, telling
+from tests.acceptance.inbox.walking import OFFLINE, send_campaign, telling
 from tests.acceptance.signin.test_signin import enter_by_code
 from tests.browsers import Visitor, Work
 from tests.fakes.mail_server import MailServer
@@ -109,7 +109,7 @@ def test_what_a_member_agrees_to_is_told_and_nothing_else(
     assert asked == []
     page.get_by_label("Where I touch the screen").check()
     page.get_by_label("Recordings of my visits").check()
-    with page.expect_response("**/recorder.js"):
+    with page.expect_response("**/recorder.js*"):
         page.get_by_role("button", name="Allow what is ticked").click()
     expect(page.get_by_text("Thank you. Your choice is kept.")).to_be_visible()
     assert work(lambda: consents_of(member)) == (True, True)

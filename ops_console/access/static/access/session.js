@@ -16,12 +16,13 @@ let accessToken = "";
  */
 const alone = (act) => (navigator.locks ? navigator.locks.request("session", act) : act());
 
-/** Call below /auth; gives the answer's JSON, or null without a body. */
+/** Call below /auth, or by a whole path; gives the answer's JSON, or null without a body. */
 export async function call(path, { method = "POST", body } = {}) {
   const headers = { Accept: "application/json" };
   if (accessToken) headers.Authorization = `Bearer ${accessToken}`;
   if (body) headers["Content-Type"] = "application/json";
-  const response = await fetch(`/auth/${path}`, { method, headers, body: body && JSON.stringify(body) });
+  const address = path.startsWith("/") ? path : `/auth/${path}`;
+  const response = await fetch(address, { method, headers, body: body && JSON.stringify(body) });
   const text = await response.text();
   const content = text ? JSON.parse(text) : null;
   if (!response.ok) throw new Refusal(response.status, content ?? {});
