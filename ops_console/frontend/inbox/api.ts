@@ -1,6 +1,7 @@
 // What the page asks of the server: by Connect, and of /api/v1 what the contract has no methods for.
 
 import { Code, ConnectError, createClient, type Interceptor } from "@connectrpc/connect";
+import { codeFromString } from "@connectrpc/connect/protocol-connect";
 import { createConnectTransport } from "@connectrpc/connect-web";
 import { ActionService } from "../gen/pidgr/v1/action_pb";
 import { DeviceService } from "../gen/pidgr/v1/device_pb";
@@ -40,14 +41,22 @@ export const isLeft = (): boolean => document.hidden || isEnding;
 /** Whether a body of so many bytes is to be sent even if the page ends meanwhile. */
 export const isKeptAlive = (nBytes: number): boolean => isLeft() && nBytes <= MOST_KEPT_ALIVE;
 
+/** What something before the server has answered is not the server's word: it may be another the next time. */
+async function heard(response: Response): Promise<Response> {
+  if (response.ok) return response;
+  const told = (await response.clone().json().catch(() => null)) as { code?: string } | null;
+  if (codeFromString(told?.code ?? "") !== undefined) return response;
+  return Response.json({ code: "unavailable", message: `HTTP ${response.status}` }, { status: 503 });
+}
+
 const transport = createConnectTransport({
   baseUrl: location.origin,
   useBinaryFormat: true,
   defaultTimeoutMs: TIMEOUT_MS,
   interceptors: [authorized],
-  fetch: (input, init) => {
+  fetch: async (input, init) => {
     const nBytes = (init?.body as Uint8Array | undefined)?.byteLength ?? 0;
-    return fetch(input, { ...init, keepalive: isKeptAlive(nBytes) });
+    return heard(await fetch(input, { ...init, keepalive: isKeptAlive(nBytes) }));
   },
 });
 

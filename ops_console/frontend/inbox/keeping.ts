@@ -18,7 +18,7 @@ export interface Entry {
   place: string;
   /** Milliseconds since 1970. */
   receivedAt: number;
-  /** Why the server refused what the reader did. */
+  /** Why the server refused what the reader did, until he has tried again or the message is acknowledged elsewhere. */
   refusal?: string;
   /** Set on reading: an acknowledgement that is still to be sent. */
   isWaiting?: boolean;
@@ -117,16 +117,19 @@ export class Keeping {
     stores(this.database, mode, ...names);
 }
 
-/** What was read and acknowledged stays so, if the answer was on its way meanwhile. */
+/** What was read and acknowledged stays so, if the answer was on its way meanwhile; so does what was refused. */
 function notBefore(entry: Entry, known: Entry): Entry {
   const status = isAcknowledged(known) ? known.status : entry.status;
-  return { ...entry, status, isRead: entry.isRead || known.isRead };
+  const isDone = isAcknowledged({ ...entry, status });
+  const refusal = isDone ? undefined : (entry.refusal ?? known.refusal);
+  return { ...entry, status, refusal, isRead: entry.isRead || known.isRead };
 }
 
 /** The entry with what the reader did and the server does not know. */
 function asLeft(entry: Entry, tasks: Map<string, Task>): Entry {
   const isRead = entry.isRead || tasks.has(`read:${entry.id}`);
-  return { ...entry, isRead, isWaiting: tasks.has(`act:${entry.id}`) };
+  const isWaiting = tasks.has(`act:${entry.id}`);
+  return { ...entry, isRead, isWaiting, refusal: isWaiting ? undefined : entry.refusal };
 }
 
 export const isAcknowledged = (entry: Entry): boolean => entry.status === DeliveryStatus.ACKNOWLEDGED;

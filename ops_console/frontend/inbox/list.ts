@@ -33,12 +33,16 @@ function item(entry: Entry): HTMLElement {
   return element("li", { class: entry.isRead ? "message" : "message unread" }, link);
 }
 
+/** What the reason is told for where the message is open. */
+export const REFUSED = "Could not be acknowledged";
+
 export function marks(entry: Entry): string[] {
   return [
     entry.isRead ? "" : "Unread",
     entry.isCritical ? "Important" : "",
     isAcknowledged(entry) ? "Acknowledged" : "",
     entry.isWaiting ? "Acknowledged here, not sent yet" : "",
+    entry.refusal ? REFUSED : "",
     isOpen(entry) ? "To acknowledge" : "",
     entry.status === DeliveryStatus.MISSED ? "Missed" : "",
   ].filter(Boolean);

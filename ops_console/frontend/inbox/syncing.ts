@@ -5,7 +5,7 @@ import { Code, ConnectError } from "@connectrpc/connect";
 import { DeliveryStatus } from "../gen/pidgr/v1/common_pb";
 import type { InboxEntry } from "../gen/pidgr/v1/inbox_pb";
 import { actions, inbox } from "./api";
-import { isFinal, reason } from "./faults";
+import { isAnswered, isFinal, reason } from "./faults";
 import { isAcknowledged, isOpen, type Entry, type Keeping, type Task } from "./keeping";
 
 const PAGE = 100;
@@ -16,18 +16,19 @@ const RECENT = 200;
 export const alone = <T>(name: string, act: () => Promise<T>): Promise<T> =>
   navigator.locks ? (navigator.locks.request(name, act) as Promise<T>) : act();
 
-/** Send what the reader did, then fetch what is new. */
+/** Send what the reader did, then fetch what is new. What the server cannot take waits, and stops nothing. */
 export async function sync(kept: Keeping): Promise<void> {
-  await flush(kept);
+  const failure: unknown = await flush(kept).catch((error: unknown) => error);
   await alone("inbox.sync", async () => fetchFrom(kept, await kept.since()));
+  if (failure && !(failure instanceof ConnectError)) throw failure;
 }
 
 /** Fetch again from the oldest recent entry that was open here: other devices may have read or acknowledged it. */
 export async function review(kept: Keeping): Promise<void> {
-  const recent = (await kept.entries()).slice(0, RECENT);
-  const oldest = recent.findLastIndex((entry) => !entry.isRead || isOpen(entry));
+  const entries = await kept.entries();
+  const oldest = entries.slice(0, RECENT).findLastIndex((entry) => !entry.isRead || isOpen(entry));
   if (oldest < 0) return;
-  await alone("inbox.sync", async () => fetchFrom(kept, recent[oldest + 1]?.place ?? ""));
+  await alone("inbox.sync", async () => fetchFrom(kept, entries[oldest + 1]?.place ?? ""));
 }
 
 /** The entry as the server has it now. */
@@ -41,19 +42,31 @@ export async function fetchOne(kept: Keeping, id: string): Promise<void> {
   }
 }
 
-/** Tell the server what it does not know, one after the other; what it cannot take now waits for the next time. */
+/** Tell the server what it does not know. What it cannot take now waits for the next time; throws why, at the end. */
 export async function flush(kept: Keeping): Promise<void> {
   await alone("inbox.flush", async () => {
+    let failure: unknown;
     for (const task of await kept.tasks()) {
       try {
-        await kept.settle(task, await perform(task));
+        await tell(kept, task);
       } catch (error) {
-        if (!isFinal(error)) throw error;
-        await kept.settle(task, task.kind === "act" ? { refusal: reason(error) } : {});
-        await fetchRefused(kept, task, error);
+        failure = error;
+        // The others would wait as long.
+        if (!isAnswered(error)) break;
       }
     }
+    if (failure) throw failure;
   });
+}
+
+async function tell(kept: Keeping, task: Task): Promise<void> {
+  try {
+    await kept.settle(task, await perform(task));
+  } catch (error) {
+    if (!isFinal(error)) throw error;
+    await kept.settle(task, task.kind === "act" ? { refusal: reason(error) } : {});
+    await fetchRefused(kept, task, error);
+  }
 }
 
 async function fetchFrom(kept: Keeping, since: string): Promise<void> {
@@ -73,7 +86,7 @@ async function perform(task: Task): Promise<Partial<Entry>> {
   }
   const payload = new TextEncoder().encode(JSON.stringify({ at: new Date(task.at).toISOString() }));
   await actions.submitAction({ deliveryId: task.id, actionId: task.action, payload });
-  return { status: DeliveryStatus.ACKNOWLEDGED, refusal: "" };
+  return { status: DeliveryStatus.ACKNOWLEDGED, refusal: undefined };
 }
 
 /** It is as another device, a deadline or a cancellation left it; the reason stays beside it. */

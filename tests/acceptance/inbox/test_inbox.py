@@ -23,6 +23,7 @@ from ops_console.access.models import Session
 from ops_console.organizations.models import Member, MemberStatus, Theme
 from ops_console.organizations.rights import Right
 from tests import factories, tenants
+from tests.acceptance.inbox.between import OVER_HTTP, Between
 from tests.acceptance.inbox.sharing import Sharing
 from tests.acceptance.inbox.walking import (
     CLICK,
@@ -244,6 +245,28 @@ def test_what_goes_wrong_loses_nothing(visitor: Visitor, mailbox: MailServer, me
     visitor.complaints[:] = [
         text for text in visitor.complaints if not any(each in text for each in ("400", "401", "500"))
     ]
+
+
+def test_what_comes_between_loses_nothing_either(
+    visitor: Visitor, mailbox: MailServer, member: Member, work: Work
+) -> None:
+    walk = Between(visitor.page, member, work)
+    visitor.page.add_init_script(OVER_HTTP)
+    walk.send("First.")
+    first = walk.sent
+    visitor.go("/inbox")
+    enter_by_code(visitor, mailbox, work, member.person.email)
+    walk.open(0)
+    walk.hold_a_press_while_the_page_is_brought_up_to_date()
+    walk.hear_what_is_not_the_servers_word()
+    walk.get_what_is_new_though_one_act_cannot_be_taken()
+    walk.have_it_sent_in_the_end()
+    assert status_of(first, work) == DeliveryStatus.ACKNOWLEDGED
+    walk.find_a_refusal_when_one_comes_to_read_it()
+    walk.be_a_device()
+    walk.leave_what_is_before_the_oldest_unread()
+    walk.sign_out_with_something_untold()
+    visitor.complaints[:] = [text for text in visitor.complaints if "Failed to load resource" not in text]
 
 
 def test_people_share_a_browser(visitor: Visitor, mailbox: MailServer, member: Member, service: PushService) -> None:
