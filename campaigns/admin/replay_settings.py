@@ -72,7 +72,7 @@ def preview(call: Call) -> Sequence[str]:
     return (
         "Recordings are looked for where this says. Those that are elsewhere stay there, and are shown no more.",
         "PostHog is asked whether it takes the key.",
-        "Where text is masked no longer, members who agreed to be recorded or to have their touches kept are asked again.",
+        "Where text is masked no longer, members who agreed to recordings or touches are asked again.",
     )
 
 
