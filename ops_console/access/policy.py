@@ -131,6 +131,7 @@ POLICY: dict[tuple[str, str], Rule] = {
     ("sso-providers", "delete"): Rule("access.delete_ssoprovider", WRITE),
     ("sso-providers", "update"): Rule("access.change_ssoprovider", WRITE),
     ("sso-providers", "prove"): Rule("access.change_ssoprovider", WRITE),
+    ("sso-providers", "read_again"): Rule("access.change_ssoprovider", WRITE),
     ("sso-providers", "check"): Rule(anyone=True),
     ("templates", "list"): Rule("campaigns.view_template", (Right.TEMPLATES_READ,)),
     ("templates", "retrieve"): Rule("campaigns.view_template", (Right.TEMPLATES_READ,)),

@@ -13,7 +13,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from ops_console.access.models import ProofAnswer, SsoProvider, SsoProviderType
-from ops_console.access.services import sso_proofs, sso_providers, sso_rules
+from ops_console.access.services import sso_metadata, sso_proofs, sso_providers, sso_rules
 from ops_console.access.services.sso_providers import AttributeMapping, Change, NewProvider
 from ops_console.access.sso import dns_proof, endpoints, metadata
 from ops_console.console import display, forms
@@ -67,6 +67,12 @@ def prove(call: Call) -> Report:
     asked = sso_proofs.prove(provider_id=call.target.pk, actor=call.actor, now=call.now, **call.given)
     said = f"The DNS of {asked.domain} was asked: {ProofAnswer(asked.answer).label.lower()}."
     return Report(text=f"{said} The domain is {state_of(asked)}.")
+
+
+def read_again(call: Call) -> Report:
+    read = sso_metadata.read_again(provider_id=call.target.pk, actor=call.actor, now=call.now)
+    kept = sso_metadata.keep(read=read, actor=call.actor, now=call.now, **call.given)
+    return Report(text=f"The metadata of {kept.domain} was read.")
 
 
 def change(call: Call) -> Report:
@@ -127,6 +133,18 @@ PROVE = ServiceAction(
     scope=Scope.ONE,
     form=forms.OptionalReasonForm,
     icon="domain_verification",
+    calls_out=True,
+)
+READ_AGAIN = ServiceAction(
+    name="read_again",
+    label="Read metadata again",
+    resource=RESOURCE,
+    right="read_again",
+    run=read_again,
+    preview=lambda call: ("Its people sign in by what is read now. Its proof and the sessions stay.",),
+    scope=Scope.ONE,
+    form=forms.OptionalReasonForm,
+    icon="sync",
     calls_out=True,
 )
 CHANGE = ServiceAction(
@@ -212,7 +230,7 @@ def provider_of(organization: Organization) -> dict[str, Any]:
 class SsoProviderAdmin(ConsoleAdmin):
     resource = RESOURCE
     audited_as = ("sso_provider", "pk")
-    service_actions = (CREATE, PROVE, CHANGE, DELETE)
+    service_actions = (CREATE, PROVE, READ_AGAIN, CHANGE, DELETE)
     parts = (Part(RESOURCE, record), Part(RESOURCE, our_urls), Part(RESOURCE, certificates))
     empty_text = "There are no identity providers yet. Members set up their organization's, or staff do here."
 

@@ -19,7 +19,8 @@ from ops_console.access.serializers.sso_providers import (
     SsoProviderChangeSerializer,
     SsoProviderSerializer,
 )
-from ops_console.access.services import sso_proofs, sso_providers
+from ops_console.access.services import sso_metadata, sso_proofs, sso_providers
+from ops_console.access.services.sso_metadata import ReadAgain
 from ops_console.access.services.sso_proofs import Asked
 from ops_console.access.services.sso_providers import AttributeMapping, Change, NewProvider, ReadProvider
 from ops_console.rest.pagination import Orderings
@@ -67,6 +68,7 @@ class SsoProviderViewSet(ListModelMixin, RetrieveModelMixin, ResourceViewSet):
     # What others' servers said, and what was given for it to be written down.
     read: ReadProvider
     asked: Asked
+    again: ReadAgain
     given: Mapping[str, Any]
 
     def prepare(self) -> None:
@@ -80,6 +82,10 @@ class SsoProviderViewSet(ListModelMixin, RetrieveModelMixin, ResourceViewSet):
             provider = self.get_object()
             self.given = ProvingSerializer(data=self.request.data).parsed()
             self.asked = sso_proofs.ask_now(provider_id=provider.pk, actor=self.actor, now=self.now)
+        elif self.action == "read_again":
+            provider = self.get_object()
+            self.given = ProvingSerializer(data=self.request.data).parsed()
+            self.again = sso_metadata.read_again(provider_id=provider.pk, actor=self.actor, now=self.now)
 
     @extend_schema(
         operation_id="opsCreateSsoProvider",
@@ -106,6 +112,19 @@ class SsoProviderViewSet(ListModelMixin, RetrieveModelMixin, ResourceViewSet):
     def prove(self, request: Request, pk: str) -> HttpResponse:
         proved = sso_proofs.write_down(asked=self.asked, actor=self.actor, now=self.now, **self.given)
         return answer(self.get_serializer(proved).data)
+
+    @extend_schema(
+        operation_id="opsReadSsoProviderAgain",
+        summary="Read its metadata again",
+        description="For a SAML provider that has other keys or addresses by now. What cannot be read, or is unfit, "
+        "changes nothing; the domain's proof and the sessions stay.",
+        request=ProvingSerializer,
+        responses=SsoProviderSerializer,
+    )
+    @action(detail=True, methods=["post"], url_path="read-again")
+    def read_again(self, request: Request, pk: str) -> HttpResponse:
+        kept = sso_metadata.keep(read=self.again, actor=self.actor, now=self.now, **self.given)
+        return answer(self.get_serializer(kept).data)
 
     @extend_schema(
         operation_id="opsUpdateSsoProvider",

@@ -31,7 +31,7 @@ ANYBODY = {("sso-providers", "check")}
 # What Operations does for customers who ask; members may do it themselves.
 FOR_CUSTOMERS = {
     *((name, change) for name in ("teams", "groups") for change in ("create", "update", "delete")),
-    *(("sso-providers", change) for change in ("create", "update", "prove", "delete")),
+    *(("sso-providers", change) for change in ("create", "update", "prove", "read_again", "delete")),
 }
 OF_CAMPAIGNS: set[Pair] = {
     *(("campaigns", action) for action in ("create", "update", "start", "cancel", "schedule", "approve")),
@@ -123,6 +123,7 @@ BY_RIGHT: dict[Right, set[Pair]] = {
         ("sso-providers", "create"),
         ("sso-providers", "delete"),
         ("sso-providers", "prove"),
+        ("sso-providers", "read_again"),
         ("sso-providers", "update"),
         ("push-credentials", "create"),
         ("push-credentials", "delete"),

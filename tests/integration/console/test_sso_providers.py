@@ -123,7 +123,7 @@ def test_several_are_deleted_at_once(root: Client, made: SsoProvider):
 
 def test_who_only_reads_changes_nothing(viewer: Client, clerk: Client, made: SsoProvider):
     assert made.proof in viewer.get(page_of(made)).content.decode()
-    for action in ("prove", "change", "delete"):
+    for action in ("prove", "read_again", "change", "delete"):
         assert viewer.get(action_of(made, action)).status_code == 403
     assert viewer.get(action_of(SsoProvider, "create")).status_code == 403
     assert clerk.get(list_of(SsoProvider)).status_code == 403
@@ -139,6 +139,9 @@ def test_certificates_whose_time_is_over_are_marked(root: Client, idp: IdentityP
     table = next(part["values"] for part in parts if part["values"]["title"].startswith("Certificates"))
     assert ["valid" in row[3] for row in table["rows"]] == [True, False]
     assert ["ended" in row[3] for row in table["rows"]] == [False, True]
+    idp.serve_saml(saml_metadata(idp.url("/sso")))
+    assert "was read" in told(confirm(root, action_of(SsoProvider.objects.get(), "read_again")))
+    assert len(SsoProvider.objects.get().metadata["certificates"]) == 1
     # And so is a whole document whose time is over.
     made = SsoProvider.objects.get()
     for until, shown in (("2020-01-01T00:00:00.000Z", "ended"), ("2099-01-01T00:00:00.000Z", "valid")):

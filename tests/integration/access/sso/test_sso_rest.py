@@ -13,7 +13,7 @@ from ops_console.organizations.models import Organization
 from ops_console.organizations.rights import Right
 from tests import bearers, factories, ops, sso
 from tests.bearers import BearerClient
-from tests.fakes.identity_provider import IdentityProvider, saml_metadata
+from tests.fakes.identity_provider import IdentityProvider, certificate, key_descriptor, saml_metadata
 from tests.fakes.name_server import NameServer
 
 pytestmark = pytest.mark.django_db
@@ -34,6 +34,32 @@ def client(mine: Organization) -> BearerClient:
 def pointers(answer: Any) -> list[str]:
     assert answer.status_code == 400, answer.content
     return [fault["pointer"] for fault in answer.json()["errors"]]
+
+
+def test_metadata_is_read_again_and_proof_and_people_stay(idp: IdentityProvider, mine: Organization) -> None:
+    client = bearers.client(mine, Right.ORG_READ, Right.ORG_WRITE)
+    url = idp.serve_saml(saml_metadata("https://93.184.215.14/a"))
+    body = {"domain": "acme.example", "type": "saml", "metadataUrl": url}
+    made = client.send("sso-providers", body).json()
+    sso.prove(SsoProvider.objects.get())
+    path = f"sso-providers/{made['id']}/read-again"
+    # What is unfit changes nothing.
+    idp.serve_saml("<html>")
+    assert client.send(path, {}).status_code == 409
+    idp.serve_saml(saml_metadata("https://93.184.215.14/b", keys=key_descriptor(certificate("ec"))))
+    read = client.send(path, {"reason": "They changed their key."}).json()
+    assert read["metadata"]["signInUrl"] == "https://93.184.215.14/b"
+    assert read["metadata"]["certificates"] != made["metadata"]["certificates"]
+    assert read["provedAt"] is not None
+    entry = AuditEntry.objects.get(action="sso_provider.read_again")
+    fingerprints = [each["fingerprint"] for each in read["metadata"]["certificates"]]
+    assert (entry.reason, entry.after["certificates"]) == ("They changed their key.", fingerprints)
+    # The same again is nothing to write down.
+    assert client.send(path, {}).status_code == 200
+    assert AuditEntry.objects.filter(action="sso_provider.read_again").count() == 1
+    assert bearers.client(mine, Right.ORG_READ).send(path, {}).status_code == 403
+    elsewhere = bearers.client(factories.organization(), Right.ORG_READ, Right.ORG_WRITE)
+    assert elsewhere.send(path, {}).status_code == 404
 
 
 def test_a_saml_provider_from_setting_up_to_signing_in(

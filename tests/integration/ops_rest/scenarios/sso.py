@@ -33,6 +33,16 @@ def prove_provider(of: Organization) -> Request:
     return Request("POST", f"sso-providers/{made.pk}/prove", REASON)
 
 
+@scenario("sso-providers", "read_again")
+def read_provider_again(of: Organization) -> Request:
+    made: SsoProvider = sso.provider(of)
+    before = {"entity_id": "https://before.example", "redirect_url": "", "post_url": "", "certificates": []}
+    SsoProvider.objects.filter(pk=made.pk).update(
+        type="saml", metadata_url=fixtures_sso.saml_url(), metadata={**before, "valid_until": None}
+    )
+    return Request("POST", f"sso-providers/{made.pk}/read-again", REASON)
+
+
 @scenario("sso-providers", "delete")
 def delete_provider(of: Organization) -> Request:
     return Request("DELETE", f"sso-providers/{sso.provider(of).pk}")
