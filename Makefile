@@ -49,7 +49,8 @@ node_modules/.made: package.json package-lock.json
 # The inbox page, out of its sources and what it takes from elsewhere; without npm it says itself what to install.
 $(INBOX): node_modules/.made ops_console/frontend/build.py \
 		$(wildcard ops_console/frontend/inbox/* ops_console/frontend/player/*) \
-		$(wildcard ops_console/gen/pidgr/v1/*_pb.py) ops_console/access/static/access/session.js | .venv/run
+		$(wildcard ops_console/gen/pidgr/v1/*_pb.py) $(wildcard ops_console/access/static/access/s*.js) \
+		templates/inbox.html | .venv/run
 	@if command -v npm >/dev/null; then $(PYTHON) -m ops_console.frontend.build && touch $@; fi
 
 .venv/run: requirements.txt

@@ -18,21 +18,25 @@ from protobuf.wkt import FileDescriptorProto
 from protobuf.wkt.google.protobuf.compiler.plugin_pb import CodeGeneratorRequest, CodeGeneratorResponse
 from protobuf.wkt.google.protobuf.descriptor_pb import DescriptorProto
 
+from ops_console.frontend import VERSION_FILE
 from ops_console.gen.pidgr.v1 import action_pb, device_pb, heatmap_pb, inbox_pb, member_pb
 
 HERE = Path(__file__).resolve().parent
 PROGRAMS = HERE.parent.parent / "node_modules" / ".bin"
 SOURCES, GENERATED, BUILT = HERE / "inbox", HERE / "gen", HERE / "static" / "inbox"
+TEMPLATE = HERE.parent.parent / "templates" / "inbox.html"
 # The console's, of recordings.
 PLAYER, PLAYER_BUILT = HERE / "player", HERE / "static" / "player"
 # What the page calls.
 SERVICES = (action_pb, device_pb, heatmap_pb, inbox_pb, member_pb)
 RULES = "buf/validate/validate.proto"
 PAGE = ("inbox.ts", "recorder.ts", "inbox.css")
+FILES = ("inbox.js", "recorder.js", "inbox.css", "worker.js")
+# Stands in what is built until the version is known; the page asks for each file by its address and the version.
 VERSION = b"version-of-this-page"
 # The page loads the recorder only when somebody has agreed to it. Without what both could share in files of its own
 # (--splitting), the service worker knows the names of all files.
-DEFINITIONS = (f'--define:VERSION="{VERSION.decode()}"', "--external:*/recorder.js")
+DEFINITIONS = (f'--define:VERSION="{VERSION.decode()}"',)
 BUNDLING = ("--bundle", "--minify", "--target=es2022", "--legal-comments=none", "--log-level=warning")
 
 
@@ -42,18 +46,19 @@ def main() -> None:
     write_messages()
     for name in PAGE:
         run("esbuild", str(SOURCES / name), f"--outdir={BUILT}", "--format=esm", *DEFINITIONS, *BUNDLING)
-    run("esbuild", str(SOURCES / "worker.ts"), f"--outdir={BUILT}", "--format=iife", *BUNDLING)
+    run("esbuild", str(SOURCES / "worker.ts"), f"--outdir={BUILT}", "--format=iife", *DEFINITIONS, *BUNDLING)
     put_in_version()
     for name in ("player.ts", "player.css"):
         run("esbuild", str(PLAYER / name), f"--outdir={PLAYER_BUILT}", "--format=esm", *BUNDLING)
 
 
 def put_in_version() -> None:
-    """Let the page know a digest of all it is built of."""
-    parts = [(BUILT / name).with_suffix(".css" if name.endswith(".css") else ".js").read_bytes() for name in PAGE]
-    digest = sha256(b"".join(parts)).hexdigest()[:16]
-    page = BUILT / "inbox.js"
-    page.write_bytes(page.read_bytes().replace(VERSION, digest.encode()))
+    """Put a digest of all that the page is made of in each of its files, by which the service worker knows them."""
+    parts = {BUILT / name: (BUILT / name).read_bytes() for name in FILES}
+    digest = sha256(b"".join([*parts.values(), TEMPLATE.read_bytes()])).hexdigest()[:16]
+    for path, content in parts.items():
+        path.write_bytes(content.replace(VERSION, digest.encode()) + f"/*{digest}*/\n".encode())
+    (BUILT / VERSION_FILE).write_text(digest)
 
 
 def run(program: str, *arguments: str, given: bytes = b"") -> bytes:

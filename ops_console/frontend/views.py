@@ -13,17 +13,19 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
 from ops_console.access.auth.pages import is_signed_in
+from ops_console.frontend import VERSION_FILE
 
 
 @never_cache
 @require_safe
 def inbox_page(request: HttpRequest) -> HttpResponse:
-    if built("inbox.js") is None:
+    version = built(VERSION_FILE)
+    if version is None:
         return render(request, "inbox_unbuilt.html", status=503)
     if not is_signed_in(request):
         here = urlencode({"next": request.get_full_path()})
         return HttpResponseRedirect(f"{reverse('signin')}?{here}")
-    return render(request, "inbox.html")
+    return render(request, "inbox.html", {"version": version.read_text()})
 
 
 @require_safe

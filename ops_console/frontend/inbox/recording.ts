@@ -1,5 +1,6 @@
 // Recording what the screen shows and how the reader moves: rrweb's events, in chunks for the server.
 
+import { newId } from "./ids";
 import { hideAttributes, shownOf } from "./masking";
 import type { Chunk } from "./outbox";
 import { current, screenShown } from "./screens";
@@ -31,6 +32,10 @@ interface Standing {
   isRefused?: boolean;
 }
 
+/** A digest of what this page is built of, which the build puts in. */
+declare const VERSION: string;
+// Below the address of this script.
+const RECORDER = `./recorder.js?${VERSION}`;
 const KEPT = "inbox.recording";
 const STILL_MS = 30 * 60_000;
 // Before compression, which makes a tenth of it; one event may be longer.
@@ -56,7 +61,7 @@ export class Recorder {
 
   /** Begin, or go on where this tab has left off. */
   static async start(memberId: string, isMasked: boolean, keep: (chunk: Chunk) => void): Promise<Recorder> {
-    const { record } = await import("./recorder.js");
+    const { record } = (await import(RECORDER)) as typeof import("./recorder");
     const left = JSON.parse(sessionStorage.getItem(KEPT) ?? "null") as Standing | null;
     const goesOn = left?.memberId === memberId && Date.now() - left.at < STILL_MS;
     const recorder = new Recorder(record, isMasked, keep, goesOn ? left : fresh(memberId));
@@ -169,7 +174,7 @@ export class Recorder {
   }
 }
 
-const fresh = (memberId: string): Standing => ({ memberId, id: crypto.randomUUID(), number: 0, at: Date.now() });
+const fresh = (memberId: string): Standing => ({ memberId, id: newId(), number: 0, at: Date.now() });
 
 /** rrweb hides texts; attributes are left. */
 function hideWords({ data }: Seen): void {

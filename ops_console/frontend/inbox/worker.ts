@@ -2,13 +2,16 @@
 
 const worker = self as unknown as ServiceWorkerGlobalScope;
 
-const PAGE = "/inbox";
-const KEPT = "inbox";
-// The page is the same for everybody.
-const SHELL = [PAGE, "/static/inbox/inbox.js", "/static/inbox/inbox.css"];
+/** A digest of what the page is built of, which the build puts in; every part bears it. */
+declare const VERSION: string;
 
-// Kept when somebody has wanted it.
-const ON_DEMAND = ["/static/inbox/recorder.js"];
+const PAGE = "/inbox";
+const KEPT = `inbox-${VERSION}`;
+const file = (name: string): string => `/static/inbox/${name}?${VERSION}`;
+// The page is the same for everybody.
+const SHELL = [PAGE, file("inbox.js"), file("inbox.css")];
+// The last is kept when somebody has wanted it.
+const FILES = [file("inbox.js"), file("inbox.css"), file("recorder.js")];
 
 interface Pushed {
   title?: string;
@@ -21,12 +24,13 @@ worker.addEventListener("install", (event) => {
   void worker.skipWaiting();
 });
 
-worker.addEventListener("activate", (event) => event.waitUntil(worker.clients.claim()));
+worker.addEventListener("activate", (event) => event.waitUntil(begin()));
 
 worker.addEventListener("fetch", (event) => {
-  const { origin, pathname } = new URL(event.request.url);
-  const isOurs = event.request.method === "GET" && origin === location.origin && [...SHELL, ...ON_DEMAND].includes(pathname);
-  if (isOurs) event.respondWith(fetchOrKept(event.request, pathname));
+  const { origin, pathname, search } = new URL(event.request.url);
+  if (event.request.method !== "GET" || origin !== location.origin) return;
+  if (pathname === PAGE) event.respondWith(page(event.request));
+  if (FILES.includes(pathname + search)) event.respondWith(part(event.request, pathname + search));
 });
 
 worker.addEventListener("push", (event) => event.waitUntil(ring(read(event.data))));
@@ -40,26 +44,37 @@ async function keepShell(): Promise<void> {
   const cache = await caches.open(KEPT);
   for (const path of SHELL) {
     const response = await fetch(path, { cache: "reload" });
-    // Without a session it leads to the sign-in page.
-    if (!isShell(response)) throw new Error(`${path} is not to be had.`);
+    if (!(await isOfThisVersion(response))) throw new Error(`${path} is not to be had.`);
     await cache.put(path, response);
   }
 }
 
-async function fetchOrKept(request: Request, path: string): Promise<Response> {
-  const cache = await caches.open(KEPT);
-  try {
-    const response = await fetch(request);
-    if (isShell(response)) await cache.put(path, response.clone());
-    return response;
-  } catch (error) {
-    const kept = await cache.match(path);
-    if (!kept) throw error;
-    return kept;
-  }
+/** In place of the worker before, and of what that has kept. */
+async function begin(): Promise<void> {
+  for (const name of await caches.keys()) if (name.startsWith("inbox") && name !== KEPT) await caches.delete(name);
+  await worker.clients.claim();
 }
 
-const isShell = (response: Response): boolean => response.ok && !response.redirected;
+/** As the server has it; where there is no server, or one in trouble, as it was kept. */
+async function page(request: Request): Promise<Response> {
+  const response = await fetch(request).catch(() => Response.error());
+  // Where it leads elsewhere, to signing in, browsers tell no status.
+  const isAnswer = response.type !== "error" && response.status < 500;
+  return isAnswer ? response : ((await caches.match(PAGE)) ?? response);
+}
+
+async function part(request: Request, path: string): Promise<Response> {
+  const kept = await caches.match(path);
+  if (kept) return kept;
+  const response = await fetch(request);
+  if (await isOfThisVersion(response)) await (await caches.open(KEPT)).put(path, response.clone());
+  return response;
+}
+
+/** Without a session the page leads to signing in; while a release is put out, servers have either version. */
+async function isOfThisVersion(response: Response): Promise<boolean> {
+  return response.ok && !response.redirected && (await response.clone().text()).includes(VERSION);
+}
 
 function read(data: PushMessageData | null): Pushed {
   try {

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import pytest
 from django.utils import timezone
 from playwright.sync_api import Locator, Page, Request, expect
 
 from campaigns.models import DeliveryStatus
 from campaigns.services.steering import cancel_campaign
+from ops_console.frontend import views
 from ops_console.gen.pidgr.v1.inbox_pb import SyncRequest
 from ops_console.organizations.models import Member
 from tests import factories
@@ -134,6 +136,13 @@ class Between:
         since = [SyncRequest.from_binary(request.post_data_buffer or b"").since for request in asked]
         assert len(since) > 1
         assert None not in since
+
+    def open_the_page_of_a_server_in_trouble(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.page.evaluate("navigator.serviceWorker.ready.then(() => null)")
+        monkeypatch.setattr(views, "is_signed_in", lambda request: 1 / 0)
+        self.page.reload()
+        expect(self.page.get_by_role("heading", name="Devices", exact=True)).to_be_focused()
+        monkeypatch.undo()
 
     def sign_out_with_something_untold(self) -> None:
         self.open(1)

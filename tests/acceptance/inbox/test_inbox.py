@@ -248,7 +248,7 @@ def test_what_goes_wrong_loses_nothing(visitor: Visitor, mailbox: MailServer, me
 
 
 def test_what_comes_between_loses_nothing_either(
-    visitor: Visitor, mailbox: MailServer, member: Member, work: Work
+    visitor: Visitor, mailbox: MailServer, member: Member, work: Work, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     walk = Between(visitor.page, member, work)
     visitor.page.add_init_script(OVER_HTTP)
@@ -265,6 +265,7 @@ def test_what_comes_between_loses_nothing_either(
     walk.find_a_refusal_when_one_comes_to_read_it()
     walk.be_a_device()
     walk.leave_what_is_before_the_oldest_unread()
+    walk.open_the_page_of_a_server_in_trouble(monkeypatch)
     walk.sign_out_with_something_untold()
     visitor.complaints[:] = [text for text in visitor.complaints if "Failed to load resource" not in text]
 

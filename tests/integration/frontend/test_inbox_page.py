@@ -12,7 +12,7 @@ from django.test import Client
 from pytest_django import Settings
 
 from campaigns.push_keys import base64url, pem_of
-from ops_console.frontend import build, views
+from ops_console.frontend import VERSION_FILE, build, views
 from ops_console.organizations.rights import Right
 from ops_console.var_dir import PROJECT
 from tests import bearers, factories, pushing, tenants
@@ -46,7 +46,9 @@ def test_the_page_is_the_same_for_everybody_and_holds_no_inline_code(is_built: N
     assert "no-store" in answer["Cache-Control"]
     assert "<style" not in page
     assert "style=" not in page
-    assert page.count("<script") == page.count('<script type="module" src="/static/inbox/inbox.js">') == 1
+    version = (build.BUILT / VERSION_FILE).read_text()
+    assert page.count("<script") == page.count(f'<script type="module" src="/static/inbox/inbox.js?{version}">') == 1
+    assert f'href="/static/inbox/inbox.css?{version}"' in page
     other = Caller()
     other.enter(tenants.member(factories.organization()).person.email, cookie=True)
     assert other.get("/inbox").content == answer.content
@@ -87,6 +89,25 @@ def test_building_without_node_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "")
     with pytest.raises(SystemExit, match=r"Node\.js"):
         build.main()
+
+
+def test_another_release_has_other_addresses(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(build, "BUILT", tmp_path)
+    template = tmp_path / "inbox.html"
+    monkeypatch.setattr(build, "TEMPLATE", template)
+
+    def version_of(page: str, script: str) -> str:
+        template.write_text(page)
+        for name in build.FILES:
+            (tmp_path / name).write_text(f"{script}: {build.VERSION.decode()}")
+        build.put_in_version()
+        version = (tmp_path / VERSION_FILE).read_text()
+        assert {version in (tmp_path / name).read_text() for name in build.FILES} == {True}
+        return version
+
+    made = [version_of("page", "script"), version_of("page", "other script"), version_of("other page", "script")]
+    assert len(set(made)) == 3
+    assert version_of("page", "script") == made[0]
 
 
 def test_all_script_is_small(is_built: None) -> None:
