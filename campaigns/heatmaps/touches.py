@@ -20,7 +20,7 @@ from campaigns.heatmaps.grid import cell_of
 from campaigns.models.heatmaps import NAME_LENGTH
 from ops_console.access import policy
 from ops_console.access.actors import Actor
-from ops_console.errors import FieldError, Forbidden, InvalidInput
+from ops_console.errors import FieldError, Forbidden, InvalidInput, PreconditionFailed
 
 log = logging.getLogger(__name__)
 
@@ -52,8 +52,16 @@ N_FIELDS, NULL = 10, -1
 POSTGRES_EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
 
+REFUSALS = "SELECT FROM campaigns_consent WHERE member_id = %s AND touches IS FALSE"
+
 # The day whose partition this process has seen to.
 _ready: date | None = None
+
+
+class NoConsent(PreconditionFailed):
+    """You have said that your touches are not to be kept."""
+
+    code = "no_consent"
 
 
 class Touch(NamedTuple):
@@ -69,10 +77,11 @@ class Touch(NamedTuple):
 
 
 def ingest(*, touches: Sequence[Touch], actor: Actor, now: datetime) -> int:
-    """Keep the caller's touches, all or none; return how many. One COPY, and one query for screens new today.
+    """Keep the caller's touches, all or none; return how many. One query, one COPY, and one for screens new today.
 
     Raises:
         Forbidden: the actor is no person in an organization.
+        NoConsent: he has said no. Nobody needs to have said yes: apps ask in their own way.
         InvalidInput: at ``events``, and the number and field of each that is at fault; names of screens past the
             most an organization has are so.
     """
@@ -80,6 +89,7 @@ def ingest(*, touches: Sequence[Touch], actor: Actor, now: datetime) -> int:
     if actor.member is None:
         raise Forbidden()
     _refuse_faults(touches)
+    _refuse_unwanted(actor.member.pk)
     if touches:
         organization_id = actor.member.organization_id
         today = now.astimezone(UTC).date()
@@ -148,6 +158,13 @@ def _refuse_faults(touches: Sequence[Touch]) -> None:
             faults += [_fault(message, number, field) for field, message in _faults(touch)]
     if faults:
         raise InvalidInput(faults)
+
+
+def _refuse_unwanted(member_id: UUID) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(REFUSALS, [member_id])
+        if cursor.rowcount:
+            raise NoConsent()
 
 
 def _is_sound(touch: Touch) -> bool:

@@ -168,11 +168,14 @@ def _campaigns(events: Sequence[Mapping[str, Any]]) -> Iterator[UUID]:
 
 
 def _line(event: Mapping[str, Any]) -> bytes:
+    """Raises: InvalidInput where a number is too large to be told again."""
     try:
-        return json.dumps(event, separators=(",", ":"), ensure_ascii=False).encode() + b"\n"
+        return json.dumps(event, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode() + b"\n"
     except UnicodeEncodeError:
         # Half of a pair, as a page holds it while somebody types: JSON has it as an escape only.
         return json.dumps(event, separators=(",", ":")).encode() + b"\n"
+    except ValueError:
+        raise _broken("The body holds a number that is too large.", "not_json") from None
 
 
 def _broken(message: str, code: str) -> InvalidInput:

@@ -15,12 +15,13 @@ from pytest_django import DjangoCaptureOnCommitCallbacks, Settings
 from campaigns.heatmaps import privacy, queries, screens
 from campaigns.heatmaps.queries import Asked
 from campaigns.models import Screen
+from campaigns.replay import consents
 from ops_console.audit.models import AuditEntry
 from ops_console.gen.pidgr.v1 import heatmap_pb as pb
 from ops_console.organizations.rights import Right
 from tests import campaigns, factories, heatmaps, tenants
 from tests.heatmaps import SCREEN
-from tests.pidgr import Tenant, call, faults, token_of
+from tests.pidgr import Tenant, call, code, faults, token_of
 
 pytestmark = pytest.mark.django_db
 TAP, SCROLL = pb.TouchEventType.TAP, pb.TouchEventType.SCROLL
@@ -71,6 +72,17 @@ def test_touches_are_kept_as_they_were_told_with_both_clocks(tenant: Tenant) -> 
     assert second == [None, who.pk, 1.0, 1.0, 0, 0, 3]
     assert ingest(token_of(who)) == 0
     assert Screen.objects.get().name == SCREEN
+
+
+def test_who_says_no_is_not_counted_and_who_was_never_asked_is(tenant: Tenant) -> None:
+    who = tenants.member(tenant.organization)
+    assert ingest(token_of(who), event()) == 1
+    consents.set_consents(touches=False, actor=tenants.signed_in(who), now=datetime.now(UTC))
+    request = pb.IngestTouchEventsRequest(events=[event()])
+    assert code("HeatmapService.IngestTouchEvents", request, token_of(who)) == "FAILED_PRECONDITION"
+    assert len(kept()) == 1
+    consents.set_consents(touches=True, actor=tenants.signed_in(who), now=datetime.now(UTC))
+    assert ingest(token_of(who), event()) == 1
 
 
 def test_a_repeated_batch_counts_once(tenant: Tenant) -> None:

@@ -7,7 +7,7 @@ import tracemalloc
 
 import pytest
 
-from campaigns.replay import posthog_snapshots
+from campaigns.replay import posthog_calls, posthog_snapshots
 from ops_console.errors import UpstreamError
 from tests.fakes.posthog import FakePosthog, Line, packed, sources
 from tests.fakes.webhook_receiver import Answer
@@ -119,6 +119,21 @@ def test_memory_is_bounded_by_a_page_and_not_by_the_recording(
     finally:
         tracemalloc.stop()
     assert peak < 10 * 1024 * 1024
+
+
+def test_what_would_take_much_more_memory_than_it_is_long_is_not_read(
+    posthog: FakePosthog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(posthog_calls, "MOST_VALUES", 1000)
+    posthog.recordings = [visit(1, parts=[[line(0, 2, node=[[]] * 400)]])]
+    assert times(provider(posthog).snapshots("0190-0001")) == [0]
+    packing = {"type": 2, "timestamp": START_MS, "data": packed([[]] * 600), "cv": "2024-10"}
+    posthog.recordings = [visit(1, parts=[[("w", packing)]])]
+    [lost] = events(provider(posthog).snapshots("0190-0001"))
+    assert (lost["data"]["tag"], lost["data"]["payload"]["reason"]) == ("lost", "PostHog's answer holds too much.")
+    posthog.recordings = [visit(1, parts=[[line(0, 2, node=[[]] * 600)]])]
+    with pytest.raises(UpstreamError, match="too much"):
+        list(provider(posthog).snapshots("0190-0001"))
 
 
 def test_fewer_parts_are_asked_for_where_twenty_are_too_large(

@@ -66,6 +66,7 @@ def test_a_chunk_tells_when_it_was_what_was_done_and_which_campaigns_were_shown(
         (b"{", [((), "not_json")]),
         (b"\xff", [((), "not_json")]),
         (b'{"number": NaN}', [((), "not_json")]),
+        (b'{"number": 0, "events": [{"type": 3, "timestamp": 1, "data": {"x": 1e999}}]}', [((), "not_json")]),
         (b"[" * 100_000, [((), "too_deep")]),
         (b"[]", [((), "invalid")]),
         (b"{}", [(("number",), "invalid"), (("events",), "invalid")]),
