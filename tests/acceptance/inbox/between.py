@@ -65,6 +65,14 @@ class Between:
         self.messages.nth(number).get_by_role("link").click()
         expect(self.button).to_be_visible()
 
+    def keep_the_focus_in_the_list(self) -> None:
+        self.messages.first.get_by_role("link").focus()
+        self.page.evaluate("window.pressed = document.activeElement")
+        with self.page.expect_response("**/Sync"):
+            self.page.evaluate(TICK)
+        self.page.wait_for_timeout(200)
+        assert self.page.evaluate("document.activeElement === window.pressed")
+
     def hold_a_press_while_the_page_is_brought_up_to_date(self) -> None:
         page = self.page
         self.answer("SubmitAction", 404, JSON, '{"message": "no route"}')

@@ -40,9 +40,12 @@ class Sharing:
         self.page, self.work = self.visitor.page, self.visitor.work
 
     def come_in(self, who: Member, page: Page) -> None:
+        # Browsers draw one second at a time what nobody looks at.
+        page.bring_to_front()
         enter_by_code(Visitor(page, self.visitor.address, self.work), self.mailbox, self.work, who.person.email)
 
     def ring(self) -> None:
+        self.page.bring_to_front()
         self.page.get_by_role("link", name="Devices").click()
         self.page.get_by_role("button", name="Ring when a message arrives").click()
         expect(self.page.get_by_text("It rings when a message arrives.")).to_be_visible()
@@ -69,6 +72,7 @@ class Sharing:
         assert self.page.evaluate("localStorage['test.key']") == own
 
     def sign_out_elsewhere(self, tab: Page) -> None:
+        tab.bring_to_front()
         tab.goto(f"{self.visitor.address}/signin")
         tab.evaluate(SHOW)
         tab.get_by_role("button", name="Sign out").click()
@@ -85,6 +89,7 @@ class Sharing:
         self.come_in(self.second, tab)
         expect(tab.get_by_role("heading", name="You are signed in")).to_be_visible()
         tab.evaluate("(who) => (localStorage['inbox.who'] = who)", who)
+        self.page.bring_to_front()
         self.page.evaluate(TICK)
         # The page begins anew where it was.
         expect(self.page.get_by_role("button", name="Ring when a message arrives")).to_be_visible()

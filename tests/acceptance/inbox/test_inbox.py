@@ -215,6 +215,7 @@ def test_what_goes_wrong_loses_nothing(visitor: Visitor, mailbox: MailServer, me
     other = page.context.new_page()
     other.goto(f"{visitor.address}/inbox")
     expect(other.get_by_role("link", name="Inbox (2 unread)")).to_be_visible()
+    page.bring_to_front()
     messages.first.get_by_role("link").click()
     expect(other.get_by_role("link", name="Inbox (1 unread)")).to_be_visible()
     work(lambda: cancel_campaign(campaign_id=sent[1].pk, actor=factories.COMMAND, now=timezone.now()))
@@ -256,6 +257,7 @@ def test_what_comes_between_loses_nothing_either(
     first = walk.sent
     visitor.go("/inbox")
     enter_by_code(visitor, mailbox, work, member.person.email)
+    walk.keep_the_focus_in_the_list()
     walk.open(0)
     walk.hold_a_press_while_the_page_is_brought_up_to_date()
     walk.hear_what_is_not_the_servers_word()
