@@ -78,8 +78,6 @@ class Visitor:
 def address(places: None, committed_db: None, settings: Any) -> Iterator[str]:
     from ops_console.wsgi import application
 
-    # Failed attempts count by address, which all tests share.
-    settings.FAILED_AUTH_PER_MINUTE = 1_000_000
     server = ThreadedWSGIServer(("127.0.0.1", 0), Quiet)
     server.set_app(application)
     thread = threading.Thread(target=server.serve_forever, daemon=True)

@@ -1,4 +1,4 @@
-"""What saves the suite time without changing what a test sees."""
+"""What saves the suite time, or keeps tests out of each other's way, without changing what a test sees."""
 
 from __future__ import annotations
 
@@ -28,6 +28,13 @@ def _quick_settings(django_test_environment: None) -> None:
     settings.WHITENOISE_AUTOREFRESH = True
     # Made to be slow, the default is. Real servers keep it.
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _no_limits_in_common(django_test_environment: None) -> None:
+    # All tests call from one address, and some in a second what people do in a minute. Tests of limits set their own.
+    settings.FAILED_AUTH_PER_MINUTE = 1_000_000
+    settings.RATE_BURST = 1_000_000
 
 
 @pytest.fixture(scope="session")

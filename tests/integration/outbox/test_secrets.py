@@ -79,7 +79,7 @@ def test_reencryptsecrets_lets_the_old_key_go(
     settings.SECRET_KEY_FALLBACKS = []
     counts = ["1 webhook secrets", "2 signing keys", "0 identity providers' secrets", "0 waiting e-mails"]
     counts.insert(1, "0 webhooks' headers")
-    counts.append("0 push credentials")
+    counts += ["0 push credentials", "0 PostHog keys"]
     assert out.getvalue().splitlines() == [f"Encrypted {count} under the current SECRET_KEY." for count in counts]
     assert live_secrets([organization.id], clock()) == {organization.id: [secret]}
     entry = AuditEntry.objects.get(action="secrets.reencrypt")
