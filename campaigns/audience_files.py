@@ -8,6 +8,7 @@ from uuid import UUID
 
 from campaigns.services.audiences import variables_fault
 from ops_console.imports.rows import BadHeader, BadRow, BadValue, GoodRow, read_rows
+from ops_console.organizations.addresses import normal_email
 
 EMAIL, USER_ID = "email", "user_id"
 
@@ -45,7 +46,7 @@ def _name(column: str, text: str) -> str:
     if not text:
         raise BadValue(f"{column} is empty")
     if column == EMAIL:
-        return text.lower()
+        return normal_email(text)
     try:
         return str(UUID(text))
     except ValueError:

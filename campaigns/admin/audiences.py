@@ -14,6 +14,7 @@ from campaigns.admin.narrowing import NarrowedByCampaign
 from campaigns.models import AudienceMember, Delivery
 from ops_console.console import display
 from ops_console.console.registry import Part
+from ops_console.organizations.addresses import normal_email
 
 
 def values(recipient: AudienceMember) -> dict[str, Any]:
@@ -60,7 +61,7 @@ class AudienceAdmin(NarrowedByCampaign):
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[AudienceMember], search_term: str
     ) -> tuple[QuerySet[AudienceMember], bool]:
-        term = search_term.strip().lower()
+        term = normal_email(search_term)
         return (queryset.filter(member__person__email=term) if term else queryset), False
 
     @admin.display(description="recipient")

@@ -33,6 +33,7 @@ from ops_console.console.base import ConsoleAdmin
 from ops_console.console.callers import actor_of, may
 from ops_console.console.registry import Part, extend
 from ops_console.errors import InvalidInput
+from ops_console.organizations.addresses import normal_email
 from ops_console.organizations.models import Member, Organization
 
 RESOLUTIONS = [(str(step / 200), f"{step / 2:g} %") for step in (1, 2, 4, 6, 10, 20)]
@@ -81,7 +82,7 @@ def _member_named(text: str, organization_id: UUID) -> UUID | None:
     try:
         found = members.filter(pk=UUID(text)).first()
     except ValueError:
-        found = members.filter(person__email=text.lower()).first()
+        found = members.filter(person__email=normal_email(text)).first()
     if found is None:
         raise InvalidInput.field("member", message="The organization has no such member.")
     return found.pk

@@ -19,6 +19,7 @@ from campaigns.services.campaigns import Delivering, create_campaign
 from ops_console.access.actors import Actor
 from ops_console.imports.command import ImportCommand
 from ops_console.imports.rows import BadRow, GoodRow
+from ops_console.organizations.addresses import normal_email
 from ops_console.organizations.models import Organization, Person
 
 
@@ -98,7 +99,7 @@ def hours(text: str) -> tuple[time, time]:
 
 
 def person_called(email: str) -> Person:
-    person = Person.objects.filter(email=email.strip().lower()).first()
+    person = Person.objects.filter(email=normal_email(email)).first()
     if person is None:
         raise CommandError(f"--as: nobody here has the address {email}.")
     return person

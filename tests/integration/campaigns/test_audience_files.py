@@ -63,6 +63,8 @@ def test_rows_name_a_recipient_with_values() -> None:
     ]
     [row] = read_audience(["email\n", " Ada@House.example \n"])
     assert row == GoodRow(2, NamedRecipient("email", "ada@house.example", {}))
+    [row] = read_audience(["email\n", "Ada@München.example\n"])
+    assert row == GoodRow(2, NamedRecipient("email", "ada@xn--mnchen-3ya.example", {}))
 
 
 @pytest.mark.parametrize(
