@@ -9,6 +9,8 @@ export interface Visited {
 }
 
 const MESSAGE = /^MessageDetail::(.+)$/;
+// A recording may tell of more than a page can show.
+const MOST_LISTED = 200;
 
 /** As the page told; of recordings by others, which addresses there were. */
 export function visited(events: Recorded[], campaigns: Record<string, string>): Visited[] {
@@ -38,25 +40,37 @@ function addressOf(href: string): string {
 
 /** Lead to the times that stand in the links' fragments, and in the address the page was opened with. */
 export function list(screens: Visited[], goto: (ms: number) => void): void {
-  const items = screens.map(({ name, atMs }) => {
-    const link = document.createElement("a");
-    link.className = "text-link";
-    link.href = `#t=${Math.floor(atMs / 1000)}`;
-    link.textContent = name;
-    link.addEventListener("click", (event) => {
-      event.preventDefault();
-      history.replaceState(null, "", link.href);
-      goto(atMs);
-    });
+  const on = byId("player-screens", HTMLElement);
+  on.replaceChildren();
+  for (const screen of screens.slice(0, MOST_LISTED)) on.append(item(linkTo(screen, goto), screen.atMs));
+  const nMore = screens.length - MOST_LISTED;
+  if (nMore > 0) on.append(item(`${nMore.toLocaleString("en")} more are not listed.`));
+  byId("player-no-screens", HTMLElement).hidden = screens.length > 0;
+}
+
+function item(content: Node | string, atMs?: number): HTMLElement {
+  const made = document.createElement("li");
+  if (atMs !== undefined) {
     const time = document.createElement("span");
     time.className = "player-when";
     time.textContent = clock(atMs);
-    const item = document.createElement("li");
-    item.append(time, " ", link);
-    return item;
+    made.append(time, " ");
+  }
+  made.append(content);
+  return made;
+}
+
+function linkTo({ name, atMs }: Visited, goto: (ms: number) => void): HTMLElement {
+  const link = document.createElement("a");
+  link.className = "text-link";
+  link.href = `#t=${Math.floor(atMs / 1000)}`;
+  link.textContent = name;
+  link.addEventListener("click", (event) => {
+    event.preventDefault();
+    history.replaceState(null, "", link.href);
+    goto(atMs);
   });
-  byId("player-screens", HTMLElement).replaceChildren(...items);
-  byId("player-no-screens", HTMLElement).hidden = items.length > 0;
+  return link;
 }
 
 /** Where the address says to begin. */

@@ -29,6 +29,8 @@ const TAKEN_OUT = new Set(
     ["src", "srcset", "imagesrcset", "href", "xlink:href", "poster", "background", "data", "srcdoc", "codebase"],
     ["action", "formaction", "ping", "cite", "longdesc", "manifest", "archive", "classid", "profile"],
     ["http-equiv", "target", "autofocus", "autoplay", "tabindex", "accesskey", "contenteditable"],
+    // A dialog over all others, which has the keyboard to itself.
+    ["rr_open_mode"],
   ].flat(),
 );
 const PICTURES = new Set(["src", "href", "xlink:href", "poster", "rr_dataURL"]);

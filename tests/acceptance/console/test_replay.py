@@ -26,6 +26,7 @@ INSIDE = "document.querySelector('#player-stage iframe').contentDocument"
 # What nobody may be asked for, and what only the frame's policy finds: it is written as no reader of CSS would.
 ELSEWHERE = "https://elsewhere.example/hostile"
 HIDDEN = ("https://hidden.example/hostile", "/admin/?hidden-hostile")
+N_SCREENS, N_LISTED = 1300, 200
 HACK = "top.document.title = 'hacked'; top.hacked = true"
 
 
@@ -43,7 +44,9 @@ class Document:
         return self.node(3, textContent=text)
 
     def element(self, tag: str, *children: Any, **attributes: Any) -> dict[str, Any]:
-        named = {name.replace("_", "-"): value for name, value in attributes.items()}
+        """Attributes whose names cannot be written as Python's have an underscore for a hyphen, but not rrweb's own."""
+        kept = ("_", "rr_")
+        named = {name if name.startswith(kept) else name.replace("_", "-"): attributes[name] for name in attributes}
         return self.node(2, tagName=tag, attributes=named, childNodes=list(children))
 
     def whole(self, head: Sequence[Any], body: dict[str, Any]) -> dict[str, Any]:
@@ -81,6 +84,7 @@ def hostile_body(page: Document) -> list[dict[str, Any]]:
         page.element("form", page.element("button", page.text("Send"), formaction=ELSEWHERE), action=ELSEWHERE),
         page.element("p", page.text("Background"), style=f"background: url({ELSEWHERE}.png)"),
         page.element("input", value="typed", autofocus=""),
+        page.element("dialog", page.element("input"), open="", rr_open_mode="modal"),
     ]
 
 
@@ -92,14 +96,18 @@ def visit(start: datetime, screen: str) -> list[dict[str, Any]]:
     whole = page.whole(head, body)
     picture = page.element("img", src=f"{ELSEWHERE}.png", onerror=HACK)
     line, script = page.element("p"), page.element("script")
+    dialogs = [
+        page.element("dialog", page.element("input"), open="", rr_open_mode=mode) for mode in ("modal", "non-modal")
+    ]
     added = [(body, line), (line, page.text("Later")), (body, picture), (body, script), (script, page.text(HACK))]
+    added += [(body, dialog) for dialog in dialogs]
     style, harm = head[5]["id"], {"onclick": HACK, "src": ELSEWHERE, "style": {"background": f"url({ELSEWHERE}.png)"}}
 
     def change(seconds: int, source: int, **data: Any) -> dict[str, Any]:
         return {"type": 3, "timestamp": at + 1000 * seconds, "data": {"source": source, **data}}
 
-    def shown(seconds: int, name: str) -> dict[str, Any]:
-        return {"type": 5, "timestamp": at + 1000 * seconds, "data": {"tag": "screen", "payload": {"name": name}}}
+    def shown(seconds: float, name: str) -> dict[str, Any]:
+        return {"type": 5, "timestamp": at + int(1000 * seconds), "data": {"tag": "screen", "payload": {"name": name}}}
 
     return [
         {"type": 4, "timestamp": at, "data": {"href": "https://x.example/", "width": 800, "height": 600}},
@@ -115,8 +123,17 @@ def visit(start: datetime, screen: str) -> list[dict[str, Any]]:
         ),
         change(6, 8, id=style, adds=[{"rule": f"body {{ background: url({ELSEWHERE}.png) }}", "index": 0}]),
         change(6, 10, family="Coo", fontSource=f"url({ELSEWHERE}.woff2)", buffer=False),
+        change(
+            7,
+            0,
+            texts=[],
+            removes=[],
+            adds=[],
+            attributes=[{"id": dialogs[1]["id"], "attributes": {"rr_open_mode": "modal"}}],
+        ),
         shown(8, screen),
         *(change(seconds, 3, id=body["id"], x=0, y=0) for seconds in range(1, 21)),
+        *(shown(9 + number / 1000, f"Flood {number}") for number in range(N_SCREENS - 2)),
     ]
 
 
@@ -163,6 +180,8 @@ def test_staff_watch_a_visit_that_would_do_them_harm(
     expect(page.get_by_role("button", name="Play", exact=True)).to_be_visible()
     page.get_by_role("link", name="Message of Loft inspection").press("Enter")
     expect(time).to_have_text("0:08 of 0:20")
+    expect(page.locator("#player-screens li")).to_have_count(N_LISTED + 1)
+    expect(page.locator("#player-screens li").last).to_have_text("1,100 more are not listed.")
     page.wait_for_function(f"{INSIDE}.body.innerText.includes('Later')")
     assert text_in(page).startswith("Coo")
     assert page.url.endswith("#t=8")
@@ -215,6 +234,7 @@ def assert_kept_to_itself(visitor: Visitor, asked: Sequence[str]) -> None:
     assert page.locator("#player-stage iframe").get_attribute("sandbox") == "allow-same-origin"
     assert page.evaluate("[document.title.includes('hacked'), 'hacked' in window]") == [False, False]
     assert [url for url in asked if "hostile" in url] == []
+    assert page.evaluate(f"{INSIDE}.querySelectorAll('dialog:modal').length") == 0
     harm = "script, [src], [href]:not(a[href='#']), [onerror], [onload], [onclick]"
     assert page.evaluate(f'{INSIDE}.querySelectorAll("{harm}").length') == 0
     # The Tab key goes past the frame.
