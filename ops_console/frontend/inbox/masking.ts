@@ -5,12 +5,14 @@ import { element, OWN } from "./elements";
 // Neither a message nor anybody's name can be in these.
 const PLAIN = new Set([
   ...["_cssText", "aria-current", "aria-labelledby", "aria-live", "charset", "checked", "class", "content"],
-  ...[OWN, "data-screen", "data-theme", "disabled", "for", "hidden", "id", "media", "name", "rel", "role"],
-  ...["rr_height", "rr_width", "tabindex", "type"],
+  ...[OWN, "data-screen", "data-theme", "disabled", "for", "hidden", "id", "media", "name", "rel", "role", "type"],
 ]);
+// Of these numbers are shown: how large something is, or where.
+const NUMBERED = new Set(["colspan", "height", "rowspan", "start", "tabindex", "width"]);
+const OF_RRWEB = "rr_";
 // Of a screen of this page.
 const ADDRESS = /^#\/(?:devices|settings|message\/[0-9a-f-]{36})?$/;
-const NUMBER = /^\d*$/;
+const NUMBER = /^-?\d+(?:\.\d+)?(?:px)?$/;
 
 export const hide = (text: string): string => text.replace(/\S/gu, "*");
 
@@ -21,7 +23,8 @@ type Attributes = Record<string, unknown>;
 /** What may be told of an element's attributes: no words, no addresses of elsewhere. */
 export function hideAttributes(attributes: Attributes): void {
   for (const [name, value] of Object.entries(attributes)) {
-    if (typeof value !== "string" || PLAIN.has(name) || NUMBER.test(value)) continue;
+    if (typeof value !== "string" || PLAIN.has(name)) continue;
+    if ((NUMBERED.has(name) || name.startsWith(OF_RRWEB)) && NUMBER.test(value)) continue;
     // rrweb makes addresses whole.
     const isScreen = name === "href" && ADDRESS.test(value.replace(location.origin + location.pathname, ""));
     if (!isScreen) attributes[name] = hide(value);

@@ -30,7 +30,7 @@ BODY = (
     """\
 Feeders are *inspected* on Monday: see [the plan](https://plans.example/west "Printed").
 
-Bring <abbr title="Hidden">it</abbr>.
+Bring <abbr title="9040217735">it</abbr>.
 
 ![A hawk](data:image/gif;base64,R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7)
 
@@ -39,7 +39,7 @@ Bring <abbr title="Hidden">it</abbr>.
 )
 # As long, in other words.
 OTHER_BODY = BODY.replace("Feeders", "Gardens").replace("Grain", "Straw")
-WORDS = ("Feeders", "inspect", "plans.example", "Printed", "Hidden", "hawk", "R0lGOD", "Grain", "Notice", "Understood")
+WORDS = ("Feeders", "inspect", "plans.example", "Printed", "9040217735", "hawk", "R0lGOD", "Grain", "Notice", "Understood")
 # Of rrweb's events.
 WHOLE, CUSTOM = 2, 5
 TOUCHES = """
