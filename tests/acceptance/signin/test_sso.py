@@ -124,6 +124,7 @@ def test_by_openid_connect(traveller: Traveller, openid: OpenIdProvider, work: W
     expect(page.get_by_role("definition")).to_have_text(["ann@acme.example", "None yet"])
     expect(page.get_by_role("heading", name="Passkeys")).to_be_visible()
     page.get_by_role("button", name="Sign out").click()
+    expect(page.get_by_role("status")).to_have_text("You are signed out.")
     traveller.go("/signin?next=/admin/")
     page.get_by_label("E-mail address").fill("ann@acme.example")
     page.get_by_role("button", name="Continue").click()
@@ -161,6 +162,7 @@ def test_by_saml(
     assert work(lambda: Member.objects.get(person__email="ann@acme.example").status) == "active"
     # The same where it takes requests by forms alone, by way of a page that sends itself; and on to the inbox.
     page.get_by_role("button", name="Sign out").click()
+    expect(page.get_by_role("status")).to_have_text("You are signed out.")
     held: list[Route] = []
     page.route("**/submit.js", lambda route: held.append(route))
     traveller.go("/signin?next=/inbox")

@@ -11,8 +11,8 @@ export class Refusal extends Error {
 let accessToken = "";
 
 /**
- * Do it while no other tab does: they share the cookie, and a refresh token sent twice ends the session. Whoever comes
- * next sends the cookie that this one was given. Without TLS browsers have no locks.
+ * Do it while no other tab does: they share the cookie, and an old refresh token sent again may end the session. Whoever
+ * comes next sends the cookie that this one was given. Without TLS browsers have no locks.
  */
 const alone = (act) => (navigator.locks ? navigator.locks.request("session", act) : act());
 
