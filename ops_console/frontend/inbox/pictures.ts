@@ -2,6 +2,7 @@
 
 import { ConnectError } from "@connectrpc/connect";
 import { heatmaps } from "./api";
+import { fetchConsents, isUnagreed } from "./consents";
 import { isFinal } from "./faults";
 import { picture } from "./picture";
 import { current, screenShown } from "./screens";
@@ -55,7 +56,9 @@ async function tell(isMasked: boolean, isWanted: () => boolean): Promise<void> {
     if (imageData) await heatmaps.uploadScreenshot({ screenName: screen.name, appVersion: VERSION, imageData });
     remember(screen.name);
   } catch (error) {
-    // The others are tried when the screen is shown again.
+    if (isUnagreed(error)) await fetchConsents().catch(() => {});
+    // The others are tried when the screen is shown again, or is told of again.
+    if (!isWanted()) return;
     if (isFinal(error) || !(error instanceof ConnectError)) remember(screen.name);
   }
 }

@@ -2,33 +2,40 @@
 
 import { timestampFromMs } from "@bufbuild/protobuf/wkt";
 import { heatmaps, isKeptAlive, rest } from "./api";
+import { isUnagreed } from "./consents";
 import { isFinal } from "./faults";
 import type { Chunk, Outbox, Row, Seen, Touches } from "./outbox";
 import { alone } from "./syncing";
 
 // What the server answers to a chunk that it will never take: not agreed to, too much, another's, no chunk.
 const REFUSED = new Set([400, 403, 404, 409, 413, 415]);
+const CONFLICT = 409;
+const NO_CONSENT = "no_consent";
+
+type Answer = "taken" | "refused" | "unagreed";
+
+export interface Heard {
+  /** The server takes no more of this recording. */
+  refused(recording: string): void;
+  /** It takes nothing of this kind, for it knows of no consent. */
+  unagreed(kind: Row["kind"]): Promise<void>;
+}
 
 /**
- * Send what waits and is still meant to be sent, in order; tabs take turns. Says of which recordings the server takes no
- * more. Throws when it is to be tried again later.
+ * Send what waits and is still meant to be sent, in order; tabs take turns. Throws when it is to be tried again later.
  */
-export async function tell(
-  outbox: Outbox,
-  isMeant: (row: Row) => boolean,
-  refuse: (recording: string) => void,
-): Promise<void> {
+export async function tell(outbox: Outbox, isMeant: (row: Row) => boolean, heard: Heard): Promise<void> {
   const refused = new Set<string>();
   await alone("inbox.seen", async () => {
     await outbox.tidy();
     for (const row of await outbox.rows()) {
       if (!isMeant(row)) continue;
-      if (row.kind === "touches") await tellTouches(row);
-      else if (!refused.has(row.recording) && !(await isTaken(row))) {
-        refused.add(row.recording);
-        refuse(row.recording);
-      }
+      const isKnown = row.kind === "chunk" && refused.has(row.recording);
+      const answer = isKnown ? "taken" : await (row.kind === "touches" ? tellTouches(row) : tellChunk(row));
+      if (row.kind === "chunk" && answer !== "taken") refused.add(row.recording);
+      if (row.kind === "chunk" && answer === "refused") heard.refused(row.recording);
       await outbox.drop(({ key }) => key === row.key);
+      if (answer === "unagreed") await heard.unagreed(row.kind);
     }
   });
 }
@@ -40,7 +47,7 @@ export function tellAtOnce(seen: Seen): void {
 }
 
 /** Of those which the server refuses for good it is not told again. */
-async function tellTouches({ batch, touches }: Touches): Promise<void> {
+async function tellTouches({ batch, touches }: Touches): Promise<Answer> {
   const events = touches.map(({ screen, x, y, type, width, height, at }) => ({
     screenName: screen,
     xPct: x,
@@ -52,16 +59,21 @@ async function tellTouches({ batch, touches }: Touches): Promise<void> {
   }));
   try {
     await heatmaps.ingestTouchEvents({ events }, { headers: { "Idempotency-Key": batch } });
+    return "taken";
   } catch (error) {
     if (!isFinal(error)) throw error;
+    return isUnagreed(error) ? "unagreed" : "refused";
   }
 }
 
-/** Whether the server has taken a chunk, rather than refused it for good. */
-async function isTaken(chunk: Chunk): Promise<boolean> {
-  const { ok, status } = await post(chunk, await gzipped(textOf(chunk)));
-  if (!ok && !REFUSED.has(status)) throw new Error(`A chunk was answered with ${status}.`);
-  return ok;
+async function tellChunk(chunk: Chunk): Promise<Answer> {
+  const response = await post(chunk, await gzipped(textOf(chunk)));
+  const { ok, status } = response;
+  if (ok) return "taken";
+  if (!REFUSED.has(status)) throw new Error(`A chunk was answered with ${status}.`);
+  if (status !== CONFLICT) return "refused";
+  const { code } = (await response.json().catch(() => ({}))) as { code?: string };
+  return code === NO_CONSENT ? "unagreed" : "refused";
 }
 
 function post(chunk: Chunk, compressed?: ArrayBuffer): Promise<Response> {

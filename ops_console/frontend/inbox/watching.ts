@@ -11,6 +11,7 @@ import { watch } from "./touches";
 import { visitBegan, visitEnded, type Who } from "./visits";
 
 const EVERY_MS = 5_000;
+const ASK_EVERY_MS = 60_000;
 const AFTER_FAILURE_MS = 30_000;
 const PARTING_MS = 3_000;
 const MOST_TOUCHES = 100;
@@ -29,26 +30,32 @@ let recorder: Recorder | null = null;
 let touches: Touch[] = [];
 let isTelling = false;
 let notBefore = 0;
+let askedAt = 0;
+let heedNoMore = () => {};
 
 visitBegan.listen((began) => {
   who = began;
-  consentsChanged.listen(apply);
+  heedNoMore = consentsChanged.listen(apply);
   window.addEventListener("online", () => void meet());
   document.addEventListener("visibilitychange", () => (document.hidden ? leave() : void meet()));
   window.addEventListener("pagehide", cut);
-  setInterval(() => void flush(), EVERY_MS);
+  setInterval(() => {
+    const isDue = Date.now() - askedAt >= ASK_EVERY_MS;
+    void (isDue && !document.hidden ? meet() : flush());
+  }, EVERY_MS);
   void meet();
 });
 
 visitEnded.listen(() => {
   cut();
   outbox = null;
-  apply(null);
+  end();
 });
 
 /** Ask what is agreed to, which may have changed elsewhere, and send what waits. */
 async function meet(): Promise<void> {
   notBefore = 0;
+  askedAt = Date.now();
   try {
     outbox ??= await Outbox.open(who.memberId);
     await fetchConsents();
@@ -59,10 +66,19 @@ async function meet(): Promise<void> {
   await flush();
 }
 
-/** Send what there is before signing out, for afterwards nobody may; for a moment at most. */
+/** Tell what is withdrawn and what was seen before signing out, for afterwards nobody may; for a moment at most. */
 export async function part(): Promise<void> {
   notBefore = 0;
-  await Promise.race([flush(), new Promise((resolve) => setTimeout(resolve, PARTING_MS))]);
+  const told = fetchConsents()
+    .catch(() => {})
+    .then(flush);
+  await Promise.race([told, new Promise((resolve) => setTimeout(resolve, PARTING_MS))]);
+  end();
+}
+
+/** Whatever the server says from now on. */
+function end(): void {
+  heedNoMore();
   apply(null);
 }
 
@@ -136,7 +152,7 @@ async function flush(): Promise<void> {
   if (isTelling || !outbox || !consents() || Date.now() < notBefore) return;
   isTelling = true;
   try {
-    await tell(outbox, isAgreed, (refused) => recorder?.refuse(refused));
+    await tell(outbox, isAgreed, { refused: (id) => recorder?.refuse(id), unagreed });
     recorder?.begin();
   } catch {
     notBefore = Date.now() + AFTER_FAILURE_MS;
@@ -145,4 +161,10 @@ async function flush(): Promise<void> {
   } finally {
     isTelling = false;
   }
+}
+
+/** The server takes none of it, for it knows of no consent: ask, and begin anew where there is one. */
+async function unagreed(kind: Row["kind"]): Promise<void> {
+  if (kind === "chunk") recording = changed(recording, "", takeRecording);
+  await fetchConsents();
 }

@@ -14,13 +14,16 @@ import pytest
 from django.db import connection
 from django.utils import timezone
 from PIL import Image
-from playwright.sync_api import Page, Response, Route, expect
+from playwright.sync_api import APIResponse, Locator, Page, Response, Route, expect
 
 from campaigns.heatmaps.touches import NUMBERS
 from campaigns.models import Campaign, Consent, Recording, RecordingChunk, ReplaySettings, Screenshot
+from campaigns.replay.consents import set_consents
 from campaigns.replay.local import LocalProvider
-from ops_console.organizations.models import Member
-from tests.acceptance.inbox.walking import OFFLINE, send_campaign, telling
+from ops_console.organizations.models import Member, MemberStatus
+from ops_console.organizations.rights import Right
+from tests import tenants
+from tests.acceptance.inbox.walking import OFFLINE, TICK, send_campaign, telling
 from tests.acceptance.signin.test_signin import enter_by_code
 from tests.browsers import Visitor, Work
 from tests.fakes.mail_server import MailServer
@@ -39,7 +42,18 @@ Bring <abbr title="9040217735">it</abbr>.
 )
 # As long, in other words.
 OTHER_BODY = BODY.replace("Feeders", "Gardens").replace("Grain", "Straw")
-WORDS = ("Feeders", "inspect", "plans.example", "Printed", "9040217735", "hawk", "R0lGOD", "Grain", "Notice", "Understood")
+WORDS = (
+    "Feeders",
+    "inspect",
+    "plans.example",
+    "Printed",
+    "9040217735",
+    "hawk",
+    "R0lGOD",
+    "Grain",
+    "Notice",
+    "Understood",
+)
 # Of rrweb's events.
 WHOLE, CUSTOM = 2, 5
 TOUCHES = """
@@ -54,6 +68,8 @@ PLACE = """element => {
     return [(left + scrollX + width / 2) / scrollWidth, (top + scrollY + height / 2) / scrollHeight,
             scrollWidth, scrollHeight];
 }"""
+LOOK_AWAY = "Object.defineProperty(document, 'hidden', { value: true, configurable: true });" + TICK
+LOOK_AGAIN = "delete document.hidden"
 MIDDLE_OF_WINDOW = """() => {
     const { scrollWidth, scrollHeight } = document.documentElement;
     return [(scrollX + innerWidth / 2) / scrollWidth, (scrollY + innerHeight / 2) / scrollHeight,
@@ -120,8 +136,10 @@ def test_what_a_member_agrees_to_is_told_and_nothing_else(
     words_are_shown_where_the_organization_says_so(visitor, member, work)
     what_was_seen_last_arrives_and_a_later_visit_is_another(visitor, member, work)
     the_server_may_refuse_it_all(visitor, asked)
+    what_is_withdrawn_elsewhere_ends_here_and_begins_anew(visitor, member, work)
     what_is_withdrawn_ends_at_once(visitor, member, asked, work)
-    ours = (OFFLINE, "net::ERR_FAILED", "413", "429")
+    what_the_server_could_not_be_told_is_told_whoever_comes(visitor, mailbox, member, asked, work)
+    ours = (OFFLINE, "net::ERR_FAILED", "400", "409", "413", "429", "503")
     visitor.complaints[:] = [text for text in visitor.complaints if not any(each in text for each in ours)]
 
 
@@ -259,7 +277,8 @@ def what_was_seen_last_arrives_and_a_later_visit_is_another(visitor: Visitor, me
     """The page's end loses nothing; after half an hour without a movement it is another recording."""
     page = visitor.page
     n_recordings, n_touches = work(lambda: (Recording.objects.count(), len(long_presses_of(member))))
-    page.get_by_role("heading", name="Notice").click(delay=600)
+    # A picture of the screen may be made just then, which keeps the page busy.
+    page.get_by_role("heading", name="Notice").click(delay=1000)
     visitor.go("/signin")
     page.evaluate(
         """() => {
@@ -300,12 +319,84 @@ def touch_and_tell(page: Page, screen: str) -> None:
         page.evaluate(BACK)
 
 
-def what_is_withdrawn_ends_at_once(visitor: Visitor, member: Member, asked: list[str], work: Work) -> None:
-    """Even offline; what was not sent is thrown away."""
+def what_is_withdrawn_elsewhere_ends_here_and_begins_anew(visitor: Visitor, member: Member, work: Work) -> None:
+    """Where the server refuses it, and after a minute; once it is agreed to again this tab tells of it again."""
     page = visitor.page
+    recording, touches = page.get_by_label("Recordings of my visits"), page.get_by_label("Where I touch the screen")
+
+    def withdraw_elsewhere(**said: bool) -> None:
+        work(lambda: set_consents(**said, actor=tenants.signed_in(member), now=timezone.now()))
+
+    def allow(box: Locator, text: str) -> None:
+        # It is ticked when the server knows.
+        box.click()
+        expect(page.get_by_text(f"{text}: allowed.")).to_be_visible()
+
+    def tell(path: str, status: int) -> None:
+        """What the page tells when it is looked at no longer is answered so."""
+        with page.expect_response(lambda answer: path in answer.url and answer.status == status):
+            page.get_by_role("heading", name="Settings").click()
+            page.evaluate(LOOK_AWAY)
+        page.evaluate(LOOK_AGAIN)
+
     page.get_by_role("link", name="Settings").click()
+    recording.uncheck()
+    allow(recording, "Recordings of my visits")
+    tell("/chunks", 201)
+    withdraw_elsewhere(recording=False)
+    tell("/chunks", 409)
+    expect(recording).not_to_be_checked()
+    allow(recording, "Recordings of my visits")
+    tell("/chunks", 201)
+
+    withdraw_elsewhere(touches=False)
+    tell("IngestTouchEvents", 400)
+    expect(touches).not_to_be_checked()
+    allow(touches, "Where I touch the screen")
+    withdraw_elsewhere(touches=False)
+    page.evaluate("localStorage.removeItem('inbox.pictured')")
+    page.get_by_role("link", name="Inbox").click()
+    unwanted = json.dumps({"code": "failed_precondition", "message": "You have said no."})
+    page.route(
+        "**/UploadScreenshot",
+        lambda route: route.fulfill(status=400, content_type="application/json", body=unwanted),
+        times=1,
+    )
+    with page.expect_response("**/UploadScreenshot"), page.expect_response("**/api/v1/consents"):
+        page.get_by_role("link", name="Settings").click()
+    expect(touches).not_to_be_checked()
+
+    allow(touches, "Where I touch the screen")
+    bring_together(page)
+    withdraw_elsewhere(recording=False, touches=False)
+    page.evaluate("(real => (Date.now = () => real() + 60_000))(Date.now)")
+    expect(touches).not_to_be_checked(timeout=7000)
+    expect(recording).not_to_be_checked()
+    page.reload()
+    allow(touches, "Where I touch the screen")
+    allow(recording, "Recordings of my visits")
+
+
+def what_is_withdrawn_ends_at_once(visitor: Visitor, member: Member, asked: list[str], work: Work) -> None:
+    """Even offline, and whatever the server answers to what it was asked before; what was not sent is thrown away."""
+    page = visitor.page
+    late: list[tuple[Route, APIResponse]] = []
+
+    def hold(route: Route) -> None:
+        if route.request.method == "GET":
+            late.append((route, route.fetch()))
+        else:
+            route.continue_()
+
+    page.route("**/api/v1/consents", hold)
+    with page.expect_request("**/api/v1/consents"):
+        page.evaluate(BACK)
     page.get_by_label("Recordings of my visits").uncheck()
     expect(page.get_by_text("Recordings of my visits: not sent any more.")).to_be_visible()
+    with page.expect_request_finished(lambda request: "consents" in request.url):
+        [(route, answer)] = late
+        route.fulfill(response=answer)
+    page.unroute("**/api/v1/consents")
     assert work(lambda: consents_of(member)) == (True, False)
     asked.clear()
     touch_and_tell(page, "Settings")
@@ -325,3 +416,47 @@ def what_is_withdrawn_ends_at_once(visitor: Visitor, member: Member, asked: list
     bring_together(page)
     page.wait_for_timeout(300)
     assert (work(lambda: consents_of(member)), asked) == ((False, False), [])
+
+
+def what_the_server_could_not_be_told_is_told_whoever_comes(
+    visitor: Visitor, mailbox: MailServer, member: Member, asked: list[str], work: Work
+) -> None:
+    """A server in trouble is told of it at sign-out, or when the same member is back."""
+    page, consents = visitor.page, "**/api/v1/consents"
+    rights = Right.INBOX_READ, Right.INBOX_ACT
+    other = work(lambda: tenants.member(member.organization, *rights, status=MemberStatus.INVITED))
+
+    def withdraw_in_trouble() -> None:
+        page.route(consents, lambda route: route.fulfill(status=503))
+        page.get_by_role("link", name="Settings").click()
+        page.get_by_label("Recordings of my visits").uncheck()
+        expect(page.get_by_text("Recordings of my visits: not sent any more.")).to_be_visible()
+
+    def leave() -> None:
+        page.get_by_role("button", name="Sign out").click()
+        page.wait_for_url("**/signin")
+
+    page.get_by_label("Recordings of my visits").click()
+    expect(page.get_by_text("Recordings of my visits: allowed.")).to_be_visible()
+    withdraw_in_trouble()
+    leave()
+    page.unroute(consents)
+    assert work(lambda: consents_of(member)) == (False, True)
+
+    visitor.go("/inbox")
+    enter_by_code(visitor, mailbox, work, other.person.email)
+    page.get_by_label("Recordings of my visits").check()
+    page.get_by_role("button", name="Allow what is ticked").click()
+    expect(page.get_by_text("Thank you. Your choice is kept.")).to_be_visible()
+    withdraw_in_trouble()
+    page.unroute(consents)
+    leave()
+    assert work(lambda: consents_of(other)) == (False, False)
+
+    asked.clear()
+    visitor.go("/inbox")
+    with page.expect_response(consents):
+        enter_by_code(visitor, mailbox, work, member.person.email)
+    expect(page.get_by_role("heading", name="Inbox")).to_be_visible()
+    assert (work(lambda: consents_of(member)), asked) == ((False, False), [])
+    assert page.evaluate("Object.keys(localStorage).filter((name) => name.startsWith('inbox.withdrawn'))") == []

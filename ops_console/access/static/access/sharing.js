@@ -1,4 +1,5 @@
-// A browser that people share: whoever comes finds nothing that the inbox kept of another, and it rings for nobody who left.
+// A browser that people share: whoever comes finds nothing that the inbox kept of another, and it rings for nobody who
+// left.
 
 import { callSignedIn, enter as enterSession, leave } from "./session.js";
 
@@ -9,6 +10,8 @@ export const WHO = "inbox.who";
 export const DEVICE = "inbox.device";
 // Of the browser rather than of a person.
 const STAYING = new Set([DEVICE, "inbox.theme"]);
+/** With a member's id: what he has agreed to no longer and the server has not heard yet, which nobody else may undo. */
+export const WITHDRAWN = "inbox.withdrawn:";
 export const SCOPE = "/inbox";
 
 /** The inbox in other tabs. */
@@ -32,7 +35,8 @@ export async function enter(path, body) {
 async function forget() {
   await silence().catch(() => {});
   for (const storage of [localStorage, sessionStorage]) {
-    const names = Object.keys(storage).filter((name) => name.startsWith(VALUES) && !STAYING.has(name));
+    const isForgotten = (name) => name.startsWith(VALUES) && !STAYING.has(name) && !name.startsWith(WITHDRAWN);
+    const names = Object.keys(storage).filter(isForgotten);
     names.forEach((name) => storage.removeItem(name));
   }
   const kept = (await indexedDB.databases()).filter(({ name }) => name?.startsWith(DATABASES));
