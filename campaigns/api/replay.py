@@ -44,6 +44,7 @@ BLOCK_BYTES = 64 * 1024
 # The tag of an event that stands for those that could not be read.
 BROKEN_OFF = "broken_off"
 PARAMETERS = {"date_from": "from", "date_to": "to", "campaign_id": "campaign", "page_token": "cursor"}
+ID = OpenApiParameter("id", str, OpenApiParameter.PATH, description="As its provider names it.")
 OF_POSTHOG = OpenApiParameter(
     "organization", UUID, description="Whose. Staff must say it of a recording that PostHog keeps."
 )
@@ -184,7 +185,7 @@ class RecordingViewSet(ResourceView):
         operation_id="opsGetRecording",
         summary="Read what is known of a recording",
         description="Without what it shows; this is not put on record.",
-        parameters=[OF_POSTHOG],
+        parameters=[ID, OF_POSTHOG],
         responses=RecordingSerializer,
     )
     def retrieve(self, request: Request, pk: str) -> HttpResponse:
@@ -196,7 +197,7 @@ class RecordingViewSet(ResourceView):
         operation_id="opsDeleteRecording",
         summary="Delete a recording",
         description="With all that was kept of it.",
-        parameters=[OF_POSTHOG],
+        parameters=[ID, OF_POSTHOG],
         responses={204: None},
     )
     def destroy(self, request: Request, pk: str) -> HttpResponse:
@@ -210,7 +211,7 @@ class RecordingViewSet(ResourceView):
         description="All its events as rrweb recorded them, one a line, in the order of their timestamps, in one "
         "answer, which is streamed. That it was watched is put into the audit trail first. Where it breaks off midway, "
         "the last event is a custom one with the tag `broken_off` and a reason.",
-        parameters=[OF_POSTHOG],
+        parameters=[ID, OF_POSTHOG],
         responses={(200, LINES): OpenApiTypes.STR},
         examples=[EVENTS],
     )

@@ -139,7 +139,7 @@ def _provider_of(organization_id: UUID) -> ReplayProvider:
 
 
 def _let_connection_go() -> None:
-    """Give the connection back to the pool until it is needed again; but for one in a transaction, which a test's is."""
+    """Give the connection back to the pool until it is needed again, but for one in a transaction, as a test's is."""
     if not connection.in_atomic_block:
         connection.close()
 
