@@ -16,7 +16,7 @@ from throttled import RateLimiterType
 from uuid6 import uuid7
 
 from campaigns import stored_files
-from campaigns.heatmaps import screens
+from campaigns.heatmaps import screens, touches
 from campaigns.models import Screen, Screenshot
 from campaigns.models.heatmaps import NAME_LENGTH, VERSION_LENGTH
 from campaigns.querysets import ScreenshotQuerySet
@@ -47,6 +47,7 @@ def upload(*, screen_name: str, app_version: str, image: bytes, actor: Actor, no
 
     Raises:
         Forbidden: the actor is no person in an organization.
+        NoConsent: he has said no to touches, and so to pictures.
         InvalidInput: at ``screen_name``, ``app_version`` or ``image_data``.
         RateLimited: the member has uploaded ten within a minute.
     """
@@ -56,6 +57,7 @@ def upload(*, screen_name: str, app_version: str, image: bytes, actor: Actor, no
     counted = rate_limits.limits().count(RateLimiterType.SLIDING_WINDOW, UPLOADS, f"screenshots:{actor.member.pk}")
     rate_limits.refuse_if_limited(counted)
     _refuse_faults(screen_name, app_version)
+    touches.refuse_unwanted(actor.member.pk)
     width, height = size_of(image)
     decode(image, (width, height))
     with transaction.atomic():

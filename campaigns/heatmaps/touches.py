@@ -59,7 +59,7 @@ _ready: date | None = None
 
 
 class NoConsent(PreconditionFailed):
-    """You have said that your touches are not to be kept."""
+    """You have said that your touches, and pictures of what you touch, are not to be kept."""
 
     code = "no_consent"
 
@@ -89,7 +89,7 @@ def ingest(*, touches: Sequence[Touch], actor: Actor, now: datetime) -> int:
     if actor.member is None:
         raise Forbidden()
     _refuse_faults(touches)
-    _refuse_unwanted(actor.member.pk)
+    refuse_unwanted(actor.member.pk)
     if touches:
         organization_id = actor.member.organization_id
         today = now.astimezone(UTC).date()
@@ -160,7 +160,8 @@ def _refuse_faults(touches: Sequence[Touch]) -> None:
         raise InvalidInput(faults)
 
 
-def _refuse_unwanted(member_id: UUID) -> None:
+def refuse_unwanted(member_id: UUID) -> None:
+    """Let only those pass who have not said no. Raises: NoConsent."""
     with connection.cursor() as cursor:
         cursor.execute(REFUSALS, [member_id])
         if cursor.rowcount:

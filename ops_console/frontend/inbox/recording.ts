@@ -38,6 +38,8 @@ declare const VERSION: string;
 const RECORDER = `./recorder.js?${VERSION}`;
 const KEPT = "inbox.recording";
 const STILL_MS = 30 * 60_000;
+// For the page before a reload to have ended.
+const HOLD_MS = 3000;
 // Before compression, which makes a tenth of it; one event may be longer.
 const MOST_CHARACTERS = 250_000;
 const INCREMENT = 3;
@@ -65,7 +67,8 @@ export class Recorder {
     const left = JSON.parse(sessionStorage.getItem(KEPT) ?? "null") as Standing | null;
     const goesOn = left?.memberId === memberId && Date.now() - left.at < STILL_MS;
     const recorder = new Recorder(record, isMasked, keep, goesOn ? left : fresh(memberId));
-    if (!(await recorder.hold())) recorder.standing = fresh(memberId);
+    // Of one that is refused nothing is sent, whoever has it.
+    if (!recorder.standing.isRefused && !(await recorder.hold())) recorder.standing = fresh(memberId);
     return recorder;
   }
 
@@ -163,7 +166,7 @@ export class Recorder {
   private hold(): Promise<boolean> {
     if (!navigator.locks) return Promise.resolve(true);
     const held = new Promise<void>((resolve) => (this.release = resolve));
-    const signal = AbortSignal.timeout(1000);
+    const signal = AbortSignal.timeout(HOLD_MS);
     return new Promise((resolve) => {
       const hold = () => {
         resolve(true);

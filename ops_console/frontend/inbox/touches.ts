@@ -31,7 +31,7 @@ export function watch(taken: Taken): () => void {
     scrolls.stopped();
   });
   on("pointermove", (event) => presses.move(event));
-  on("pointerup", () => presses.up());
+  on("pointerup", (event) => presses.up(event));
   on("pointercancel", () => presses.cancel());
   on("click", (event) => {
     const action = actionOf(event);
@@ -54,6 +54,7 @@ export function watch(taken: Taken): () => void {
 
 class Presses {
   private at: Place | null = null;
+  private since = 0;
   private timer = 0;
 
   constructor(private readonly taken: Taken) {}
@@ -62,6 +63,7 @@ class Presses {
     this.cancel();
     if (!event.isPrimary || event.button !== 0 || actionOf(event)) return;
     this.at = placeOf(event);
+    this.since = event.timeStamp;
     this.timer = window.setTimeout(() => this.tell(Type.LONG_PRESS), LONG_MS);
   }
 
@@ -70,8 +72,9 @@ class Presses {
     if (this.at && Math.hypot(now.x - this.at.x, now.y - this.at.y) > STILL_PX) this.cancel();
   }
 
-  up(): void {
-    this.tell(Type.TAP);
+  /** By the event's own time: a busy page hears of it late, and before its timer. */
+  up(event: PointerEvent): void {
+    this.tell(event.timeStamp - this.since < LONG_MS ? Type.TAP : Type.LONG_PRESS);
   }
 
   cancel(): void {

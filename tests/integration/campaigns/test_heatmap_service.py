@@ -80,6 +80,8 @@ def test_who_says_no_is_not_counted_and_who_was_never_asked_is(tenant: Tenant) -
     consents.set_consents(touches=False, actor=tenants.signed_in(who), now=datetime.now(UTC))
     request = pb.IngestTouchEventsRequest(events=[event()])
     assert code("HeatmapService.IngestTouchEvents", request, token_of(who)) == "FAILED_PRECONDITION"
+    picture = pb.UploadScreenshotRequest(screen_name=SCREEN, image_data=b"any")
+    assert code("HeatmapService.UploadScreenshot", picture, token_of(who)) == "FAILED_PRECONDITION"
     assert len(kept()) == 1
     consents.set_consents(touches=True, actor=tenants.signed_in(who), now=datetime.now(UTC))
     assert ingest(token_of(who), event()) == 1
