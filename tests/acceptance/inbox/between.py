@@ -114,6 +114,8 @@ class Between:
         page = self.page
         self.send("Fourth.")
         page.evaluate(TICK)
+        page.get_by_role("navigation").get_by_role("link", name="Inbox").click()
+        expect(self.messages.first).to_contain_text("Fourth.")
         self.open(0)
         self.answer("SubmitAction", 503, HTML, "")
         self.button.click()
