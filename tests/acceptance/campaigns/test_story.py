@@ -143,7 +143,7 @@ def test_a_campaign_reaches_a_member_and_staff_see_how(
     see_touches(at_console, campaign, member)
     watch_visit(at_console, campaign, member)
     assert work(lambda: AuditEntry.objects.filter(action="replay.view", actor=staff.email).count()) == 1
-    assert at_console.complaints == []
+    assert at_console.unforeseen == []
     context.close()
 
 

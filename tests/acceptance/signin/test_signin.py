@@ -188,6 +188,8 @@ def test_a_member_of_several_chooses_and_moves(
 
 def test_what_goes_wrong_is_told(visitor: Visitor, mailbox: MailServer, member: Member, work: Work) -> None:
     page = visitor.page
+    # The browser itself notes the refusal that is meant.
+    visitor.foresee("401")
     add_authenticator(page)
     visitor.go("/signin?next=/admin/")
     page.get_by_role("button", name="Sign in with a passkey").click()
@@ -199,9 +201,6 @@ def test_what_goes_wrong_is_told(visitor: Visitor, mailbox: MailServer, member: 
     page.get_by_role("textbox", name="Code").fill(code)
     page.get_by_role("button", name="Sign in").click()
     expect(page.get_by_role("alert")).to_have_text("You may not use the operations console.")
-    # The browser itself notes the refusal that was meant.
-    assert [text for text in visitor.complaints if "401" not in text] == []
-    visitor.complaints.clear()
 
 
 def test_by_keyboard_alone(visitor: Visitor, mailbox: MailServer, member: Member, work: Work) -> None:
