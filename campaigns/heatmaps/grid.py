@@ -16,10 +16,10 @@ FINEST, DEFAULT, COARSEST = 1, 4, 20
 HAIR = 1e-5
 
 
-def cell_of(x: float, y: float) -> int:
-    """The finest cell of a touch; one at 1.0 belongs to the last."""
-    column, row = int(x * SIDE + HAIR), int(y * SIDE + HAIR)
-    return min(row, SIDE - 1) * SIDE + min(column, SIDE - 1)
+def cells_of(x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.int64]:
+    """The finest cells of touches; one at 1.0 belongs to the last."""
+    column, row = (np.minimum((shares * SIDE + HAIR).astype(np.int64), SIDE - 1) for shares in (x, y))
+    return row * SIDE + column
 
 
 @dataclass(frozen=True)

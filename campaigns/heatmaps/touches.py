@@ -3,24 +3,24 @@
 from __future__ import annotations
 
 import logging
-import math
-import struct
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import nullcontext
-from datetime import UTC, date, datetime, timedelta
-from typing import Any, NamedTuple
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from typing import NamedTuple
 from uuid import UUID
 
-from django.db import DatabaseError, connection, transaction
+import numpy as np
+from django.db import DatabaseError
 from django.db.models import TextChoices
-from psycopg.errors import CheckViolation
+from numpy.typing import ArrayLike, NDArray
 
-from campaigns.heatmaps import screens, storage
-from campaigns.heatmaps.grid import cell_of
+from campaigns.heatmaps import copying, screens, storage
+from campaigns.heatmaps.grid import cells_of
 from campaigns.models.heatmaps import NAME_LENGTH
 from ops_console.access import policy
 from ops_console.access.actors import Actor
 from ops_console.errors import FieldError, Forbidden, InvalidInput, PreconditionFailed
+from ops_console.readers import one_row
 
 log = logging.getLogger(__name__)
 
@@ -39,23 +39,21 @@ class EventType(TextChoices):
 
 # As they are kept: the wire's numbers.
 NUMBERS = {kind: number for number, kind in enumerate(EventType, start=1)}
-COPY = f"""
-COPY {storage.TOUCHES}
-    (received_at, client_at, screen_id, member_id, x, y, screen_width, screen_height, cell, event_type)
-FROM STDIN (FORMAT BINARY)
-"""
-# PostgreSQL's binary COPY: a head, rows of fields that each tell their length, and an end.
-HEAD, END = b"PGCOPY\n\xff\r\n\0" + bytes(8), struct.pack("!h", -1)
-ROW = struct.Struct("!hiqiqiqi16sififiiiiiiih")
-ROW_WITHOUT_CLIENT = struct.Struct("!hiqiiqi16sififiiiiiiih")
-N_FIELDS, NULL = 10, -1
-POSTGRES_EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
-MICROSECOND = timedelta(microseconds=1)
 
-REFUSALS = "SELECT FROM campaigns_consent WHERE member_id = %s AND touches IS FALSE"
+REFUSALS = "SELECT true FROM campaigns_consent WHERE member_id = %s AND touches IS FALSE"
 
 # The day whose partition this process has seen to.
 _ready: date | None = None
+
+# What is said of a field that is at fault, by its name on the wire.
+FAULTS = {
+    "screen_name": f"Give a name of 1 to {NAME_LENGTH} characters, without NUL.",
+    "x_pct": "This is a share of the screen, from 0 to 1.",
+    "y_pct": "This is a share of the screen, from 0 to 1.",
+    "event_type": f"This is one of {', '.join(EventType.values)}.",
+    "screen_width": f"This is a whole number from 0 to {MOST_PIXELS}.",
+    "screen_height": f"This is a whole number from 0 to {MOST_PIXELS}.",
+}
 
 
 class NoConsent(PreconditionFailed):
@@ -76,6 +74,60 @@ class Touch(NamedTuple):
     client_at: datetime | None = None
 
 
+@dataclass(frozen=True)
+class Batch:
+    """Touches by their columns. A kind is its number, 0 for none there is."""
+
+    names: Sequence[str]
+    x: NDArray[np.float64]
+    y: NDArray[np.float64]
+    kinds: NDArray[np.int16]
+    widths: NDArray[np.int64]
+    heights: NDArray[np.int64]
+    client_at: Sequence[datetime | None]
+
+    @classmethod
+    def of(cls, touches: Sequence[Touch]) -> Batch:
+        names, x, y, kinds, widths, heights, client_at = zip(*touches, strict=True) if touches else [()] * 7
+        numbers = [NUMBERS.get(kind, 0) for kind in kinds]
+        return cls(
+            names,
+            np.array(x, np.float64),
+            np.array(y, np.float64),
+            np.array(numbers, np.int16),
+            np.array(widths, np.int64),
+            np.array(heights, np.int64),
+            client_at,
+        )
+
+    def faults(self) -> Mapping[str, NDArray[np.bool_]]:
+        """Which are at fault, by the names of the fields on the wire."""
+        wrong_names = {name for name in set(self.names) if not 0 < len(name) <= NAME_LENGTH or "\0" in name}
+        return {
+            "screen_name": np.array([name in wrong_names for name in self.names], bool),
+            # Of what is no number neither is so.
+            "x_pct": ~((self.x >= 0) & (self.x <= 1)),
+            "y_pct": ~((self.y >= 0) & (self.y <= 1)),
+            "event_type": self.kinds == 0,
+            "screen_width": (self.widths < 0) | (self.widths > MOST_PIXELS),
+            "screen_height": (self.heights < 0) | (self.heights > MOST_PIXELS),
+        }
+
+    def columns(self, ids: Mapping[str, int], member_id: UUID, now: datetime) -> Mapping[str, ArrayLike]:
+        """As the table has them, but for the clocks of the devices."""
+        return {
+            "received_at": copying.microseconds(now),
+            "screen_id": [ids[name] for name in self.names],
+            "member_id": np.void(member_id.bytes),
+            "x": self.x,
+            "y": self.y,
+            "screen_width": self.widths,
+            "screen_height": self.heights,
+            "cell": cells_of(self.x, self.y),
+            "event_type": self.kinds,
+        }
+
+
 def ingest(*, touches: Sequence[Touch], actor: Actor, now: datetime) -> int:
     """Keep the caller's touches, all or none; return how many. One query, one COPY, and one for screens new today.
 
@@ -88,22 +140,22 @@ def ingest(*, touches: Sequence[Touch], actor: Actor, now: datetime) -> int:
     policy.require(actor, "touches", "ingest")
     if actor.member is None:
         raise Forbidden()
-    _refuse_faults(touches)
+    batch = Batch.of(touches)
+    _refuse_faults(batch)
     refuse_unwanted(actor.member.pk)
     if touches:
-        organization_id = actor.member.organization_id
         today = now.astimezone(UTC).date()
         _see_to(today)
-        ids = _screens_of(touches, organization_id, today)
-        _keep(b"".join((HEAD, *_rows(touches, ids, actor.member.pk, now), END)))
+        ids = _screens_of(batch, actor.member.organization_id, today)
+        copying.copy(batch.columns(ids, actor.member.pk, now), batch.client_at)
     return len(touches)
 
 
-def _screens_of(touches: Sequence[Touch], organization_id: UUID, today: date) -> Mapping[str, int]:
+def _screens_of(batch: Batch, organization_id: UUID, today: date) -> Mapping[str, int]:
     try:
-        return screens.ids_of(organization_id, {touch.screen_name for touch in touches}, today)
+        return screens.ids_of(organization_id, set(batch.names), today)
     except screens.NoRoom as full:
-        over = [number for number, touch in enumerate(touches) if touch.screen_name in full.names]
+        over = [number for number, name in enumerate(batch.names) if name in full.names]
         faults = [_fault(full.message, number, "screen_name", code="too_many") for number in over]
         raise InvalidInput(faults) from full
 
@@ -121,78 +173,21 @@ def _see_to(today: date) -> None:
     _ready = today
 
 
-def _keep(rows: bytes) -> None:
-    try:
-        _copy(rows)
-    except CheckViolation:
-        # They were on their way into the default partition when the day got its own.
-        _copy(rows)
-
-
-def _copy(rows: bytes) -> None:
-    savepoint = transaction.atomic() if connection.in_atomic_block else nullcontext()
-    with savepoint, connection.cursor() as cursor, cursor.copy(COPY) as copy:
-        copy.write(rows)
-
-
-def _rows(touches: Sequence[Touch], ids: Any, member_id: UUID, now: datetime) -> Iterator[bytes]:
-    received, member = _microseconds(now), member_id.bytes
-    for name, x, y, kind, width, height, client_at in touches:
-        rest = (8, ids[name], 16, member, 4, x, 4, y, 4, width, 4, height, 4, cell_of(x, y), 2, NUMBERS[kind])  # type: ignore[index]
-        if client_at is None:
-            yield ROW_WITHOUT_CLIENT.pack(N_FIELDS, 8, received, NULL, *rest)
-        else:
-            yield ROW.pack(N_FIELDS, 8, received, 8, _microseconds(client_at), *rest)
-
-
-def _microseconds(at: datetime) -> int:
-    return (at - POSTGRES_EPOCH) // MICROSECOND
-
-
-def _refuse_faults(touches: Sequence[Touch]) -> None:
-    if len(touches) > MOST_EVENTS:
+def _refuse_faults(batch: Batch) -> None:
+    if len(batch.names) > MOST_EVENTS:
         raise InvalidInput([_fault(f"A batch has at most {MOST_EVENTS} events.", code="too_many")])
-    faults: list[FieldError] = []
-    for number, touch in enumerate(touches):
-        if not _is_sound(touch):
-            faults += [_fault(message, number, field) for field, message in _faults(touch)]
-    if faults:
-        raise InvalidInput(faults)
+    is_wrong = np.column_stack(list(batch.faults().values()))
+    if is_wrong.any():
+        fields = list(FAULTS.items())
+        raise InvalidInput(
+            [_fault(fields[field][1], number, fields[field][0]) for number, field in np.argwhere(is_wrong).tolist()]
+        )
 
 
 def refuse_unwanted(member_id: UUID) -> None:
     """Let only those pass who have not said no. Raises: NoConsent."""
-    with connection.cursor() as cursor:
-        cursor.execute(REFUSALS, [member_id])
-        if cursor.rowcount:
-            raise NoConsent()
-
-
-def _is_sound(touch: Touch) -> bool:
-    name, x, y, kind, width, height, _ = touch
-    return (
-        0 < len(name) <= NAME_LENGTH
-        and 0.0 <= x <= 1.0
-        and 0.0 <= y <= 1.0
-        and kind in NUMBERS
-        and 0 <= width <= MOST_PIXELS
-        and 0 <= height <= MOST_PIXELS
-        and "\0" not in name
-    )
-
-
-def _faults(touch: Touch) -> Iterator[tuple[str, str]]:
-    """The fields that are at fault, by their names on the wire."""
-    if not 0 < len(touch.screen_name) <= NAME_LENGTH or "\0" in touch.screen_name:
-        yield "screen_name", f"Give a name of 1 to {NAME_LENGTH} characters, without NUL."
-    for field, share in (("x_pct", touch.x), ("y_pct", touch.y)):
-        if not (math.isfinite(share) and 0.0 <= share <= 1.0):
-            yield field, "This is a share of the screen, from 0 to 1."
-    if touch.event_type not in NUMBERS:
-        yield "event_type", f"This is one of {', '.join(EventType.values)}."
-    for field, pixels in (("screen_width", touch.screen_width), ("screen_height", touch.screen_height)):
-        if not 0 <= pixels <= MOST_PIXELS:
-            yield field, f"This is a whole number from 0 to {MOST_PIXELS}."
+    if one_row(REFUSALS, [member_id]):
+        raise NoConsent()
 
 
 def _fault(message: str, *path: int | str, code: str = "invalid") -> FieldError:

@@ -1,6 +1,7 @@
 """Who gives a bearer credential: an access token, an organization's key or a service's, checked on every request.
 
-Nothing is remembered between requests, so what is revoked, ended or taken away counts at once in every process.
+Nothing is remembered between requests but that a token's signature is good, so what is revoked, ended or taken away
+counts at once in every process.
 """
 
 from __future__ import annotations

@@ -44,9 +44,12 @@ CHANGE_LOCK = 0x7369676E6B65
 NEXT, CURRENT, RETIRED = SigningKeyState.NEXT, SigningKeyState.CURRENT, SigningKeyState.RETIRED
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Keys:
-    """What a process knows of the keys: the one it signs with, and all it takes tokens of, by their name."""
+    """What a process knows of the keys: the one it signs with, and all it takes tokens of, by their name.
+
+    No two are equal: what was found by one reading is not taken for found by the next.
+    """
 
     kid: str
     private: RSAPrivateKey
@@ -80,6 +83,10 @@ class Known:
                 self._read_at = time.monotonic()
             return self._keys
 
+    def get_for_unknown(self) -> Keys:
+        """The keys, read as lately as a name that is not among those known may ask for."""
+        return self.get(max_age_s=READ_FOR_UNKNOWN_EVERY_S)
+
     def forget(self) -> None:
         self._keys = None
 
@@ -91,12 +98,6 @@ def current() -> tuple[str, RSAPrivateKey]:
     """The name and the private half of the key that signs now."""
     keys = known.get()
     return keys.kid, keys.private
-
-
-def public_key(kid: str) -> RSAPublicKey | None:
-    """The public half of a published key; None when there is none of that name."""
-    found = known.get().public.get(kid)
-    return found or known.get(max_age_s=READ_FOR_UNKNOWN_EVERY_S).public.get(kid)
 
 
 def key_set() -> dict[str, list[dict[str, Any]]]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -25,6 +26,8 @@ ORGANIZATION = "custom:org_id"
 REQUIRED = ("iss", "sub", "email", "exp", "iat", "jti", "sid")
 # Far beyond any token of ours.
 MAX_LENGTH = 4096
+# Good tokens a process remembers, so that the signature of each is checked once while the keys stay as they are.
+REMEMBERED = 4096
 # What is logged of a stranger's word for one.
 ALGORITHM_LENGTH = 20
 REASONS: tuple[tuple[type[Exception], str], ...] = (
@@ -44,11 +47,16 @@ class AccessToken:
 
 @dataclass(frozen=True)
 class Claims:
-    """What a verified token says."""
+    """What a verified token says. ``expires`` in seconds since 1970."""
 
     session_id: UUID
     person_id: UUID
     organization_id: UUID | None
+    expires: int
+
+
+class UnknownKey(Exception):
+    """The token names a key that is not among those given."""
 
 
 def issue(*, session: Session, now: datetime) -> AccessToken:
@@ -77,16 +85,39 @@ def verify(text: str, *, now: datetime) -> Claims:
     Raises:
         Unauthenticated: in the same words whatever is wrong; the log tells what.
     """
-    claims = verified(text)
+    if len(text) > MAX_LENGTH:
+        raise refused("malformed")
     try:
-        expires = int(claims["exp"])
-        organization = claims.get(ORGANIZATION)
-        found = Claims(UUID(claims["sid"]), UUID(claims["sub"]), UUID(organization) if organization else None)
-    except (AttributeError, TypeError, ValueError):
-        raise refused("malformed") from None
-    if expires <= now.timestamp():
+        found = signed_claims(text, signing_keys.known.get(), settings.PUBLIC_URL)
+    except UnknownKey:
+        found = claims_by_newer_keys(text)
+    if found.expires <= now.timestamp():
         raise refused("expired", session=str(found.session_id))
     return found
+
+
+def claims_by_newer_keys(text: str) -> Claims:
+    try:
+        return signed_claims(text, signing_keys.known.get_for_unknown(), settings.PUBLIC_URL)
+    except UnknownKey:
+        raise refused("unknown_key") from None
+
+
+@lru_cache(maxsize=REMEMBERED)
+def signed_claims(text: str, keys: signing_keys.Keys, issuer: str) -> Claims:
+    """What a token of the issuer says that is signed by one of the keys, whenever it ends.
+
+    Raises:
+        Unauthenticated: it is not.
+        UnknownKey: it names another key.
+    """
+    claims = verified(text, keys, issuer)
+    try:
+        organization = claims.get(ORGANIZATION)
+        person_id, organization_id = UUID(claims["sub"]), UUID(organization) if organization else None
+        return Claims(UUID(claims["sid"]), person_id, organization_id, int(claims["exp"]))
+    except (AttributeError, TypeError, ValueError):
+        raise refused("malformed") from None
 
 
 def refused(reason: str, **details: str | None) -> Unauthenticated:
@@ -107,19 +138,19 @@ def refuse_algorithm(header: dict[str, Any]) -> None:
     raise refused(reason, algorithm=algorithm[:ALGORITHM_LENGTH])
 
 
-def verified(text: str) -> dict[str, Any]:
+def verified(text: str, keys: signing_keys.Keys, issuer: str) -> dict[str, Any]:
     try:
-        header = jwt.get_unverified_header(text) if len(text) <= MAX_LENGTH else {}
+        header = jwt.get_unverified_header(text)
     except jwt.InvalidTokenError:
         raise refused("malformed") from None
     refuse_algorithm(header)
-    key = signing_keys.public_key(str(header.get("kid", "")))
+    key = keys.public.get(str(header.get("kid", "")))
     if key is None:
-        raise refused("unknown_key")
+        raise UnknownKey()
     try:
         # The time is the caller's to compare.
         options: Any = {"require": list(REQUIRED), "verify_exp": False, "verify_iat": False, "verify_nbf": False}
-        return jwt.decode(text, key, algorithms=[signing_keys.ALGORITHM], issuer=settings.PUBLIC_URL, options=options)
+        return jwt.decode(text, key, algorithms=[signing_keys.ALGORITHM], issuer=issuer, options=options)
     except jwt.InvalidTokenError as error:
         reason = next((name for kind, name in REASONS if isinstance(error, kind)), "malformed")
         raise refused(reason) from None

@@ -64,7 +64,9 @@ def test_a_token_names_person_organization_and_session(session: Session, setting
     # As the overview shows it.
     assert token.text.startswith("eyJhbGciOiJSUzI1NiIs")
     found = tokens.verify(token.text, now=NOW)
-    assert found == tokens.Claims(session.id, session.person_id, session.member.organization_id)
+    assert found == tokens.Claims(
+        session.id, session.person_id, session.member.organization_id, int(token.expires_at.timestamp())
+    )
 
 
 def test_without_an_organization_the_claim_is_missing() -> None:
@@ -81,6 +83,18 @@ def test_signing_and_checking_ask_the_database_nothing(session: Session, django_
     tokens.issue(session=session, now=NOW)
     with django_assert_num_queries(0):
         tokens.verify(tokens.issue(session=session, now=NOW).text, now=NOW)
+
+
+def test_a_signature_is_checked_once_while_the_keys_stay(session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
+    token = tokens.issue(session=session, now=NOW)
+    first = tokens.verify(token.text, now=NOW)
+    monkeypatch.setattr(jwt, "decode", lambda *given, **options: 1 / 0)
+    assert tokens.verify(token.text, now=NOW) == first
+    with pytest.raises(Unauthenticated):
+        tokens.verify(token.text, now=token.expires_at)
+    signing_keys.known.forget()
+    with pytest.raises(ZeroDivisionError):
+        tokens.verify(token.text, now=NOW)
 
 
 def by_another_key(good: str) -> str:
