@@ -5,8 +5,7 @@ Compiling a queryset takes longer than the database takes to answer it (docs/dec
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from typing import Any, Generic, TypeVar
 
 import psycopg
@@ -65,31 +64,36 @@ class Listing(Generic[M]):
 
 def one_row(statement: str, parameters: Sequence[Any]) -> Sequence[Any] | None:
     """The first row of a statement that the server keeps prepared, so that it plans the joins once a connection."""
-    with _prepared(statement, parameters) as cursor:
-        row: Sequence[Any] | None = cursor.fetchone()
+    row: Sequence[Any] | None = _executed(statement, parameters).fetchone()
     return row
 
 
 def all_rows(statement: str, parameters: Sequence[Any]) -> list[Sequence[Any]]:
     """All rows of a statement that the server keeps prepared."""
-    with _prepared(statement, parameters) as cursor:
-        rows: list[Sequence[Any]] = cursor.fetchall()
+    rows: list[Sequence[Any]] = _executed(statement, parameters).fetchall()
     return rows
 
 
-@contextmanager
-def _prepared(statement: str, parameters: Sequence[Any]) -> Iterator[Any]:
+def _executed(statement: str, parameters: Sequence[Any]) -> Any:
     connection.ensure_connection()
+    connection.validate_no_broken_transaction()
     # Django's own cursors put values into the text, which is then planned each time; and they take texts for answers,
     # which are slower to read than PostgreSQL's binary forms.
-    made: Any = psycopg.Cursor(connection.connection)
-    made.format = psycopg.pq.Format.BINARY
-    with connection.make_debug_cursor(made) if connection.queries_logged else connection.make_cursor(made) as cursor:
-        # For this statement alone: psycopg counts those it may prepare by their texts, and Django's hold all values.
-        # Who wants to see statements is shown none of the prepared ones.
-        made.connection.prepare_threshold = None if connection.queries_logged else 0
-        try:
-            cursor.execute(statement, parameters)
-        finally:
-            made.connection.prepare_threshold = None
-        yield cursor
+    cursor: Any = psycopg.Cursor(connection.connection)
+    cursor.format = psycopg.pq.Format.BINARY
+    # For this statement alone: psycopg counts those it may prepare by their texts, and Django's hold all values.
+    # Who wants to see statements is shown none of the prepared ones.
+    cursor.connection.prepare_threshold = None if connection.queries_logged else 0
+    try:
+        with connection.wrap_database_errors:
+            _watched(cursor).execute(statement, parameters)
+    finally:
+        cursor.connection.prepare_threshold = None
+    return cursor
+
+
+def _watched(cursor: Any) -> Any:
+    """The cursor, for those who log statements or wrap them where there are some; without them it is quicker."""
+    if connection.queries_logged:
+        return connection.make_debug_cursor(cursor)
+    return connection.make_cursor(cursor) if connection.execute_wrappers else cursor

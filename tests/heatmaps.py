@@ -15,13 +15,21 @@ from PIL import Image
 
 from campaigns.heatmaps import screenshots, touches
 from campaigns.heatmaps.counts import ENTRY
-from campaigns.heatmaps.touches import EventType, Touch
+from campaigns.heatmaps.touches import EventType, Touches
 from campaigns.models import Screenshot
 from ops_console.organizations.models import Member
 from tests import tenants
 from tests.factories import NOW
 
 SCREEN = "Home"
+
+
+@dataclass(frozen=True)
+class Touch:
+    screen_name: str
+    x: float
+    y: float
+    event_type: EventType
 
 
 @dataclass(frozen=True)
@@ -56,7 +64,17 @@ def take_up(happened: Iterable[Happened]) -> None:
         actor = tenants.signed_in(batch[0].member)
         for start in range(0, len(batch), touches.MOST_EVENTS):
             part = [each.touch for each in batch[start : start + touches.MOST_EVENTS]]
-            assert touches.ingest(touches=part, actor=actor, now=batch[0].at) == len(part)
+            assert touches.ingest(touches=columns(part), actor=actor, now=batch[0].at) == len(part)
+
+
+def columns(told: Sequence[Touch]) -> Touches:
+    return Touches.of(
+        names=[each.screen_name for each in told],
+        places=([each.x for each in told], [each.y for each in told]),
+        kinds=[each.event_type for each in told],
+        sizes=([0] * len(told), [0] * len(told)),
+        clocks=[None] * len(told),
+    )
 
 
 def touch(who: Member, *places: tuple[float, float], screen: str = SCREEN, now: datetime = NOW) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import nullcontext
 from datetime import UTC, datetime, timedelta
 
@@ -13,8 +13,11 @@ from psycopg.errors import CheckViolation
 
 from campaigns.heatmaps import storage
 
-# With the forms of their values. The last may be null.
-COLUMNS = {
+# By their names in the table: one value for all rows, or one for each. Instants in microseconds since 2000.
+Columns = Mapping[str, ArrayLike]
+
+# The forms of their values. The last may be null.
+FORMS = {
     "received_at": ">i8",
     "screen_id": ">i8",
     "member_id": "V16",
@@ -27,20 +30,20 @@ COLUMNS = {
     "client_at": ">i8",
 }
 NULLABLE = "client_at"
-COPY = f"COPY {storage.TOUCHES} ({', '.join(COLUMNS)}) FROM STDIN (FORMAT BINARY)"
+COPY = f"COPY {storage.TOUCHES} ({', '.join(FORMS)}) FROM STDIN (FORMAT BINARY)"
 HEAD, END = b"PGCOPY\n\xff\r\n\0" + bytes(8), b"\xff\xff"
-POSTGRES_EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
-MICROSECOND = timedelta(microseconds=1)
+EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
+EPOCH_S = int(EPOCH.timestamp())
 
 
 def _blank_row(*, is_null: bool) -> NDArray[np.void]:
     """A row without values but with the number of its fields and the length of each, -1 for null."""
     fields = [("n_fields", ">i2")]
-    for name, form in COLUMNS.items():
+    for name, form in FORMS.items():
         fields += [(f"{name}_length", ">i4"), (name, form)]
     row = np.zeros(1, fields[:-1] if is_null else fields)
-    row["n_fields"] = len(COLUMNS)
-    for name, form in COLUMNS.items():
+    row["n_fields"] = len(FORMS)
+    for name, form in FORMS.items():
         row[f"{name}_length"] = -1 if is_null and name == NULLABLE else np.dtype(form).itemsize
     return row
 
@@ -48,13 +51,13 @@ def _blank_row(*, is_null: bool) -> NDArray[np.void]:
 BLANK, BLANK_WITH_NULL = _blank_row(is_null=False), _blank_row(is_null=True)
 
 
-def copy(columns: Mapping[str, ArrayLike], client_at: Sequence[datetime | None]) -> None:
-    """Keep rows with those values, one for all or one for each, and with those clocks of the devices. One COPY."""
-    has_clock = np.array([at is not None for at in client_at])
-    clocks = [microseconds(at) for at in client_at if at is not None]
-    told = _rows(BLANK, columns, has_clock)
-    told[NULLABLE] = clocks
-    data = b"".join((HEAD, told.tobytes(), _rows(BLANK_WITH_NULL, columns, ~has_clock).tobytes(), END))
+def microseconds(at: datetime) -> int:
+    return (at - EPOCH) // timedelta(microseconds=1)
+
+
+def copy(columns: Columns, *, nulls: NDArray[np.bool_]) -> None:
+    """Keep a row for each of ``nulls``, which says where the last column has no value. One COPY."""
+    data = b"".join((HEAD, _rows(BLANK, columns, ~nulls), _rows(BLANK_WITH_NULL, columns, nulls), END))
     try:
         _copy(data)
     except CheckViolation:
@@ -62,16 +65,13 @@ def copy(columns: Mapping[str, ArrayLike], client_at: Sequence[datetime | None])
         _copy(data)
 
 
-def microseconds(at: datetime) -> int:
-    """As PostgreSQL has it: since 2000."""
-    return (at - POSTGRES_EPOCH) // MICROSECOND
-
-
-def _rows(blank: NDArray[np.void], columns: Mapping[str, ArrayLike], chosen: NDArray[np.bool_]) -> NDArray[np.void]:
+def _rows(blank: NDArray[np.void], columns: Columns, chosen: NDArray[np.bool_]) -> bytes:
+    if not chosen.any():
+        return b""
     rows = np.repeat(blank, len(chosen))
-    for name, values in columns.items():
-        rows[name] = values
-    return rows[chosen]
+    for name in set(columns).intersection(rows.dtype.names or ()):
+        rows[name] = columns[name]
+    return rows[chosen].tobytes()
 
 
 def _copy(data: bytes) -> None:

@@ -16,10 +16,11 @@ FINEST, DEFAULT, COARSEST = 1, 4, 20
 HAIR = 1e-5
 
 
-def cells_of(x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.int64]:
-    """The finest cells of touches; one at 1.0 belongs to the last."""
-    column, row = (np.minimum((shares * SIDE + HAIR).astype(np.int64), SIDE - 1) for shares in (x, y))
-    return row * SIDE + column
+def cells_of(places: NDArray[np.float64]) -> NDArray[np.int64]:
+    """The finest cells of touches, whose x and y are a row each; one at 1.0 belongs to the last."""
+    column, row = np.minimum((places * SIDE + HAIR).astype(np.int64), SIDE - 1)
+    cells: NDArray[np.int64] = row * SIDE + column
+    return cells
 
 
 @dataclass(frozen=True)

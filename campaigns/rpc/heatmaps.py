@@ -72,29 +72,15 @@ def upload(request: pb.UploadScreenshotRequest, call: Call) -> pb.UploadScreensh
     return pb.UploadScreenshotResponse(url=screenshots.url_of(made))
 
 
-def _touches(events: Sequence[pb.TouchEvent]) -> list[touches.Touch]:
-    """All events, their clocks read. Raises: InvalidInput, naming every clock that cannot be."""
-    taken, faults = [], []
-    for number, event in enumerate(events):
-        try:
-            client_at = instant(event.client_timestamp, "events", number, "client_timestamp")
-        except InvalidInput as error:
-            faults += error.errors
-            continue
-        taken.append(
-            touches.Touch(
-                event.screen_name,
-                event.x_pct,
-                event.y_pct,
-                NAMES.get(event.event_type, ""),
-                event.screen_width,
-                event.screen_height,
-                client_at,
-            )
-        )
-    if faults:
-        raise InvalidInput(faults)
-    return taken
+def _touches(events: Sequence[pb.TouchEvent]) -> touches.Touches:
+    clocks = [event.client_timestamp for event in events]
+    return touches.Touches.of(
+        names=[event.screen_name for event in events],
+        places=([event.x_pct for event in events], [event.y_pct for event in events]),
+        kinds=[NAMES.get(event.event_type, "") for event in events],
+        sizes=([event.screen_width for event in events], [event.screen_height for event in events]),
+        clocks=[None if clock is None else (clock.seconds, clock.nanos) for clock in clocks],
+    )
 
 
 def _named_kinds(kinds: Iterable[pb.TouchEventType]) -> list[str]:
