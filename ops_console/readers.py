@@ -74,12 +74,17 @@ def all_rows(statement: str, parameters: Sequence[Any]) -> list[Sequence[Any]]:
     return rows
 
 
-def _executed(statement: str, parameters: Sequence[Any]) -> Any:
+def raw_cursor() -> psycopg.Cursor[Any]:
+    """A cursor of the driver's own on Django's connection; its errors are the driver's."""
     connection.ensure_connection()
     connection.validate_no_broken_transaction()
+    return psycopg.Cursor(connection.connection)
+
+
+def _executed(statement: str, parameters: Sequence[Any]) -> Any:
     # Django's own cursors put values into the text, which is then planned each time; and they take texts for answers,
     # which are slower to read than PostgreSQL's binary forms.
-    cursor: Any = psycopg.Cursor(connection.connection)
+    cursor = raw_cursor()
     cursor.format = psycopg.pq.Format.BINARY
     # For this statement alone: psycopg counts those it may prepare by their texts, and Django's hold all values.
     # Who wants to see statements is shown none of the prepared ones.

@@ -7,11 +7,12 @@ from contextlib import nullcontext
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
-from django.db import connection, transaction
+from django.db import IntegrityError, connection, transaction
 from numpy.typing import ArrayLike, NDArray
 from psycopg.errors import CheckViolation
 
 from campaigns.heatmaps import storage
+from ops_console.readers import raw_cursor
 
 # By their names in the table: one value for all rows, or one for each. Instants in microseconds since 2000.
 Columns = Mapping[str, ArrayLike]
@@ -60,7 +61,9 @@ def copy(columns: Columns, *, nulls: NDArray[np.bool_]) -> None:
     data = b"".join((HEAD, _rows(BLANK, columns, ~nulls), _rows(BLANK_WITH_NULL, columns, nulls), END))
     try:
         _copy(data)
-    except CheckViolation:
+    except IntegrityError as error:
+        if not isinstance(error.__cause__, CheckViolation):
+            raise
         # They were on their way into the default partition when the day got its own.
         _copy(data)
 
@@ -76,5 +79,5 @@ def _rows(blank: NDArray[np.void], columns: Columns, chosen: NDArray[np.bool_]) 
 
 def _copy(data: bytes) -> None:
     savepoint = transaction.atomic() if connection.in_atomic_block else nullcontext()
-    with savepoint, connection.cursor() as cursor, cursor.copy(COPY) as copying:
+    with savepoint, connection.wrap_database_errors, raw_cursor() as cursor, cursor.copy(COPY) as copying:
         copying.write(data)

@@ -15,6 +15,10 @@ request_id: ContextVar[str] = ContextVar("request_id", default="")
 _LEFT_OUT = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "request", "server_time", "taskName"}
 
 
+# Made once: json.dumps with options makes an encoder for each line.
+_encode = json.JSONEncoder(default=str).encode
+
+
 class JsonFormatter(logging.Formatter):
     """Writes the message as ``event``, and whatever was given as ``extra`` beside it."""
 
@@ -29,7 +33,7 @@ class JsonFormatter(logging.Formatter):
         line.update((name, value) for name, value in vars(record).items() if name not in _LEFT_OUT)
         if record.exc_info:
             line["exception"] = self.formatException(record.exc_info)
-        return json.dumps(line, default=str)
+        return _encode(line)
 
 
 class Raised(logging.Filter):
