@@ -23,9 +23,10 @@ from ops_console.access.models import SsoProvider, SsoProviderType
 from ops_console.access.rate_limits import limits, neighbourhood, refuse_if_limited
 from ops_console.access.services import sessions, sso_rules
 from ops_console.access.services.sso_proofs import first_due, is_proved_by_another, record
-from ops_console.access.sso import dns_proof, domains, metadata
+from ops_console.access.sso import dns_proof, metadata
 from ops_console.access.sso.unfit import Unfit
 from ops_console.errors import AlreadyExists, FieldError, InvalidInput, NotFound
+from ops_console.organizations import domains
 from ops_console.organizations.models import Organization
 from ops_console.outbound.documents import Reader
 
