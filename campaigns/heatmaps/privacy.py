@@ -8,10 +8,11 @@ from uuid import UUID
 from django.db import transaction
 
 from campaigns.models import HeatmapSettings
+from campaigns.owners import owner_of
 from ops_console.access import policy
 from ops_console.access.actors import Actor
 from ops_console.audit import services as audit
-from ops_console.errors import InvalidInput, NotFound
+from ops_console.errors import InvalidInput
 from ops_console.organizations.models import Organization
 
 # More than this are asked for by nobody.
@@ -61,22 +62,6 @@ def set_min_users(
                 at=now,
             )
     return found
-
-
-def owner_of(actor: Actor, organization_id: UUID | None) -> Organization:
-    """The caller's organization, which need not be named; the one that staff name.
-
-    Raises:
-        InvalidInput: at ``organization``: none is named.
-        NotFound: there is none of that id for the actor.
-    """
-    wanted = organization_id or actor.organization_id
-    if wanted is None:
-        raise InvalidInput.field("organization", message="Give the organization's id.", code="required")
-    owner = Organization.objects.visible_to(actor).filter(pk=wanted).first()
-    if owner is None:
-        raise NotFound("There is no such organization.")
-    return owner
 
 
 def _of(owner: Organization) -> HeatmapSettings:

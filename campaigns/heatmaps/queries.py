@@ -16,11 +16,11 @@ from django.db.models import TextChoices
 from campaigns.heatmaps import storage
 from campaigns.heatmaps.counts import ALL_HOURS, Chunk, Counts, Floats, Ints, count, per_cell
 from campaigns.heatmaps.grid import COARSEST, FINEST, SIDE, Grid
-from campaigns.heatmaps.privacy import owner_of
 from campaigns.heatmaps.screens import CAMPAIGN_SCREEN as CAMPAIGN_SCREEN
 from campaigns.heatmaps.touches import NUMBERS, EventType
 from campaigns.models import Campaign, HeatmapSettings, Screen, Screenshot
 from campaigns.models.heatmaps import NAME_LENGTH
+from campaigns.owners import owner_of
 from ops_console.access import policy
 from ops_console.access.actors import Actor
 from ops_console.audit import services as audit

@@ -9,8 +9,8 @@ from uuid import UUID
 
 from django.db import connection, transaction
 
-from campaigns.heatmaps.privacy import owner_of
 from campaigns.models import Campaign, Recording
+from campaigns.owners import owner_of
 from campaigns.replay.local import LocalProvider
 from campaigns.replay.provider import Asked, Listed, ReplayProvider, Visit
 from campaigns.replay.settings import provider_of
