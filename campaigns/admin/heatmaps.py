@@ -23,9 +23,9 @@ from unfold.widgets import UnfoldAdminDateWidget
 
 from campaigns.heatmaps import privacy, queries, screenshots
 from campaigns.heatmaps.distribution import Bar, distribution
-from campaigns.heatmaps.queries import DEFAULT_DAYS, Asked, Heatmap, Mode, UserCount
+from campaigns.heatmaps.queries import Asked, Heatmap, Mode, UserCount
 from campaigns.heatmaps.touches import EventType
-from campaigns.models import HeatmapSettings, Screen, Screenshot
+from campaigns.models import Screen, Screenshot
 from ops_console.access.actors import Actor
 from ops_console.console import display, forms
 from ops_console.console.actions import Call, Report, Scope, ServiceAction
@@ -108,16 +108,11 @@ SET_MIN_USERS = ServiceAction(
     right="update",
     run=set_min_users,
     preview=lambda call: ("Cells of heatmaps that fewer people touched are left out.",),
-    initial=lambda organization: {"min_users": _settings_of(organization).min_users},
+    initial=lambda organization: {"min_users": privacy.of_organization(organization.pk).min_users},
     scope=Scope.ONE,
     form=MinUsersForm,
     icon="visibility_off",
 )
-
-
-def _settings_of(organization: Organization) -> HeatmapSettings:
-    found = HeatmapSettings.objects.filter(organization=organization).first()
-    return found or HeatmapSettings(organization=organization)
 
 
 def heatmap_url(screen: Screen) -> str:
@@ -243,7 +238,6 @@ def shown(screen: Screen, asked: Asked, found: Heatmap) -> dict[str, Any]:
         "heatmap": found,
         "mode": Mode(asked.mode),
         "is_of_one": asked.mode == Mode.USER_SPECIFIC,
-        "default_days": DEFAULT_DAYS,
         "picture": picture,
         "picture_path": screenshots.path_of(picture) if picture else "",
         # Pictures of phones and of desktops; without one, a phone.

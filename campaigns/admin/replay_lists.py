@@ -54,6 +54,7 @@ class RecordingsForm(fields.Form):
         choice.choices = [*choice.choices, *offered.items()]  # type: ignore[attr-defined]
 
     def asked(self, now: datetime) -> Asked:
+        """Raises: InvalidInput, at ``date_to``."""
         given = self.cleaned_data
         return recordings.asked_for(
             campaign_id=_uuid(given["campaign"]),

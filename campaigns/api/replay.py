@@ -153,14 +153,14 @@ class RecordingViewSet(ResourceView):
     )
     def list(self, request: Request) -> HttpResponse:
         given = request.query_params
-        asked = recordings.asked_for(
-            campaign_id=id_in(given, "campaign"),
-            date_from=instant_in(given, "from"),
-            date_to=instant_in(given, "to"),
-            now=self.now,
-        )
         salt = _salt(request, self.actor.organization_id)
         try:
+            asked = recordings.asked_for(
+                campaign_id=id_in(given, "campaign"),
+                date_from=instant_in(given, "from"),
+                date_to=instant_in(given, "to"),
+                now=self.now,
+            )
             found = recordings.list_recordings(
                 asked=asked,
                 following=_place_in(given, salt),

@@ -27,7 +27,7 @@ def get_settings(*, actor: Actor, organization_id: UUID | None = None) -> Heatma
         InvalidInput, NotFound: as ``owner_of``.
     """
     policy.require(actor, "heatmap-settings", "retrieve")
-    return _of(owner_of(actor, organization_id))
+    return of_organization(owner_of(actor, organization_id).pk)
 
 
 def set_min_users(
@@ -46,7 +46,7 @@ def set_min_users(
         raise InvalidInput.field("min_users", message=f"This is a whole number from 1 to {MOST_MIN_USERS}.")
     with transaction.atomic():
         Organization.objects.select_for_update(no_key=True).only("pk").get(pk=owner.pk)
-        found = _of(owner)
+        found = of_organization(owner.pk)
         before, found.min_users, found.updated_at = found.min_users, min_users, now
         if before != min_users:
             found.save()
@@ -64,6 +64,7 @@ def set_min_users(
     return found
 
 
-def _of(owner: Organization) -> HeatmapSettings:
-    found = HeatmapSettings.objects.filter(organization=owner).first()
-    return found or HeatmapSettings(organization=owner, updated_at=owner.created_at)
+def of_organization(organization_id: UUID) -> HeatmapSettings:
+    """What the organization says, saved or not. One query."""
+    found = HeatmapSettings.objects.filter(organization=organization_id).first()
+    return found or HeatmapSettings(organization_id=organization_id)
