@@ -7,11 +7,9 @@ from dataclasses import dataclass
 from html import escape
 
 import pytest
-from django.utils import timezone
 from playwright.sync_api import Browser, Page, Request, Route, expect
 
 from ops_console.access.models import Session, SsoProvider
-from ops_console.access.services import sso_providers
 from ops_console.access.services.sso_providers import NewProvider
 from ops_console.frontend import build
 from ops_console.organizations.models import Member
@@ -49,16 +47,7 @@ def traveller(browser: Browser, address: str, work: Work) -> Iterator[Traveller]
 
 
 def set_up(work: Work, wanted: NewProvider) -> SsoProvider:
-    def make() -> SsoProvider:
-        made = sso_providers.create_provider(
-            wanted=wanted,
-            organization_id=factories.organization("Acme Feathers").pk,
-            actor=factories.COMMAND,
-            now=timezone.now(),
-        )
-        return sso.prove(made, now=timezone.now())
-
-    made: SsoProvider = work(make)
+    made: SsoProvider = work(lambda: sso.set_up(factories.organization("Acme Feathers"), wanted))
     return made
 
 

@@ -33,8 +33,7 @@ from ops_console.organizations.services import invitations
 from ops_console.organizations.services.joining import join, person_with
 from tests import bearers, factories, sso, tenants
 from tests.fakes.authenticator import Authenticator
-
-from .conftest import Caller
+from tests.integration.auth.conftest import Caller
 
 pytestmark = pytest.mark.django_db
 GERMANS = (("boss", FOUNDER_ROLE), ("ann", "employee"))
