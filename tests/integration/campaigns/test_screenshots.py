@@ -26,14 +26,8 @@ from tests import tenants
 from tests.heatmaps import png
 from tests.pidgr import Tenant, call, faults, refusal, token_of
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("media")]
 UPLOAD = "HeatmapService.UploadScreenshot"
-
-
-@pytest.fixture(autouse=True)
-def media(settings: Settings, tmp_path: Path) -> Path:
-    settings.MEDIA_ROOT = tmp_path
-    return tmp_path
 
 
 @pytest.fixture
