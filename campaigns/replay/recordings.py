@@ -12,7 +12,7 @@ from django.db import connection, transaction
 from campaigns.models import Campaign, Recording
 from campaigns.owners import owner_of
 from campaigns.periods import period
-from campaigns.replay.local import LocalProvider
+from campaigns.replay.local import LocalProvider, uuid_of
 from campaigns.replay.provider import Asked, Listed, ReplayProvider, Visit
 from campaigns.replay.settings import provider_of
 from ops_console.access import policy
@@ -127,7 +127,7 @@ def _found(recording_id: str, actor: Actor, organization_id: UUID | None) -> Fou
 def _owner_of(recording_id: str, actor: Actor, organization_id: UUID | None) -> UUID:
     """The actor's organization, or the one that is named; else that of a recording kept here. Raises: NotFound."""
     if organization_id is None and actor.is_of_the_house:
-        pk = _uuid(recording_id)
+        pk = uuid_of(recording_id)
         kept = Recording.objects.filter(pk=pk).first() if pk else None
         if kept is None:
             raise NotFound("There is no such recording here; of one at PostHog, name the organization.")
@@ -151,17 +151,10 @@ def _let_connection_go() -> None:
 
 def _with_emails(visits: Sequence[Visit], organization_id: UUID) -> list[Visit]:
     """With the addresses of those who are members. One query."""
-    ids = [_uuid(visit.analytics_user_id) for visit in visits]
+    ids = [uuid_of(visit.analytics_user_id) for visit in visits]
     members = Member.objects.filter(organization=organization_id, pk__in=[each for each in ids if each])
     emails: dict[UUID | None, str] = dict(members.values_list("pk", "person__email"))
-    return [replace(visit, email=emails.get(_uuid(visit.analytics_user_id), visit.email)) for visit in visits]
-
-
-def _uuid(text: str) -> UUID | None:
-    try:
-        return UUID(text)
-    except ValueError:
-        return None
+    return [replace(visit, email=emails.get(uuid_of(visit.analytics_user_id), visit.email)) for visit in visits]
 
 
 def _record(action: str, found: Found, actor: Actor, now: datetime, reason: str = "") -> None:
