@@ -14,7 +14,7 @@ from pytest_django import Settings
 
 from ops_console.access.actors import Actor
 from ops_console.access.models import SsoProvider
-from ops_console.access.services import sso_providers
+from ops_console.access.services import sso_metadata, sso_providers
 from ops_console.access.services.sso_providers import AttributeMapping, NewProvider
 from ops_console.audit.models import AuditEntry
 from ops_console.errors import AlreadyExists, Forbidden, InvalidInput, NotFound, RateLimited
@@ -266,12 +266,12 @@ def test_a_name_that_points_inside_by_the_time_of_the_call_is_refused(idp: Ident
 def test_who_keeps_trying_is_told_to_wait(idp: IdentityProvider, admin: Actor) -> None:
     wanted = saml(idp)
     idp.documents.clear()
-    for _ in range(sso_providers.SETUPS_PER_MINUTE):
+    for _ in range(sso_metadata.READINGS_PER_MINUTE):
         with pytest.raises(InvalidInput):
             create(wanted, admin)
     with pytest.raises(RateLimited):
         create(wanted, admin)
-    assert len(idp.received) == sso_providers.SETUPS_PER_MINUTE
+    assert len(idp.received) == sso_metadata.READINGS_PER_MINUTE
 
 
 # --- Who may -------------------------------------------------------------------------------------------------------
