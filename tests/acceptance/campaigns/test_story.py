@@ -34,7 +34,7 @@ from ops_console.organizations.rights import Right
 from tests import bearers, factories, pushing, tenants
 from tests.acceptance.campaigns.conftest import is_ready
 from tests.acceptance.console.test_replay import INSIDE
-from tests.acceptance.inbox.test_visits import BACK, touches_of
+from tests.acceptance.inbox.visiting import BACK, touches_of
 from tests.acceptance.inbox.walking import CLICK, SUBSCRIBING, push_through
 from tests.acceptance.signin.test_signin import AUTHENTICATOR
 from tests.browsers import Visitor, Work

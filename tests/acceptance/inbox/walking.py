@@ -86,7 +86,7 @@ def push_through(page: Page, address: str) -> Callable[[Any], None]:
         lambda event: found.extend(one["registrationId"] for one in event["registrations"]),
     )
     session.send("ServiceWorker.enable")
-    page.wait_for_function("async () => (await navigator.serviceWorker.ready).active")
+    page.evaluate("navigator.serviceWorker.ready.then(() => null)")
 
     def deliver(message: Any) -> None:
         what = {"origin": address, "registrationId": found[0], "data": json.dumps(message)}
