@@ -175,7 +175,7 @@ def be_rung(visitor: Visitor, house: House, service: PushService, subscriber: Su
         return bool(pushed)
 
     house.wait_until(is_pushed)
-    push_through(page, visitor.address)(pushed[0])
+    push_through(visitor)(pushed[0])
     expect(page.get_by_role("link", name="Inbox (1 unread)")).to_be_visible()
     [worker] = page.context.service_workers
     assert worker.evaluate(CLICK) == TITLE

@@ -120,7 +120,10 @@ class Recorded(Visit):
         self.asked.clear()
         self.heading("Devices").click()
         self.bring_together()
+        self.page.mouse.move(10, 10)
         held[0].fulfill(status=413)
+        # Until rrweb tells of movements.
+        self.page.wait_for_timeout(700)
         self.touch_until_told("Devices")
         self.page.reload()
         self.touch_until_told("Devices")

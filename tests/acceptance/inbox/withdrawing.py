@@ -15,6 +15,7 @@ from tests.acceptance.inbox.visiting import (
     TOUCHED,
     Visit,
 )
+from tests.acceptance.inbox.walking import CLOCK_STANDS
 from tests.fakes.mail_server import MailServer
 
 A_MINUTE_LATER = "(real => (Date.now = () => real() + 60_000))(Date.now)"
@@ -45,6 +46,8 @@ class Withdrawing(Visit):
     def begin_anew_after_a_refusal(self) -> None:
         """What is withdrawn elsewhere ends here, too; once it is agreed to again this tab tells of it again."""
         self.page.get_by_role("link", name="Settings").click()
+        # The page does not ask before it is refused.
+        self.page.evaluate(CLOCK_STANDS)
         self.tell("/chunks", 201)
         self.tell("/chunks", 409, recording=False)
         expect(self.recording).not_to_be_checked()
