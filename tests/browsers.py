@@ -13,9 +13,10 @@ import pytest
 from django.core.servers.basehttp import ThreadedWSGIServer
 from django.db import connections
 from django.test import Client
-from playwright.sync_api import Browser, ConsoleMessage, Page, Request, Route, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Page, Request, Route, expect, sync_playwright
 
 from tests.programs import program
+from tests.waiting import wait_until
 
 if TYPE_CHECKING:
     # As a plugin this is read before Django is set up.
@@ -28,7 +29,12 @@ FLAGS = (
     "--disable-component-update",
     "--disable-sync",
     "--no-first-run",
+    # The wheel scrolls at once, whatever the machine has to do meanwhile.
+    "--disable-smooth-scrolling",
 )
+# As long as a busy machine may need.
+expect.set_options(timeout=30_000)
+PAUSE_MS = 50
 Work = Callable[[Callable[[], Any]], Any]
 
 
@@ -73,6 +79,15 @@ class Visitor:
 
     def go(self, path: str) -> None:
         self.page.goto(f"{self.address}{path}")
+
+    def wait_until(self, is_so: Callable[[], bool]) -> None:
+        """Look again and again until it is so; what the page asks goes on meanwhile, and is heard of."""
+
+        def look() -> bool:
+            self.page.wait_for_timeout(PAUSE_MS)
+            return is_so()
+
+        wait_until(look)
 
     def sign_in(self, person: Person) -> None:
         """Give the browser a console session of the person, and open the console."""

@@ -12,8 +12,10 @@ from uuid import UUID, uuid4
 from campaigns.models import Campaign, Recording
 from campaigns.replay import chunks, consents
 from campaigns.replay.events import chunk_in
-from ops_console.organizations.models import Member
-from tests import tenants
+from ops_console.audit.models import AuditEntry
+from ops_console.organizations.models import Member, Organization
+from ops_console.organizations.rights import Right
+from tests import bearers, tenants
 from tests.factories import NOW
 
 Event = dict[str, Any]
@@ -74,3 +76,13 @@ def recorded(who: Member, *campaigns: Campaign, now: datetime = NOW, seconds: in
     opened = [shown(start, campaign) for campaign in campaigns]
     end = {"type": 3, "data": {"source": 0}, "timestamp": ms(now)}
     return send(who, [*beginning(start), *opened, *acts, end], now=now).recording
+
+
+def watcher(of: Organization, *rights: Right) -> bearers.BearerClient:
+    """Calls below /api/v1 by somebody with these rights, or the one to watch."""
+    return bearers.client(of, *(rights or (Right.CAMPAIGNS_READ,)))
+
+
+def views() -> list[AuditEntry]:
+    """What the audit trail has of recordings that were watched."""
+    return list(AuditEntry.objects.filter(action="replay.view").order_by("id"))

@@ -113,10 +113,13 @@ class SamlProvider:
         )
         return etree.fromstring(str(response).encode())
 
-    def altered(self, url: str, alter: Alter, *, keys: Keys | None = None, whole: bool = False, **how: Any) -> Any:
-        """A response that was altered before the provider signed its assertion, or the whole of it."""
+    def signed(
+        self, url: str = "", alter: Alter | None = None, *, keys: Keys | None = None, whole: bool = False, **how: Any
+    ) -> Any:
+        """``answer``, its assertion, or the whole of it, signed by ``sign``; altered before, if need be."""
         response = self.answer(url, sign_assertion=False)
-        alter(response)
+        if alter is not None:
+            alter(response)
         sign(response if whole else assertion_of(response), keys or self.keys, **how)
         return response
 

@@ -6,6 +6,8 @@ import json
 from dataclasses import dataclass
 from datetime import datetime
 
+from django.utils import timezone
+
 from ops_console.access.actors import Actor
 from ops_console.access.models import ProofAnswer, SsoProvider
 from ops_console.access.services import sso_proofs, sso_providers
@@ -47,21 +49,28 @@ def provider(
     reader: Reader | None = None,
 ) -> SsoProvider:
     """A provider of OpenID Connect; nothing is called for it."""
-    owner = of or factories.organization()
-    made = sso_providers.create_provider(
-        wanted=NewProvider(
-            domain=domain or f"customer{next(factories.numbers)}.example",
-            type="oidc",
-            metadata_url=ISSUER + DISCOVERY,
-            client_id="pigeon",
-            client_secret="kept-to-ourselves",
-        ),
-        organization_id=owner.pk,
-        actor=factories.COMMAND,
-        now=now,
-        reader=reader or Shelf(),
+    wanted = NewProvider(
+        domain=domain or f"customer{next(factories.numbers)}.example",
+        type="oidc",
+        metadata_url=ISSUER + DISCOVERY,
+        client_id="pigeon",
+        client_secret="kept-to-ourselves",
     )
+    made = create(of or factories.organization(), wanted, now=now, reader=reader or Shelf())
     return prove(made, now=now) if proved else made
+
+
+def set_up(of: Organization, wanted: NewProvider) -> SsoProvider:
+    """The provider wanted, its domain proved, as of now."""
+    now = timezone.now()
+    return prove(create(of, wanted, now=now), now=now)
+
+
+def create(of: Organization, wanted: NewProvider, *, now: datetime, reader: Reader | None = None) -> SsoProvider:
+    """The provider wanted, its domain not proved yet; without a reader its metadata is called for."""
+    return sso_providers.create_provider(
+        wanted=wanted, organization_id=of.pk, actor=factories.COMMAND, now=now, reader=reader
+    )
 
 
 def prove(made: SsoProvider, *, now: datetime = factories.NOW) -> SsoProvider:

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 from uuid import UUID
 
-from django import forms as fields
 from django.contrib import admin
 from django.contrib.admin.utils import unquote
 from django.core.exceptions import PermissionDenied
@@ -19,13 +17,13 @@ from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from unfold.contrib.filters.admin import AutocompleteSelectFilter
-from unfold.widgets import UnfoldAdminDateWidget
 
+from campaigns.admin.periods import PeriodForm
 from campaigns.heatmaps import privacy, queries, screenshots
 from campaigns.heatmaps.distribution import Bar, distribution
-from campaigns.heatmaps.queries import DEFAULT_DAYS, Asked, Heatmap, Mode, UserCount
+from campaigns.heatmaps.queries import Asked, Heatmap, Mode, UserCount
 from campaigns.heatmaps.touches import EventType
-from campaigns.models import HeatmapSettings, Screen, Screenshot
+from campaigns.models import Screen, Screenshot
 from ops_console.access.actors import Actor
 from ops_console.console import display, forms
 from ops_console.console.actions import Call, Report, Scope, ServiceAction
@@ -41,12 +39,11 @@ BUSIEST = 20
 SHOWN = 50
 
 
-class HeatmapForm(fields.Form):
+class HeatmapForm(PeriodForm):
     """What is asked for; it stands in the address, so that a heatmap can be found again."""
 
+    field_order = ("mode", "first", "last")
     mode = forms.choice("Show", Mode.choices)
-    first = fields.DateField(label="From", required=False, widget=UnfoldAdminDateWidget(attrs={"type": "date"}))
-    last = fields.DateField(label="To", required=False, widget=UnfoldAdminDateWidget(attrs={"type": "date"}))
     member = forms.line("Member", required=False, max_length=254, help_text="E-mail address or id.")
     event_type = forms.choice("Touches", [("", "All touches"), *EventType.choices], required=False)
     resolution = forms.choice("Side of a cell", RESOLUTIONS, required=False)
@@ -57,22 +54,13 @@ class HeatmapForm(fields.Form):
         kind = given["event_type"]
         return Asked(
             screen_name=screen.name,
-            date_from=midnight(given["first"]) if given["first"] else None,
-            date_to=midnight_after(given["last"]) if given["last"] else None,
+            date_from=self.date_from,
+            date_to=self.date_to,
             user_id=_member_named(given["member"].strip(), screen.organization_id),
             resolution=float(given["resolution"] or 0),
             mode=given["mode"],
             event_types=[kind] if kind else [],
         )
-
-
-def midnight(day: date) -> datetime:
-    return datetime.combine(day, time(), UTC)
-
-
-def midnight_after(day: date) -> datetime:
-    """Of the last day there is, its own."""
-    return midnight(min(day, date.max - timedelta(days=1)) + timedelta(days=1))
 
 
 def _member_named(text: str, organization_id: UUID) -> UUID | None:
@@ -108,16 +96,11 @@ SET_MIN_USERS = ServiceAction(
     right="update",
     run=set_min_users,
     preview=lambda call: ("Cells of heatmaps that fewer people touched are left out.",),
-    initial=lambda organization: {"min_users": _settings_of(organization).min_users},
+    initial=lambda organization: {"min_users": privacy.of_organization(organization.pk).min_users},
     scope=Scope.ONE,
     form=MinUsersForm,
     icon="visibility_off",
 )
-
-
-def _settings_of(organization: Organization) -> HeatmapSettings:
-    found = HeatmapSettings.objects.filter(organization=organization).first()
-    return found or HeatmapSettings(organization=organization)
 
 
 def heatmap_url(screen: Screen) -> str:
@@ -243,7 +226,6 @@ def shown(screen: Screen, asked: Asked, found: Heatmap) -> dict[str, Any]:
         "heatmap": found,
         "mode": Mode(asked.mode),
         "is_of_one": asked.mode == Mode.USER_SPECIFIC,
-        "default_days": DEFAULT_DAYS,
         "picture": picture,
         "picture_path": screenshots.path_of(picture) if picture else "",
         # Pictures of phones and of desktops; without one, a phone.

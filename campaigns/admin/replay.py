@@ -165,12 +165,13 @@ class RecordingAdmin(ConsoleAdmin):
         """What the form asks for; nothing, with the form's faults, where that can't be told."""
         if form.owner is None or not form.is_valid():
             return {}
-        asked, owner = form.asked(timezone.now()), form.owner
+        owner = form.owner
         found_settings = settings.of_organization(owner.pk)
         context: dict[str, Any] = {"owner": owner, "facts": facts(found_settings)}
         if may(request, "replay-settings", "update"):
             context["set_up_url"] = set_up_url(owner)
         try:
+            asked = form.asked(timezone.now())
             found = recordings.list_recordings(
                 asked=asked,
                 following=lists.following_in(request, owner),

@@ -8,17 +8,16 @@ from typing import Any
 from urllib.parse import urlencode
 from uuid import UUID
 
-from django import forms as fields
 from django.core import signing
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
-from unfold.widgets import UnfoldAdminDateWidget
 
-from campaigns.admin.heatmaps import midnight, midnight_after
+from campaigns.admin.periods import PeriodForm
 from campaigns.models import Campaign, Recording, RecordingCampaign, ReplayProviderName, ReplaySettings
 from campaigns.replay import recordings
+from campaigns.replay.local import uuid_of
 from campaigns.replay.provider import Asked, Listed, Visit
 from ops_console.console import display, forms
 from ops_console.errors import InvalidInput
@@ -30,13 +29,12 @@ PAGE_SIZE = 50
 MOST_CAMPAIGNS = 100
 
 
-class RecordingsForm(fields.Form):
+class RecordingsForm(PeriodForm):
     """Which are wanted; it stands in the address, so that a list can be found again."""
 
+    field_order = ("organization", "campaign", "first", "last")
     organization = forms.line("Organization", help_text="Its id, or its exact name.")
     campaign = forms.choice("In which a message was shown of", [("", "any campaign, or none")], required=False)
-    first = fields.DateField(label="From", required=False, widget=UnfoldAdminDateWidget(attrs={"type": "date"}))
-    last = fields.DateField(label="To", required=False, widget=UnfoldAdminDateWidget(attrs={"type": "date"}))
 
     # Found as the form is checked.
     owner: Organization | None = None
@@ -47,27 +45,21 @@ class RecordingsForm(fields.Form):
             return
         rows = Campaign.objects.filter(organization=self.owner).only("name").order_by("-pk")
         offered = {str(row.pk): row.name for row in rows[:MOST_CAMPAIGNS]}
-        wanted = _uuid(self.data.get("campaign", ""))
+        wanted = uuid_of(self.data.get("campaign", ""))
         if wanted and str(wanted) not in offered:
             offered |= {str(row.pk): row.name for row in rows.filter(pk=wanted)}
         choice = self.fields["campaign"]
         choice.choices = [*choice.choices, *offered.items()]  # type: ignore[attr-defined]
 
     def asked(self, now: datetime) -> Asked:
+        """Raises: InvalidInput, at ``date_to``."""
         given = self.cleaned_data
         return recordings.asked_for(
-            campaign_id=_uuid(given["campaign"]),
-            date_from=midnight(given["first"]) if given["first"] else None,
-            date_to=midnight_after(given["last"]) if given["last"] else None,
+            campaign_id=uuid_of(given["campaign"]),
+            date_from=self.date_from,
+            date_to=self.date_to,
             now=now,
         )
-
-
-def _uuid(text: str) -> UUID | None:
-    try:
-        return UUID(text) if text else None
-    except ValueError:
-        return None
 
 
 def form_of(request: HttpRequest) -> RecordingsForm:
@@ -105,7 +97,7 @@ def length(visit: Visit) -> str:
 
 def campaigns_of(visits: Sequence[Visit], organization: Organization) -> dict[str, list[Campaign]]:
     """Whose messages were shown, by recording; of recordings that others keep it is not known. One query."""
-    ids = [found for visit in visits if (found := _uuid(visit.id))]
+    ids = [found for visit in visits if (found := uuid_of(visit.id))]
     rows = RecordingCampaign.objects.filter(recording__in=ids, campaign__organization=organization)
     by_visit: dict[str, list[Campaign]] = {}
     for row in rows.select_related("campaign").order_by("campaign__name", "campaign"):

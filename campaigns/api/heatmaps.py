@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
-from datetime import datetime
-from typing import ClassVar, cast
+from typing import ClassVar
 from uuid import UUID
 
 from django.http import HttpResponse, QueryDict
@@ -14,6 +12,7 @@ from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema
 from rest_framework.mixins import ListModelMixin
 from rest_framework.request import Request
 
+from campaigns.api.parameters import ORGANIZATION, id_in, instant_in, number_in, of_parameters, owner_in
 from campaigns.filters import ScreenFilter, ScreenshotFilter
 from campaigns.heatmaps import privacy, queries
 from campaigns.heatmaps.queries import Asked, Mode
@@ -26,10 +25,8 @@ from campaigns.serializers.heatmaps import (
     ScreenSerializer,
     ScreenshotSerializer,
 )
-from ops_console.errors import FieldError, InvalidInput
-from ops_console.rest.fields import InstantField, parse_instant
+from ops_console.errors import InvalidInput
 from ops_console.rest.pagination import Orderings
-from ops_console.rest.problems import InvalidParameter
 from ops_console.rest.views import ResourceView, ResourceViewSet, answer
 
 MOST_USERS = 1000
@@ -43,9 +40,6 @@ PARAMETERS = {
     "grid_resolution": "grid",
     "event_types": "eventType",
 }
-ORGANIZATION = OpenApiParameter(
-    "organization", UUID, description="Whose. Staff must say it; for others it is their own organization."
-)
 
 
 class HeatmapView(ResourceView):
@@ -73,7 +67,7 @@ class HeatmapView(ResourceView):
         given = request.query_params
         try:
             found = queries.query(
-                asked=asked_of(given), organization_id=id_in(given, "organization"), actor=self.actor, now=self.now
+                asked=asked_of(given), organization_id=owner_in(given, self.actor), actor=self.actor, now=self.now
             )
         except InvalidInput as error:
             raise of_parameters(error, PARAMETERS) from error
@@ -91,11 +85,8 @@ class HeatmapSettingsView(ResourceView):
         responses=HeatmapSettingsSerializer,
     )
     def retrieve(self, request: Request) -> HttpResponse:
-        organization_id = id_in(request.query_params, "organization")
-        try:
-            found = privacy.get_settings(organization_id=organization_id, actor=self.actor)
-        except InvalidInput as error:
-            raise of_parameters(error, PARAMETERS) from error
+        organization_id = owner_in(request.query_params, self.actor)
+        found = privacy.get_settings(organization_id=organization_id, actor=self.actor)
         return answer(HeatmapSettingsSerializer(found).data)
 
     @extend_schema(
@@ -107,7 +98,7 @@ class HeatmapSettingsView(ResourceView):
         responses=HeatmapSettingsSerializer,
     )
     def update(self, request: Request) -> HttpResponse:
-        organization_id = id_in(request.query_params, "organization")
+        organization_id = owner_in(request.query_params, self.actor)
         parsed = HeatmapSettingsChangeSerializer(data=request.data).parsed()
         changed = privacy.set_min_users(
             organization_id=organization_id, actor=self.actor, now=self.now, **{"reason": "", **parsed}
@@ -156,48 +147,7 @@ def asked_of(given: QueryDict) -> Asked:
         date_to=instant_in(given, "to"),
         campaign_id=id_in(given, "campaign"),
         user_id=id_in(given, "user"),
-        resolution=_number_in(given, "grid"),
+        resolution=number_in(given, "grid"),
         mode=given.get("mode") or Mode.TOTAL,
         event_types=given.getlist("eventType"),
     )
-
-
-def id_in(given: QueryDict, name: str) -> UUID | None:
-    """Raises: InvalidParameter."""
-    text = given.get(name)
-    try:
-        return UUID(text) if text else None
-    except ValueError:
-        raise InvalidParameter.named(name, "This must be a UUID.") from None
-
-
-def instant_in(given: QueryDict, name: str) -> datetime | None:
-    """Raises: InvalidParameter."""
-    text = given.get(name)
-    if not text:
-        return None
-    # A plus sign that was not escaped.
-    instant = parse_instant(text.replace(" ", "+"))
-    if instant is None or instant.tzinfo is None:
-        raise InvalidParameter.named(name, str(InstantField.default_error_messages["no_zone"]))
-    return instant
-
-
-def _number_in(given: QueryDict, name: str) -> float:
-    text = given.get(name)
-    try:
-        return float(text) if text else 0.0
-    except ValueError:
-        raise InvalidParameter.named(name, "This must be a number.") from None
-
-
-def of_parameters(error: InvalidInput, names: Mapping[str, str]) -> InvalidInput:
-    """A service's complaint about what stands in the address; ``names``: the address's names of the service's."""
-    if isinstance(error, InvalidParameter):
-        return error
-    faults = [
-        FieldError((names.get(name, name),), fault.message, fault.code)
-        for fault in error.errors
-        for name in [cast(str, fault.path[0])]
-    ]
-    return InvalidParameter(faults, error.message)

@@ -17,7 +17,7 @@ from rest_framework.exceptions import UnsupportedMediaType
 from rest_framework.parsers import BaseParser
 from rest_framework.request import Request
 
-from campaigns.api.heatmaps import ORGANIZATION, id_in, instant_in, of_parameters
+from campaigns.api.parameters import ORGANIZATION, id_in, instant_in, of_parameters, owner_in
 from campaigns.replay import chunks, consents, recordings, settings
 from campaigns.replay.events import CUSTOM, Chunk, chunk_in, decompressed, refuse_large
 from campaigns.replay.provider import Listed
@@ -153,20 +153,20 @@ class RecordingViewSet(ResourceView):
     )
     def list(self, request: Request) -> HttpResponse:
         given = request.query_params
-        asked = recordings.asked_for(
-            campaign_id=id_in(given, "campaign"),
-            date_from=instant_in(given, "from"),
-            date_to=instant_in(given, "to"),
-            now=self.now,
-        )
         salt = _salt(request, self.actor.organization_id)
         try:
+            asked = recordings.asked_for(
+                campaign_id=id_in(given, "campaign"),
+                date_from=instant_in(given, "from"),
+                date_to=instant_in(given, "to"),
+                now=self.now,
+            )
             found = recordings.list_recordings(
                 asked=asked,
                 following=_place_in(given, salt),
                 size=limit_in(given),
                 actor=self.actor,
-                organization_id=id_in(given, "organization"),
+                organization_id=owner_in(given, self.actor),
             )
         except InvalidInput as error:
             raise of_parameters(error, PARAMETERS) from error
@@ -237,11 +237,8 @@ class ReplaySettingsView(ResourceView):
         responses=ReplaySettingsSerializer,
     )
     def retrieve(self, request: Request) -> HttpResponse:
-        organization_id = id_in(request.query_params, "organization")
-        try:
-            found = settings.get_settings(organization_id=organization_id, actor=self.actor)
-        except InvalidInput as error:
-            raise of_parameters(error, PARAMETERS) from error
+        organization_id = owner_in(request.query_params, self.actor)
+        found = settings.get_settings(organization_id=organization_id, actor=self.actor)
         return answer(ReplaySettingsSerializer(found).data)
 
     @extend_schema(
@@ -254,7 +251,7 @@ class ReplaySettingsView(ResourceView):
         responses=ReplaySettingsSerializer,
     )
     def update(self, request: Request) -> HttpResponse:
-        organization_id = id_in(request.query_params, "organization")
+        organization_id = owner_in(request.query_params, self.actor)
         parsed = ReplaySettingsChangeSerializer(data=request.data).parsed()
         reason = parsed.pop("reason", "")
         changed = settings.set_settings(

@@ -8,10 +8,11 @@ from uuid import UUID
 from django.db import transaction
 
 from campaigns.models import HeatmapSettings
+from campaigns.owners import owner_of
 from ops_console.access import policy
 from ops_console.access.actors import Actor
 from ops_console.audit import services as audit
-from ops_console.errors import InvalidInput, NotFound
+from ops_console.errors import InvalidInput
 from ops_console.organizations.models import Organization
 
 # More than this are asked for by nobody.
@@ -26,7 +27,7 @@ def get_settings(*, actor: Actor, organization_id: UUID | None = None) -> Heatma
         InvalidInput, NotFound: as ``owner_of``.
     """
     policy.require(actor, "heatmap-settings", "retrieve")
-    return _of(owner_of(actor, organization_id))
+    return of_organization(owner_of(actor, organization_id).pk)
 
 
 def set_min_users(
@@ -45,7 +46,7 @@ def set_min_users(
         raise InvalidInput.field("min_users", message=f"This is a whole number from 1 to {MOST_MIN_USERS}.")
     with transaction.atomic():
         Organization.objects.select_for_update(no_key=True).only("pk").get(pk=owner.pk)
-        found = _of(owner)
+        found = of_organization(owner.pk)
         before, found.min_users, found.updated_at = found.min_users, min_users, now
         if before != min_users:
             found.save()
@@ -63,22 +64,7 @@ def set_min_users(
     return found
 
 
-def owner_of(actor: Actor, organization_id: UUID | None) -> Organization:
-    """The caller's organization, which need not be named; the one that staff name.
-
-    Raises:
-        InvalidInput: at ``organization``: none is named.
-        NotFound: there is none of that id for the actor.
-    """
-    wanted = organization_id or actor.organization_id
-    if wanted is None:
-        raise InvalidInput.field("organization", message="Give the organization's id.", code="required")
-    owner = Organization.objects.visible_to(actor).filter(pk=wanted).first()
-    if owner is None:
-        raise NotFound("There is no such organization.")
-    return owner
-
-
-def _of(owner: Organization) -> HeatmapSettings:
-    found = HeatmapSettings.objects.filter(organization=owner).first()
-    return found or HeatmapSettings(organization=owner, updated_at=owner.created_at)
+def of_organization(organization_id: UUID) -> HeatmapSettings:
+    """What the organization says, saved or not. One query."""
+    found = HeatmapSettings.objects.filter(organization=organization_id).first()
+    return found or HeatmapSettings(organization_id=organization_id)

@@ -13,21 +13,21 @@ from django.conf import settings
 from django.db import connection, transaction
 from django.db.models import TextChoices
 
-from campaigns.heatmaps import storage
+from campaigns.heatmaps import privacy, storage
 from campaigns.heatmaps.counts import ALL_HOURS, Chunk, Counts, Floats, Ints, count, per_cell
 from campaigns.heatmaps.grid import COARSEST, FINEST, SIDE, Grid
-from campaigns.heatmaps.privacy import owner_of
-from campaigns.heatmaps.screens import CAMPAIGN_SCREEN as CAMPAIGN_SCREEN
+from campaigns.heatmaps.screens import CAMPAIGN_PREFIX, CAMPAIGN_SCREEN
 from campaigns.heatmaps.touches import NUMBERS, EventType
-from campaigns.models import Campaign, HeatmapSettings, Screen, Screenshot
+from campaigns.models import Campaign, Screen, Screenshot
 from campaigns.models.heatmaps import NAME_LENGTH
+from campaigns.owners import owner_of
+from campaigns.periods import period
 from ops_console.access import policy
 from ops_console.access.actors import Actor
 from ops_console.audit import services as audit
 from ops_console.errors import FieldError, InvalidInput
 from ops_console.organizations.models import Member, Organization
 
-DEFAULT_DAYS = 30
 # In standard deviations: nearer to the median than this, a user is like the others.
 NOTICEABLE = 2.0
 MIDNIGHT = time(tzinfo=UTC)
@@ -114,7 +114,7 @@ def query(*, asked: Asked, actor: Actor, now: datetime, organization_id: UUID | 
     """
     policy.require(actor, "heatmaps", "retrieve")
     owner = owner_of(actor, organization_id)
-    start, end = _range(asked, now)
+    start, end = period(asked.date_from, asked.date_to, now)
     _refuse_faults(asked, owner)
     if asked.user_id is not None:
         _record(asked, owner, actor, start, end, now)
@@ -140,7 +140,7 @@ def query(*, asked: Asked, actor: Actor, now: datetime, organization_id: UUID | 
 
 def min_users_of(organization_id: UUID) -> int:
     """The fewest people a cell is shown for: as the organization says, else as the installation does. One query."""
-    own = HeatmapSettings.objects.filter(organization=organization_id).values_list("min_users", flat=True).first()
+    own = privacy.of_organization(organization_id).min_users
     return int(settings.HEATMAP_MIN_USERS) if own is None else own
 
 
@@ -148,17 +148,6 @@ def with_emails(counts: Sequence[UserCount]) -> list[UserCount]:
     """The same counts with the addresses of the users. One query."""
     found = dict(Member.objects.filter(pk__in=[each.user_id for each in counts]).values_list("pk", "person__email"))
     return [UserCount(each.user_id, each.n, found.get(each.user_id, "")) for each in counts]
-
-
-def _range(asked: Asked, now: datetime) -> tuple[datetime, datetime]:
-    end = asked.date_to or now
-    try:
-        start = asked.date_from or end - timedelta(days=DEFAULT_DAYS)
-    except OverflowError:
-        start = datetime.min.replace(tzinfo=UTC)
-    if start > end:
-        raise InvalidInput.field("date_to", message="This is before date_from.")
-    return start, end
 
 
 def _refuse_faults(asked: Asked, owner: Organization) -> None:
@@ -198,7 +187,7 @@ def _screen_name(asked: Asked) -> str | None:
     """The one screen whose touches are meant; None where the campaign's is another than the one that is named."""
     if asked.campaign_id is None:
         return asked.screen_name
-    of_campaign = f"{CAMPAIGN_SCREEN}::{asked.campaign_id}"
+    of_campaign = f"{CAMPAIGN_PREFIX}{asked.campaign_id}"
     return of_campaign if asked.screen_name in ("", CAMPAIGN_SCREEN, of_campaign) else None
 
 

@@ -12,8 +12,9 @@ from django.db import connection, transaction
 
 # Of an organization, beside those of its own campaigns' messages.
 MOST_NAMES = 1000
-# Of a campaign's screen: this, and its id behind it.
+# Of a campaign's screen: this with its id behind it.
 CAMPAIGN_SCREEN = "MessageDetail"
+CAMPAIGN_PREFIX = f"{CAMPAIGN_SCREEN}::"
 # Names a process remembers; beyond them it begins anew.
 REMEMBERED = 50_000
 # In the order of their names, so that two who know the same screens never wait for each other in a circle.
@@ -27,8 +28,8 @@ RETURNING name, id, xmax = 0 AS is_new
 SURPLUS = f"""
 SELECT name FROM campaigns_screen s WHERE organization_id = %s AND NOT EXISTS (
     SELECT FROM campaigns_campaign c WHERE c.organization_id = s.organization_id AND c.id =
-        CASE WHEN s.name ~ '^{CAMPAIGN_SCREEN}::[0-9a-f]{{8}}(-[0-9a-f]{{4}}){{3}}-[0-9a-f]{{12}}$'
-            THEN substr(s.name, {len(CAMPAIGN_SCREEN) + 3})::uuid END
+        CASE WHEN s.name ~ '^{CAMPAIGN_PREFIX}[0-9a-f]{{8}}(-[0-9a-f]{{4}}){{3}}-[0-9a-f]{{12}}$'
+            THEN substr(s.name, {len(CAMPAIGN_PREFIX) + 1})::uuid END
 )
 ORDER BY name = ANY(%s), id OFFSET %s
 """  # noqa: S608 - a name of ours

@@ -22,7 +22,6 @@ from campaigns.models.heatmaps import NAME_LENGTH, VERSION_LENGTH
 from campaigns.querysets import ScreenshotQuerySet
 from ops_console.access import policy, rate_limits
 from ops_console.access.actors import Actor
-from ops_console.audit import services as audit
 from ops_console.errors import FieldError, Forbidden, InvalidInput, NotFound
 from ops_console.organizations.models import Organization
 
@@ -73,8 +72,7 @@ def upload(*, screen_name: str, app_version: str, image: bytes, actor: Actor, no
             uploaded_by=actor.member,
             uploaded_at=now,
         )
-        before = _replace(made)
-        _record(made, before, actor, now)
+        _replace(made)
     return made
 
 
@@ -177,34 +175,14 @@ def _room_for(screen_name: str, organization_id: UUID, now: datetime) -> Screen:
     return Screen(pk=screen_id, organization_id=organization_id, name=screen_name)
 
 
-def _replace(made: Screenshot) -> dict[str, int]:
-    """Keep it in place of its predecessor, and let go of the oldest versions; return what the audit shows of that."""
+def _replace(made: Screenshot) -> None:
+    """Keep it in place of its predecessor, and let go of the oldest versions."""
     others = Screenshot.objects.filter(screen=made.screen)
-    before = others.filter(app_version=made.app_version).first()
     kept = others.exclude(app_version=made.app_version).order_by("-uploaded_at", "-id")
-    surplus = [*kept[MOST_VERSIONS - 1 :], *([before] if before else [])]
+    surplus = [*others.filter(app_version=made.app_version), *kept[MOST_VERSIONS - 1 :]]
     others.filter(pk__in=[each.pk for each in surplus]).delete()
     made.save(force_insert=True)
     stored_files.delete_after_commit([each.file for each in surplus])
-    return _shown(before) if before else {}
-
-
-def _shown(screenshot: Screenshot) -> dict[str, int]:
-    return {"width": screenshot.width, "height": screenshot.height, "bytes": screenshot.n_bytes}
-
-
-def _record(made: Screenshot, before: dict[str, int], actor: Actor, now: datetime) -> None:
-    shown = {"screen": made.screen.name, "version": made.app_version}
-    audit.record(
-        actor=actor,
-        action="screenshot.upload",
-        target_type="screenshot",
-        target_id=str(made.pk),
-        organization_id=actor.organization_id,
-        before=before,
-        after={**shown, **_shown(made)},
-        at=now,
-    )
 
 
 def _unfit(message: str, code: str = "invalid") -> InvalidInput:

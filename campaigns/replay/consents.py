@@ -52,8 +52,7 @@ def set_consents(*, touches: bool | None = None, recording: bool | None = None, 
     said = {"touches": touches, "recording": recording}
     new = {name: value for name, value in said.items() if value is not None}
     with transaction.atomic():
-        Consent.objects.get_or_create(member=member)
-        found = Consent.objects.select_for_update().get(member=member)
+        found, _ = Consent.objects.select_for_update().get_or_create(member=member)
         changed = [name for name, value in new.items() if getattr(found, name) is not value]
         for name in changed:
             setattr(found, name, new[name])

@@ -11,6 +11,7 @@ from hashlib import sha256
 from typing import Any, NoReturn
 from uuid import UUID
 
+from campaigns.heatmaps.screens import CAMPAIGN_PREFIX
 from ops_console.errors import FieldError, InvalidInput, TooLarge
 
 # Of a chunk and of all of a visit's, decompressed.
@@ -28,7 +29,7 @@ TYPES = range(8)
 FULL_SNAPSHOT, INCREMENTAL, META, CUSTOM = 2, 3, 4, 5
 # Mouse moved, used; scrolled; typed; touch moved; media played; dragged; selected.
 ACTS = frozenset({1, 2, 3, 5, 6, 7, 12, 14})
-SCREEN, CAMPAIGN_SCREEN = "screen", "MessageDetail::"
+SCREEN = "screen"
 
 
 @dataclass(frozen=True)
@@ -160,9 +161,9 @@ def _campaigns(events: Sequence[Mapping[str, Any]]) -> Iterator[UUID]:
             continue
         payload = event["data"].get("payload")
         name = payload.get("name") if isinstance(payload, dict) else None
-        if isinstance(name, str) and name.startswith(CAMPAIGN_SCREEN):
+        if isinstance(name, str) and name.startswith(CAMPAIGN_PREFIX):
             try:
-                yield UUID(name.removeprefix(CAMPAIGN_SCREEN))
+                yield UUID(name.removeprefix(CAMPAIGN_PREFIX))
             except ValueError:
                 continue
 

@@ -66,10 +66,19 @@ class LocalProvider:
         return rows.begun_in(self.organization_id, campaign_id, asked.date_from, asked.date_to)
 
     def _find(self, recording_id: str) -> Recording:
-        try:
-            return Recording.objects.get(pk=UUID(recording_id), organization=self.organization_id)
-        except (ValueError, Recording.DoesNotExist):
-            raise NotFound("There is no such recording.") from None
+        pk = uuid_of(recording_id)
+        found = Recording.objects.filter(pk=pk, organization=self.organization_id).first() if pk else None
+        if found is None:
+            raise NotFound("There is no such recording.")
+        return found
+
+
+def uuid_of(text: str) -> UUID | None:
+    """What it may be the id of here: of a recording, a member or a campaign. None for one that others gave."""
+    try:
+        return UUID(text)
+    except ValueError:
+        return None
 
 
 def visit_of(recording: Recording) -> Visit:
@@ -88,8 +97,8 @@ def activity_score(recording: Recording) -> float:
     return 100 * recording.n_active_seconds / n_seconds
 
 
-def forget(recordings: list[UUID]) -> int:
-    """Delete recordings, and after the transaction their files; return how many chunks. To be called inside one."""
+def forget(recordings: list[UUID]) -> None:
+    """Delete recordings, and after the transaction their files. To be called inside one."""
     # Locked, so that no chunk comes to one meanwhile; in order, so that nobody waits in a circle.
     list(Recording.objects.select_for_update().filter(pk__in=recordings).order_by("pk").values_list("pk"))
     chunks = RecordingChunk.objects.filter(recording__in=recordings)
@@ -97,7 +106,6 @@ def forget(recordings: list[UUID]) -> int:
     chunks.delete()
     Recording.objects.filter(pk__in=recordings).delete()
     stored_files.delete_after_commit(files)
-    return len(files)
 
 
 def _total(

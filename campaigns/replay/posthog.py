@@ -14,7 +14,7 @@ from typing import Any
 from urllib.parse import quote
 from uuid import UUID
 
-from campaigns.heatmaps.queries import CAMPAIGN_SCREEN
+from campaigns.heatmaps.screens import CAMPAIGN_PREFIX
 from campaigns.replay.posthog_calls import CALL_TIMEOUT_S, Calls, WrongSetting
 from campaigns.replay.posthog_snapshots import play, sources_of
 from campaigns.replay.provider import Asked, Listed, Visit
@@ -126,12 +126,11 @@ class PosthogProvider:
         return play(self._calls, path, sources_of(self._calls, path))
 
     def delete(self, recording_id: str) -> None:
-        """Two calls, for PostHog says of one it never had that it is deleted.
+        """One call. Of one it never had, PostHog says that it is deleted.
 
         Raises:
             NotFound, UpstreamError: as ``find``.
         """
-        self.find(recording_id)
         self._calls.delete(f"{_path_of(recording_id)}/")
 
     def _listed(self, query: Mapping[str, str]) -> dict[str, Any]:
@@ -170,7 +169,7 @@ def _query(asked: Asked, place: Place, size: int) -> dict[str, str]:
 
 
 def _screen_filter(campaign_id: UUID) -> dict[str, Any]:
-    name = f"{CAMPAIGN_SCREEN}::{campaign_id}"
+    name = f"{CAMPAIGN_PREFIX}{campaign_id}"
     shown = {"key": SCREEN_NAME, "value": [name], "operator": "exact", "type": "event"}
     return {"id": SCREEN_EVENT, "name": SCREEN_EVENT, "type": "events", "order": 0, "properties": [shown]}
 

@@ -10,18 +10,17 @@ import zlib
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
+from campaigns.replay.events import CUSTOM, FULL_SNAPSHOT, GZIP, INCREMENTAL
 from campaigns.replay.posthog_calls import loaded
 from ops_console.errors import UpstreamError
 
-# rrweb's types of events, and sources of incremental ones.
-FULL, INCREMENTAL, META, CUSTOM = 2, 3, 4, 5
+# rrweb's sources of incremental events.
 MUTATION, STYLE_SHEET_RULE = 0, 8
 # What PostHog's own recorder packs, by source, and how it marks that it did.
 PACKED = {MUTATION: ("adds", "removes", "texts", "attributes"), STYLE_SHEET_RULE: ("adds", "removes")}
 PACKING = "2024-10"
 # Of one event, unpacked.
 MAX_UNPACKED = 32 * 1024 * 1024
-GZIP = 31
 
 
 class Unpackable(Exception):
@@ -107,7 +106,7 @@ def _unpacked(event: dict[str, Any]) -> dict[str, Any]:
     if marked != PACKING:
         raise Unpackable("It is packed in a way we do not know.")
     data = event.get("data")
-    if event["type"] == FULL and isinstance(data, str):
+    if event["type"] == FULL_SNAPSHOT and isinstance(data, str):
         return event | {"data": _parts({"data": data}, ("data",))["data"]}
     if event["type"] == INCREMENTAL and isinstance(data, dict):
         return event | {"data": data | _parts(data, PACKED.get(_source(data), ()))}

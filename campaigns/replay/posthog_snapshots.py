@@ -13,8 +13,9 @@ from itertools import count
 from math import inf
 from typing import Any
 
+from campaigns.replay.events import CUSTOM, FULL_SNAPSHOT, INCREMENTAL, META
 from campaigns.replay.posthog_calls import AnswerTooLarge, Calls
-from campaigns.replay.posthog_events import CUSTOM, FULL, INCREMENTAL, META, Event, events_of, made, playable
+from campaigns.replay.posthog_events import Event, events_of, made, playable
 from ops_console.errors import NotFound, UpstreamError
 
 # Of one call for snapshots.
@@ -235,7 +236,7 @@ def on_one_screen(events: Iterable[Event]) -> Iterator[Event]:
     sizes: dict[str, Event] = {}
     windows: dict[str, int] = {}
     for event in events:
-        if event.type == FULL and event.window != holder:
+        if event.type == FULL_SNAPSHOT and event.window != holder:
             number = windows.setdefault(event.window, len(windows) + 1)
             if holder is not None:
                 payload = {"number": number}

@@ -64,5 +64,5 @@ class ReplayProvider(Protocol):
         ...
 
     def delete(self, recording_id: str) -> None:
-        """Raises: NotFound."""
+        """One that was found. Raises: NotFound, where the provider tells that it is gone meanwhile."""
         ...

@@ -3,38 +3,42 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from uuid import UUID
 
 from django.db import connection, transaction
 
-from campaigns.heatmaps.privacy import owner_of
 from campaigns.models import Campaign, Recording
-from campaigns.replay.local import LocalProvider
+from campaigns.owners import owner_of
+from campaigns.periods import period
+from campaigns.replay.local import LocalProvider, uuid_of
 from campaigns.replay.provider import Asked, Listed, ReplayProvider, Visit
 from campaigns.replay.settings import provider_of
 from ops_console.access import policy
 from ops_console.access.actors import Actor
 from ops_console.audit import services as audit
 from ops_console.errors import InvalidInput, NotFound
-from ops_console.organizations.models import Member, Organization
+from ops_console.organizations.models import Member
 
-DEFAULT_DAYS = 30
 # Of what the audit trail names.
 TARGET_LENGTH = 64
+
+
+@dataclass(frozen=True)
+class Found:
+    """A recording, whose it is, and who keeps it."""
+
+    visit: Visit
+    organization_id: UUID
+    provider: ReplayProvider
 
 
 def asked_for(
     *, campaign_id: UUID | None, date_from: datetime | None, date_to: datetime | None, now: datetime
 ) -> Asked:
-    """What is asked for; until now, and the 30 days before, where no times are said."""
-    end = date_to or now
-    try:
-        start = date_from or end - timedelta(days=DEFAULT_DAYS)
-    except OverflowError:
-        start = datetime.min.replace(tzinfo=UTC)
-    return Asked(start, end, campaign_id)
+    """What is asked for. Raises: InvalidInput, as ``period``."""
+    return Asked(*period(date_from, date_to, now), campaign_id)
 
 
 def list_recordings(
@@ -44,14 +48,12 @@ def list_recordings(
 
     Raises:
         Forbidden: the actor may not.
-        InvalidInput: at ``date_to``, ``campaign_id`` or ``page_token``, or as ``owner_of``.
+        InvalidInput: at ``campaign_id`` or ``page_token``, or as ``owner_of``.
         NotFound: as ``owner_of``.
         UpstreamError: the provider does not answer.
     """
     policy.require(actor, "recordings", "list")
     owner = owner_of(actor, organization_id)
-    if asked.date_from > asked.date_to:
-        raise InvalidInput.field("date_to", message="This is before date_from.")
     if asked.campaign_id and not Campaign.objects.filter(pk=asked.campaign_id, organization=owner).exists():
         raise InvalidInput.field("campaign_id", message="There is no such campaign.", code="unknown")
     found = _provider_of(owner.pk).list(asked, following=following, size=size)
@@ -67,8 +69,8 @@ def find(*, recording_id: str, actor: Actor, organization_id: UUID | None = None
         UpstreamError: the provider does not answer.
     """
     policy.require(actor, "recordings", "retrieve")
-    owner = _owner_of(recording_id, actor, organization_id)
-    [visit] = _with_emails([_provider_of(owner.pk).find(recording_id)], owner.pk)
+    found = _found(recording_id, actor, organization_id)
+    [visit] = _with_emails([found.visit], found.organization_id)
     return visit
 
 
@@ -83,12 +85,10 @@ def open_snapshots(
         UpstreamError: the provider does not answer.
     """
     policy.require(actor, "recordings", "retrieve")
-    owner = _owner_of(recording_id, actor, organization_id)
-    provider = _provider_of(owner.pk)
-    visit = provider.find(recording_id)
-    events = provider.snapshots(visit.id)
+    found = _found(recording_id, actor, organization_id)
+    events = found.provider.snapshots(found.visit.id)
     with transaction.atomic():
-        _record("view", visit, owner.pk, actor, now)
+        _record("view", found, actor, now)
     # Whoever watches may be slow.
     _let_connection_go()
     return events
@@ -105,29 +105,34 @@ def delete_recording(
         UpstreamError: the provider does not answer.
     """
     policy.require(actor, "recordings", "delete")
-    owner = _owner_of(recording_id, actor, organization_id)
-    provider = _provider_of(owner.pk)
-    visit = provider.find(recording_id)
-    if isinstance(provider, LocalProvider):
+    found = _found(recording_id, actor, organization_id)
+    if isinstance(found.provider, LocalProvider):
         with transaction.atomic():
-            provider.delete(visit.id)
-            _record("delete", visit, owner.pk, actor, now, reason)
+            found.provider.delete(found.visit.id)
+            _record("delete", found, actor, now, reason)
         return
     # Before: what another's server deletes is on record even where its answer is lost. No lock is held meanwhile.
     with transaction.atomic():
-        _record("delete", visit, owner.pk, actor, now, reason)
-    provider.delete(visit.id)
+        _record("delete", found, actor, now, reason)
+    found.provider.delete(found.visit.id)
 
 
-def _owner_of(recording_id: str, actor: Actor, organization_id: UUID | None) -> Organization:
+def _found(recording_id: str, actor: Actor, organization_id: UUID | None) -> Found:
+    """Raises: NotFound, UpstreamError."""
+    owner_id = _owner_of(recording_id, actor, organization_id)
+    provider = _provider_of(owner_id)
+    return Found(provider.find(recording_id), owner_id, provider)
+
+
+def _owner_of(recording_id: str, actor: Actor, organization_id: UUID | None) -> UUID:
     """The actor's organization, or the one that is named; else that of a recording kept here. Raises: NotFound."""
     if organization_id is None and actor.is_of_the_house:
-        pk = _uuid(recording_id)
-        kept = Recording.objects.filter(pk=pk).select_related("organization").first() if pk else None
+        pk = uuid_of(recording_id)
+        kept = Recording.objects.filter(pk=pk).first() if pk else None
         if kept is None:
             raise NotFound("There is no such recording here; of one at PostHog, name the organization.")
-        return kept.organization
-    return owner_of(actor, organization_id)
+        return kept.organization_id
+    return owner_of(actor, organization_id).pk
 
 
 def _provider_of(organization_id: UUID) -> ReplayProvider:
@@ -146,28 +151,21 @@ def _let_connection_go() -> None:
 
 def _with_emails(visits: Sequence[Visit], organization_id: UUID) -> list[Visit]:
     """With the addresses of those who are members. One query."""
-    ids = [_uuid(visit.analytics_user_id) for visit in visits]
+    ids = [uuid_of(visit.analytics_user_id) for visit in visits]
     members = Member.objects.filter(organization=organization_id, pk__in=[each for each in ids if each])
     emails: dict[UUID | None, str] = dict(members.values_list("pk", "person__email"))
-    return [replace(visit, email=emails.get(_uuid(visit.analytics_user_id), visit.email)) for visit in visits]
+    return [replace(visit, email=emails.get(uuid_of(visit.analytics_user_id), visit.email)) for visit in visits]
 
 
-def _uuid(text: str) -> UUID | None:
-    try:
-        return UUID(text)
-    except ValueError:
-        return None
-
-
-def _record(action: str, visit: Visit, organization_id: UUID, actor: Actor, now: datetime, reason: str = "") -> None:
-    began = visit.started_at.astimezone(UTC).isoformat()
-    shown = {"user": visit.analytics_user_id, "started_at": began}
+def _record(action: str, found: Found, actor: Actor, now: datetime, reason: str = "") -> None:
+    began = found.visit.started_at.astimezone(UTC).isoformat()
+    shown = {"user": found.visit.analytics_user_id, "started_at": began}
     audit.record(
         actor=actor,
         action=f"replay.{action}",
         target_type="recording",
-        target_id=visit.id[:TARGET_LENGTH],
-        organization_id=organization_id,
+        target_id=found.visit.id[:TARGET_LENGTH],
+        organization_id=found.organization_id,
         before=shown if action == "delete" else {},
         after=shown if action == "view" else {},
         reason=reason,

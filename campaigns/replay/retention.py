@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Collection
 from datetime import datetime, timedelta
 from pathlib import PurePosixPath
-from uuid import UUID
 
 from django.conf import settings
 from django.db import transaction
@@ -13,7 +12,7 @@ from django.db import transaction
 from campaigns import stored_files
 from campaigns.models import Recording, RecordingChunk
 from campaigns.replay.chunks import FOLDER
-from campaigns.replay.local import forget
+from campaigns.replay.local import forget, uuid_of
 
 # Recordings of one transaction: of as many chunks as the page made.
 AT_ONCE = 50
@@ -38,12 +37,4 @@ def sweep(now: datetime) -> int:
 def _with_rows(names: Collection[str]) -> set[str]:
     """Those that are chunks': a file's name begins with the recording's id."""
     ids = {PurePosixPath(name).name[:UUID_LENGTH] for name in names}
-    return RecordingChunk.objects.files_among(names, [UUID(each) for each in ids if _is_uuid(each)])
-
-
-def _is_uuid(text: str) -> bool:
-    try:
-        UUID(text)
-    except ValueError:
-        return False
-    return True
+    return RecordingChunk.objects.files_among(names, [pk for each in ids if (pk := uuid_of(each))])

@@ -9,8 +9,8 @@ from uuid import UUID
 
 from django.db import transaction
 
-from campaigns.heatmaps.privacy import owner_of
 from campaigns.models import Consent, ReplayProviderName, ReplaySettings
+from campaigns.owners import owner_of
 from campaigns.replay.local import LocalProvider
 from campaigns.replay.posthog import PosthogProvider
 from campaigns.replay.provider import ReplayProvider

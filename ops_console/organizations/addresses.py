@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ops_console.access.sso import domains
+from ops_console.organizations import domains
 
 
 def normal_email(text: str) -> str:

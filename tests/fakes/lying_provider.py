@@ -34,7 +34,7 @@ def publish(idp: IdentityProvider, key: Any) -> None:
     idp.documents["/jwks"] = Answer(body=json.dumps({"keys": [{**member, "kid": KID, "use": "sig"}]}).encode())
 
 
-def claims(idp: IdentityProvider, nonce: str, **changes: Any) -> dict[str, Any]:
+def claims(idp: IdentityProvider, nonce: str, /, **changes: Any) -> dict[str, Any]:
     """Those of an ID token as it should be, with these changes; None takes one out."""
     now = int(time.time())
     true = {"iss": idp.url(""), "aud": "pigeon", "sub": "ann", "nonce": nonce, "iat": now, "exp": now + 300}

@@ -70,8 +70,8 @@ def prove(call: Call) -> Report:
 
 
 def read_again(call: Call) -> Report:
-    read = sso_metadata.read_again(provider_id=call.target.pk, actor=call.actor, now=call.now)
-    kept = sso_metadata.keep(read=read, actor=call.actor, now=call.now, **call.given)
+    again = sso_metadata.read_again(provider_id=call.target.pk, actor=call.actor, now=call.now)
+    kept = sso_metadata.keep(again=again, actor=call.actor, now=call.now, **call.given)
     return Report(text=f"The metadata of {kept.domain} was read.")
 
 

@@ -123,7 +123,7 @@ class SsoProviderViewSet(ListModelMixin, RetrieveModelMixin, ResourceViewSet):
     )
     @action(detail=True, methods=["post"], url_path="read-again")
     def read_again(self, request: Request, pk: str) -> HttpResponse:
-        kept = sso_metadata.keep(read=self.again, actor=self.actor, now=self.now, **self.given)
+        kept = sso_metadata.keep(again=self.again, actor=self.actor, now=self.now, **self.given)
         return answer(self.get_serializer(kept).data)
 
     @extend_schema(

@@ -30,8 +30,9 @@ from ops_console.access.auth.pages import own_path
 from ops_console.access.models import SsoProviderType
 from ops_console.access.services import sso_sign_in
 from ops_console.access.services.sso_sign_in import Begun, Entered
-from ops_console.access.sso import domains, saml
+from ops_console.access.sso import saml
 from ops_console.access.sso.refusals import NotLetIn
+from ops_console.organizations import domains
 from ops_console.rest.middleware import PAGE_POLICY
 from ops_console.rest.views import answer
 

@@ -1,4 +1,4 @@
-"""Reading a provider's metadata again, where it changed its keys or addresses; row, proof and sessions stay."""
+"""Reading a provider's metadata: before it is set up, and again, where it changed its keys or addresses."""
 
 from __future__ import annotations
 
@@ -14,12 +14,14 @@ from ops_console.access import policy
 from ops_console.access.actors import Actor
 from ops_console.access.models import SsoProvider
 from ops_console.access.rate_limits import limits, refuse_if_limited
-from ops_console.access.services.sso_proofs import record
-from ops_console.access.services.sso_providers import SETUPS_PER_MINUTE
+from ops_console.access.services.sso_rows import existing, lock, record
 from ops_console.access.sso import metadata
 from ops_console.access.sso.unfit import Unfit
-from ops_console.errors import Conflict, NotFound
+from ops_console.errors import Conflict
 from ops_console.outbound.documents import Reader
+
+# By one organization: each makes us call a server of its choice.
+READINGS_PER_MINUTE = 10
 
 
 @dataclass(frozen=True)
@@ -28,6 +30,20 @@ class ReadAgain:
 
     provider: SsoProvider
     metadata: dict[str, Any]
+
+
+def read(kind: str, url: str, *, organization_id: UUID, now: datetime, reader: Reader | None = None) -> dict[str, Any]:
+    """The metadata at that address, as it is stored, read for an organization.
+
+    Takes up to ten seconds: call it outside transactions.
+
+    Raises:
+        RateLimited: the organization has tried too often within a minute.
+        Unfit: what is wrong with the address, the document, or an address in it.
+    """
+    quota, key = f"{READINGS_PER_MINUTE}/m", f"sso_setups:{organization_id}"
+    refuse_if_limited(limits().count(RateLimiterType.SLIDING_WINDOW, quota, key))
+    return metadata.read(kind, url, reader=reader or metadata.usual_reader(), now=now)
 
 
 def read_again(*, provider_id: UUID, actor: Actor, now: datetime, reader: Reader | None = None) -> ReadAgain:
@@ -40,19 +56,17 @@ def read_again(*, provider_id: UUID, actor: Actor, now: datetime, reader: Reader
         RateLimited: the organization has tried too often within a minute.
     """
     policy.require(actor, "sso-providers", "read_again")
-    provider = SsoProvider.objects.visible_to(actor).filter(pk=provider_id).first()
-    if provider is None:
-        raise NotFound("There is no such identity provider.")
-    quota, key = f"{SETUPS_PER_MINUTE}/m", f"sso_setups:{provider.organization_id}"
-    refuse_if_limited(limits().count(RateLimiterType.SLIDING_WINDOW, quota, key))
+    provider = existing(SsoProvider.objects.visible_to(actor).filter(pk=provider_id).first())
     try:
-        found = metadata.read(provider.type, provider.metadata_url, reader=reader or metadata.usual_reader(), now=now)
+        found = read(
+            provider.type, provider.metadata_url, organization_id=provider.organization_id, now=now, reader=reader
+        )
     except Unfit as error:
         raise Conflict(str(error)) from error
     return ReadAgain(provider, found)
 
 
-def keep(*, read: ReadAgain, actor: Actor, now: datetime, reason: str = "") -> SsoProvider:
+def keep(*, again: ReadAgain, actor: Actor, now: datetime, reason: str = "") -> SsoProvider:
     """Let the provider's people sign in by what was read.
 
     Raises:
@@ -61,12 +75,9 @@ def keep(*, read: ReadAgain, actor: Actor, now: datetime, reason: str = "") -> S
     """
     policy.require(actor, "sso-providers", "read_again")
     with transaction.atomic():
-        rows = SsoProvider.objects.visible_to(actor).for_list().select_for_update(of=("self",))
-        provider = rows.filter(pk=read.provider.pk).first()
-        if provider is None:
-            raise NotFound("There is no such identity provider.")
+        provider = lock(again.provider.pk, actor)
         before = _shown(provider)
-        provider.metadata = read.metadata
+        provider.metadata = again.metadata
         after = _shown(provider)
         provider.save(update_fields=["metadata"])
         if before != after:

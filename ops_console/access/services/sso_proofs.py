@@ -7,7 +7,7 @@ its own, so that a worker that dies asks no less, and two ask no more. The DNS i
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -18,8 +18,8 @@ from ops_console.access import policy
 from ops_console.access.actors import SYSTEM, Actor
 from ops_console.access.models import ProofAnswer, SsoProvider
 from ops_console.access.services import sessions
+from ops_console.access.services.sso_rows import lock, record
 from ops_console.access.sso import dns_proof
-from ops_console.audit import services as audit
 from ops_console.errors import NotFound, RateLimited
 
 logger = logging.getLogger(__name__)
@@ -65,10 +65,7 @@ def ask_now(*, provider_id: UUID, actor: Actor, now: datetime, ask: Ask = dns_pr
     """
     policy.require(actor, "sso-providers", "prove")
     with transaction.atomic():
-        rows = SsoProvider.objects.visible_to(actor).select_for_update(of=("self",))
-        provider = rows.filter(pk=provider_id).first()
-        if provider is None:
-            raise NotFound("There is no such identity provider.")
+        provider = lock(provider_id, actor)
         if provider.asked_at is not None and provider.asked_at > now - PAUSE:
             left = provider.asked_at + PAUSE - now
             raise RateLimited(retry_after_s=max(1, round(left.total_seconds())))
@@ -118,30 +115,6 @@ def next_due(provider: SsoProvider, now: datetime) -> datetime | None:
     return None if age > ASK_FOR else now + min(max(age / 10, SHORTEST_WAIT), LONGEST_WAIT)
 
 
-def record(
-    provider: SsoProvider,
-    action: str,
-    actor: Actor,
-    now: datetime,
-    *,
-    before: Mapping[str, object] | None = None,
-    after: Mapping[str, object] | None = None,
-    reason: str = "",
-) -> None:
-    """Write a change of a provider into the audit trail."""
-    audit.record(
-        actor=actor,
-        action=f"sso_provider.{action}",
-        target_type="sso_provider",
-        target_id=str(provider.pk),
-        organization_id=provider.organization_id,
-        before=before,
-        after=after,
-        reason=reason,
-        at=now,
-    )
-
-
 def _claim_next(now: datetime) -> SsoProvider | None:
     with transaction.atomic():
         provider = SsoProvider.objects.due(now).select_for_update(skip_locked=True).first()
@@ -162,9 +135,7 @@ def _finish(asked: SsoProvider, answer: ProofAnswer, actor: Actor, now: datetime
         NotFound: it was deleted meanwhile.
     """
     with transaction.atomic():
-        provider = SsoProvider.objects.select_for_update(of=("self",)).for_list().filter(pk=asked.pk).first()
-        if provider is None:
-            raise NotFound("There is no such identity provider.")
+        provider = lock(asked.pk, actor)
         provider.answer = answer
         if answer == ProofAnswer.FOUND:
             _found(provider, actor, now, reason)

@@ -21,18 +21,18 @@ from ops_console.access import policy
 from ops_console.access.actors import Actor
 from ops_console.access.models import SsoProvider, SsoProviderType
 from ops_console.access.rate_limits import limits, neighbourhood, refuse_if_limited
-from ops_console.access.services import sessions, sso_rules
-from ops_console.access.services.sso_proofs import first_due, is_proved_by_another, record
-from ops_console.access.sso import dns_proof, domains, metadata
+from ops_console.access.services import sessions, sso_metadata, sso_rules
+from ops_console.access.services.sso_proofs import first_due, is_proved_by_another
+from ops_console.access.services.sso_rows import existing, lock, record
+from ops_console.access.sso import dns_proof
 from ops_console.access.sso.unfit import Unfit
-from ops_console.errors import AlreadyExists, FieldError, InvalidInput, NotFound
+from ops_console.errors import AlreadyExists, FieldError, InvalidInput
+from ops_console.organizations import domains
 from ops_console.organizations.models import Organization
 from ops_console.outbound.documents import Reader
 
 CLIENT_LENGTH = 500
 ATTRIBUTE_LENGTH = 500
-# Each makes us call a server of the caller's choice.
-SETUPS_PER_MINUTE = 10
 
 
 @dataclass(frozen=True)
@@ -132,11 +132,8 @@ def read_provider(
     _refuse_second(owner)
     if is_proved_by_another(domain, owner.pk):
         raise AlreadyExists("This domain signs in through another organization's provider already.")
-    refuse_if_limited(
-        limits().count(RateLimiterType.SLIDING_WINDOW, f"{SETUPS_PER_MINUTE}/m", f"sso_setups:{owner.pk}")
-    )
     try:
-        found = metadata.read(wanted.type, wanted.metadata_url, reader=reader or metadata.usual_reader(), now=now)
+        found = sso_metadata.read(wanted.type, wanted.metadata_url, organization_id=owner.pk, now=now, reader=reader)
     except Unfit as error:
         raise InvalidInput.field("metadata_url", message=str(error), code="metadata") from error
     return ReadProvider(owner, wanted, domain, found)
@@ -164,10 +161,7 @@ def get_provider(*, actor: Actor) -> SsoProvider:
         NotFound: it has none.
     """
     policy.require(actor, "sso-providers", "retrieve")
-    provider = SsoProvider.objects.filter(organization=actor.organization_id).for_list().first()
-    if provider is None:
-        raise _missing()
-    return provider
+    return existing(SsoProvider.objects.filter(organization=actor.organization_id).for_list().first())
 
 
 def update_provider(*, provider_id: UUID, change: Change, actor: Actor, now: datetime, reason: str = "") -> SsoProvider:
@@ -181,7 +175,7 @@ def update_provider(*, provider_id: UUID, change: Change, actor: Actor, now: dat
     """
     policy.require(actor, "sso-providers", "update")
     with transaction.atomic():
-        provider = _lock(actor, provider_id)
+        provider = lock(provider_id, actor)
         wanted = {name: value for name, value in vars(change).items() if value is not KEPT}
         _check_change(provider, wanted)
         before = {name: getattr(provider, COLUMNS[name]) for name in wanted}
@@ -193,14 +187,6 @@ def update_provider(*, provider_id: UUID, change: Change, actor: Actor, now: dat
             provider.save(update_fields=[*(COLUMNS[name] for name in changed), "updated_at"])
             old = {name: before[name] for name in changed}
             record(provider, "update", actor, now, before=old, after=changed, reason=reason)
-    return provider
-
-
-def _lock(actor: Actor, provider_id: UUID) -> SsoProvider:
-    rows = SsoProvider.objects.visible_to(actor).for_list().select_for_update(of=("self",))
-    provider = rows.filter(pk=provider_id).first()
-    if provider is None:
-        raise _missing()
     return provider
 
 
@@ -224,9 +210,7 @@ def delete_provider(*, provider_id: UUID, actor: Actor, now: datetime, reason: s
     """
     policy.require(actor, "sso-providers", "delete")
     with transaction.atomic():
-        provider = SsoProvider.objects.visible_to(actor).select_for_update(of=("self",)).filter(pk=provider_id).first()
-        if provider is None:
-            raise _missing()
+        provider = lock(provider_id, actor)
         ended = sessions.end_sessions_of_provider(provider_id=provider_id, now=now)
         provider.delete()
         # Django takes the id from what it deleted.
@@ -315,10 +299,6 @@ def _shown(provider: SsoProvider) -> dict[str, Any]:
         "break_glass": provider.break_glass_id,
         "proved_at": provider.proved_at,
     }
-
-
-def _missing() -> NotFound:
-    return NotFound("There is no such identity provider.")
 
 
 # --- What is asked for -------------------------------------------------------------------------------------------

@@ -15,9 +15,9 @@ from django.db.models import Case, IntegerField, QuerySet, Value, When
 
 from ops_console.access.actors import LABEL_LENGTH, Actor, ActorKind
 from ops_console.access.models import Session, SignInMethod, SsoProvider
-from ops_console.access.services.sso_proofs import record
-from ops_console.access.sso import domains
+from ops_console.access.services.sso_rows import record
 from ops_console.errors import Forbidden
+from ops_console.organizations import domains
 from ops_console.organizations.models import Member, MemberStatus, Person
 from ops_console.organizations.rights import FOUNDER_ROLE
 

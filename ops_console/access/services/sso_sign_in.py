@@ -21,11 +21,12 @@ from ops_console.access.models import SsoAttempt, SsoProvider, SsoProviderType, 
 from ops_console.access.services import sign_in_limits
 from ops_console.access.services.sessions import Client
 from ops_console.access.services.sign_in import SignedIn, enter_by_provider
+from ops_console.access.services.sso_rows import existing
 from ops_console.access.sso import attributes, browser_secret, endpoints, metadata, oidc, saml
 from ops_console.access.sso.attributes import Identity
 from ops_console.access.sso.refusals import NotLetIn, Told
 from ops_console.access.sso.saml_assertion import Vouched
-from ops_console.errors import Forbidden, NotFound, Unauthenticated
+from ops_console.errors import Forbidden, Unauthenticated
 from ops_console.organizations.services import provisioning
 from ops_console.organizations.services.joining import person_with
 from ops_console.outbound.documents import Reader
@@ -76,9 +77,7 @@ def begin(*, provider_name: str, email: str, return_to: str, client: Client, now
         RateLimited: this client began too often.
     """
     sign_in_limits.count_beginning(client.address)
-    provider = _proved(provider_name)
-    if provider is None:
-        raise NotFound("There is no such identity provider.")
+    provider = existing(_proved(provider_name))
     state, secret = browser_secret.new(), browser_secret.new()
     SsoAttempt.objects.create(
         provider=provider,

@@ -1,1 +1,1 @@
-"""Identity providers of organizations: their metadata, and the proof that a domain is whose it is said to be."""
+"""Identity providers of organizations: their metadata, the proof of their domains, and whom they vouch for."""

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from ops_console.access.sso import domains
 from ops_console.access.sso.refusals import NotLetIn, Told
+from ops_console.organizations import domains
 from ops_console.organizations.services.checks import email_faults
 
 

@@ -9,10 +9,8 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
-
-from django.utils.dateparse import parse_datetime
 
 from ops_console.access.models import SsoProvider
 from ops_console.access.sso import endpoints
@@ -20,6 +18,7 @@ from ops_console.access.sso.addresses import address_of_domain
 from ops_console.access.sso.attributes import SEPARATOR, Identity
 from ops_console.access.sso.refusals import NotLetIn
 from ops_console.access.sso.saml_shape import SAML
+from ops_console.access.sso.saml_time import instant
 
 CONFIRMATION = f"{SAML}SubjectConfirmationData"
 BEARER = "urn:oasis:names:tc:SAML:2.0:cm:bearer"
@@ -170,13 +169,9 @@ def _text(element: Any) -> str:
 
 
 def _instant(text: str | None) -> datetime | None:
-    """A time of SAML, which is in UTC where it names no zone."""
     if text is None:
         return None
     try:
-        found = parse_datetime(text.strip())
+        return instant(text)
     except ValueError:
-        found = None
-    if found is None:
-        raise NotLetIn("saml_time")
-    return found if found.tzinfo else found.replace(tzinfo=UTC)
+        raise NotLetIn("saml_time") from None

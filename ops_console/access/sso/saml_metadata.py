@@ -6,7 +6,7 @@ import base64
 import binascii
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 from xml.etree.ElementTree import Element, ParseError
 
@@ -16,8 +16,8 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from defusedxml import DefusedXmlException
 from defusedxml.ElementTree import fromstring
-from django.utils.dateparse import parse_datetime
 
+from ops_console.access.sso.saml_time import instant
 from ops_console.access.sso.unfit import Unfit
 from ops_console.formats import json_time
 
@@ -141,13 +141,9 @@ def _valid_until(element: Element) -> datetime | None:
     if text is None:
         return None
     try:
-        instant = parse_datetime(text.strip())
-    except ValueError:
-        instant = None
-    if instant is None:
-        raise Unfit("The metadata's validUntil is no time.")
-    # By section 1.2 of the core specification times without a zone are in UTC.
-    return instant if instant.tzinfo else instant.replace(tzinfo=UTC)
+        return instant(text)
+    except ValueError as error:
+        raise Unfit("The metadata's validUntil is no time.") from error
 
 
 def _certificates(provider: Element) -> tuple[Certificate, ...]:

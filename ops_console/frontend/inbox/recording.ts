@@ -129,6 +129,8 @@ export class Recorder {
   }
 
   private take(event: Seen): void {
+    // Movements are told of half a second later.
+    if (this.isEnded || this.standing.isRefused) return;
     if (event.type === INCREMENT && MOVES.has(event.data.source ?? 0)) {
       if (event.timestamp - this.standing.at > STILL_MS) queueMicrotask(() => this.beginAnother());
       this.standing.at = event.timestamp;

@@ -12,6 +12,9 @@ const REFUSED = new Set([400, 403, 404, 409, 413, 415]);
 const CONFLICT = 409;
 const NO_CONSENT = "no_consent";
 
+// The server takes one of the same at a time.
+let toldAtOnce: Promise<unknown> = Promise.resolve();
+
 type Answer = "taken" | "refused" | "unagreed";
 
 export interface Heard {
@@ -27,15 +30,16 @@ export interface Heard {
 export async function tell(outbox: Outbox, isMeant: (row: Row) => boolean, heard: Heard): Promise<void> {
   const refused = new Set<string>();
   await alone("inbox.seen", async () => {
+    await toldAtOnce;
     await outbox.tidy();
     for (const row of await outbox.rows()) {
-      if (!isMeant(row)) continue;
-      const isKnown = row.kind === "chunk" && refused.has(row.recording);
-      const answer = isKnown ? "taken" : await (row.kind === "touches" ? tellTouches(row) : tellChunk(row));
+      if (!isMeant(row) || (row.kind === "chunk" && refused.has(row.recording))) continue;
+      const answer = await (row.kind === "touches" ? tellTouches(row) : tellChunk(row));
       if (row.kind === "chunk" && answer !== "taken") refused.add(row.recording);
       if (row.kind === "chunk" && answer === "refused") heard.refused(row.recording);
-      await outbox.drop(({ key }) => key === row.key);
       if (answer === "unagreed") await heard.unagreed(row.kind);
+      // What was added meanwhile, too.
+      await outbox.drop((one) => one.key === row.key || (one.kind === "chunk" && refused.has(one.recording)));
     }
   });
 }
@@ -43,7 +47,7 @@ export async function tell(outbox: Outbox, isMeant: (row: Row) => boolean, heard
 /** As far as it can be without waiting for anything, for the page may be about to end; what is told twice counts once. */
 export function tellAtOnce(seen: Seen): void {
   const told = seen.kind === "touches" ? tellTouches(seen) : isKeptAlive(seen.events.length) ? post(seen) : null;
-  told?.catch(() => {});
+  toldAtOnce = Promise.allSettled([toldAtOnce, told]);
 }
 
 /** Of those which the server refuses for good it is not told again. */

@@ -34,7 +34,7 @@ from ops_console.organizations.rights import Right
 from tests import bearers, factories, pushing, tenants
 from tests.acceptance.campaigns.conftest import is_ready
 from tests.acceptance.console.test_replay import INSIDE
-from tests.acceptance.inbox.test_visits import BACK, touches_of
+from tests.acceptance.inbox.visiting import BACK, touches_of
 from tests.acceptance.inbox.walking import CLICK, SUBSCRIBING, push_through
 from tests.acceptance.signin.test_signin import AUTHENTICATOR
 from tests.browsers import Visitor, Work
@@ -175,7 +175,7 @@ def be_rung(visitor: Visitor, house: House, service: PushService, subscriber: Su
         return bool(pushed)
 
     house.wait_until(is_pushed)
-    push_through(page, visitor.address)(pushed[0])
+    push_through(visitor)(pushed[0])
     expect(page.get_by_role("link", name="Inbox (1 unread)")).to_be_visible()
     [worker] = page.context.service_workers
     assert worker.evaluate(CLICK) == TITLE

@@ -29,6 +29,7 @@ MANY = """async () => {
         const place = `000000000001.000000${number}`;
         await done(store.put({ ...first, id: `made-${number}`, place, isRead: false, status: 1, refusal: "" }));
     }
+    await new Promise((resolve) => (store.transaction.oncomplete = resolve));
 }"""
 JSON, HTML = "application/json", "text/html"
 
@@ -55,8 +56,7 @@ class Between:
         self.sent = self.work(lambda: send_campaign(self.member, body))
 
     def answer(self, method: str, status: int, media_type: str, body: str) -> None:
-        """Let the method be answered so, in place of what the server would say."""
-        self.page.unroute(f"**/{method}")
+        """Let the method be answered so from now on, in place of what the server would say."""
         self.page.route(f"**/{method}", lambda route: route.fulfill(status=status, content_type=media_type, body=body))
 
     def open(self, number: int) -> None:
@@ -65,12 +65,16 @@ class Between:
         self.messages.nth(number).get_by_role("link").click()
         expect(self.button).to_be_visible()
 
+    def bring_together_twice(self) -> None:
+        """What came of the first is shown before the second has its answer."""
+        for _ in range(2):
+            with self.page.expect_response("**/Sync"):
+                self.page.evaluate(TICK)
+
     def keep_the_focus_in_the_list(self) -> None:
         self.messages.first.get_by_role("link").focus()
         self.page.evaluate("window.pressed = document.activeElement")
-        with self.page.expect_response("**/Sync"):
-            self.page.evaluate(TICK)
-        self.page.wait_for_timeout(200)
+        self.bring_together_twice()
         assert self.page.evaluate("document.activeElement === window.pressed")
 
     def hold_a_press_while_the_page_is_brought_up_to_date(self) -> None:
@@ -83,9 +87,10 @@ class Between:
         self.send("Second.")
         page.evaluate(TICK)
         expect(page.get_by_role("link", name="Inbox (1 unread)")).to_be_visible()
-        page.wait_for_timeout(200)
+        self.bring_together_twice()
         assert page.evaluate("document.activeElement === window.pressed")
-        page.mouse.up()
+        with page.expect_response("**/SubmitAction"):
+            page.mouse.up()
         expect(self.waiting).to_be_visible()
         expect(page.locator("#standing")).to_be_focused()
 
@@ -128,7 +133,7 @@ class Between:
         assert_fit_for_all(page)
         with page.expect_response("**/GetMessage"):
             self.messages.first.get_by_role("link").click()
-        page.wait_for_timeout(200)
+        self.bring_together_twice()
         expect(page.get_by_text("It could not be acknowledged")).to_be_visible()
         assert status_of(self.sent, self.work) == DeliveryStatus.DELIVERED
 

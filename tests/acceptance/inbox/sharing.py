@@ -13,7 +13,7 @@ from campaigns.push_keys import base64url, pem_of
 from ops_console.access.models import Session
 from ops_console.organizations.models import Member
 from tests import pushing
-from tests.acceptance.inbox.walking import TICK, send_campaign
+from tests.acceptance.inbox.walking import CLOCK_STANDS, TICK, send_campaign
 from tests.acceptance.signin.test_signin import enter_by_code
 from tests.browsers import Visitor
 from tests.fakes.mail_server import MailServer
@@ -77,12 +77,13 @@ class Sharing:
         tab.evaluate(SHOW)
         tab.get_by_role("button", name="Sign out").click()
         expect(tab.get_by_text("You are signed out.")).to_be_visible()
-        self.page.wait_for_url("**/signin")
+        self.page.wait_for_url("**/signin*")
         assert tab.evaluate(KEPT) == NOTHING
         assert not self.work(lambda: Device.objects.get().is_active)
 
     def change_unnoticed(self, tab: Page) -> None:
         """As after a provider's word, of which the page for signing in does not know."""
+        self.page.evaluate(CLOCK_STANDS)
         self.work(lambda: Session.objects.update(ended_at=timezone.now()))
         tab.reload()
         who = tab.evaluate("[localStorage['inbox.who'], delete localStorage['inbox.who']][0]")

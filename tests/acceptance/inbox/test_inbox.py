@@ -104,13 +104,13 @@ def test_a_member_is_rung_reads_and_acknowledges(
     assert (device.platform, json.loads(device.push_token)) == ("web", subscriber.subscription)
     assert_fit_for_all(page)
 
+    press(page, "Inbox (1 unread)")
     second = work(lambda: send_campaign(member, AS_HTML))
     public_key = base64url(point_of(vapid.public_key()))
     assert page.evaluate("localStorage['test.key']") == public_key
     [pushed] = service.opened(subscriber, public_key)
     assert pushed["deliveryId"] == str(work(lambda: Delivery.objects.get(campaign=second).pk))
-    press(page, "Inbox (1 unread)")
-    push_through(page, visitor.address)(pushed)
+    push_through(visitor)(pushed)
     expect(page.get_by_role("list", name="Inbox").get_by_role("listitem")).to_have_count(2)
     expect(page.get_by_role("link", name="Inbox (2 unread)")).to_be_visible()
     [worker] = page.context.service_workers
@@ -156,7 +156,7 @@ def read_and_acknowledge_offline(visitor: Visitor, sent: Campaign, work: Work) -
     assert_fit_for_all(page)
     page.context.set_offline(False)
     # By itself, in a few seconds: browsers do not always tell that the network is back.
-    expect(page.get_by_text("Acknowledged", exact=True)).to_be_visible(timeout=30_000)
+    expect(page.get_by_text("Acknowledged", exact=True)).to_be_visible()
     expect(page.get_by_text("No connection")).to_be_hidden()
     delivery = work(lambda: Delivery.objects.get(campaign=sent))
     assert (delivery.status, delivery.read_at is not None) == (DeliveryStatus.ACKNOWLEDGED, True)
@@ -237,6 +237,7 @@ def test_what_goes_wrong_loses_nothing(visitor: Visitor, mailbox: MailServer, me
     expect(page.get_by_text("Nothing, as long as the server does not answer.")).to_be_visible()
     assert (page.locator("#question *").count(), asked) == (0, [])
     page.get_by_role("link", name="Devices").click()
+    expect(page.get_by_role("heading", name="Devices", exact=True)).to_be_focused()
 
     # The session ends elsewhere: the page leads to signing in, and from there back to where it was.
     work(lambda: Session.objects.update(ended_at=timezone.now()))

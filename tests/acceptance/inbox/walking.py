@@ -12,7 +12,7 @@ from playwright.sync_api import CDPSession, Page
 from campaigns.models import Campaign, Delivery
 from ops_console.organizations.models import Member
 from tests.accessibility import violations
-from tests.browsers import Work
+from tests.browsers import Visitor, Work
 from tests.campaigning import deadline, run, send, started, template
 
 # What a browser's own push service would give; Chromium has none without the internet.
@@ -34,6 +34,8 @@ SUBSCRIBING = """subscription => {
 TELLING = ("IngestTouchEvents", "UploadScreenshot", "chunks", "recorder.js")
 # As when the page is looked at again.
 TICK = "document.dispatchEvent(new Event('visibilitychange'))"
+# The page does nothing that is to be done from time to time.
+CLOCK_STANDS = "(now => (Date.now = () => now))(Date.now())"
 OFFLINE = "net::ERR_INTERNET_DISCONNECTED"
 
 
@@ -65,7 +67,7 @@ def assert_fit_for_all(page: Page) -> None:
     assert violations(page) == []
     page.emulate_media(color_scheme="light")
     page.set_viewport_size({"width": 320, "height": 640})
-    assert page.evaluate("document.documentElement.scrollWidth") <= 320
+    page.wait_for_function("() => document.documentElement.scrollWidth <= 320")
     assert violations(page) == []
     page.set_viewport_size({"width": 1440, "height": 900})
 
@@ -77,8 +79,9 @@ def telling(page: Page) -> list[str]:
     return asked
 
 
-def push_through(page: Page, address: str) -> Callable[[Any], None]:
+def push_through(visitor: Visitor) -> Callable[[Any], None]:
     """What hands a pushed message to the service worker, as the browser's vendor would."""
+    page = visitor.page
     session: CDPSession = page.context.new_cdp_session(page)
     found: list[str] = []
     session.on(
@@ -86,10 +89,11 @@ def push_through(page: Page, address: str) -> Callable[[Any], None]:
         lambda event: found.extend(one["registrationId"] for one in event["registrations"]),
     )
     session.send("ServiceWorker.enable")
-    page.wait_for_function("async () => (await navigator.serviceWorker.ready).active")
+    page.evaluate("navigator.serviceWorker.ready.then(() => null)")
 
     def deliver(message: Any) -> None:
-        what = {"origin": address, "registrationId": found[0], "data": json.dumps(message)}
+        visitor.wait_until(lambda: bool(found))
+        what = {"origin": visitor.address, "registrationId": found[0], "data": json.dumps(message)}
         session.send("ServiceWorker.deliverPushMessage", what)
 
     return deliver

@@ -7,11 +7,9 @@ from dataclasses import dataclass
 from html import escape
 
 import pytest
-from django.utils import timezone
 from playwright.sync_api import Browser, Page, Request, Route, expect
 
 from ops_console.access.models import Session, SsoProvider
-from ops_console.access.services import sso_providers
 from ops_console.access.services.sso_providers import NewProvider
 from ops_console.frontend import build
 from ops_console.organizations.models import Member
@@ -49,16 +47,7 @@ def traveller(browser: Browser, address: str, work: Work) -> Iterator[Traveller]
 
 
 def set_up(work: Work, wanted: NewProvider) -> SsoProvider:
-    def make() -> SsoProvider:
-        made = sso_providers.create_provider(
-            wanted=wanted,
-            organization_id=factories.organization("Acme Feathers").pk,
-            actor=factories.COMMAND,
-            now=timezone.now(),
-        )
-        return sso.prove(made, now=timezone.now())
-
-    made: SsoProvider = work(make)
+    made: SsoProvider = work(lambda: sso.set_up(factories.organization("Acme Feathers"), wanted))
     return made
 
 
@@ -78,6 +67,75 @@ def expect_account(page: Page) -> None:
     assert violations(page) == []
 
 
+def sign_in_there(page: Page, user: str) -> None:
+    """On the page of the OpenID provider."""
+    page.get_by_label("User").fill(user)
+    page.get_by_role("button", name="Continue").click()
+
+
+def sign_out(page: Page) -> None:
+    page.get_by_role("button", name="Sign out").click()
+    expect(page.get_by_role("status")).to_have_text("You are signed out.")
+
+
+def is_told_to_wait(traveller: Traveller) -> None:
+    """Too many ask from here: to wait is the answer, and not another door."""
+    page = traveller.page
+    traveller.foresee("429")
+    page.route("**/CheckSSOByDomain", lambda route: route.fulfill(status=429))
+    page.get_by_label("E-mail address").fill("ann@acme.example")
+    page.get_by_role("button", name="Continue").click()
+    expect(page.get_by_role("alert")).to_contain_text("Try again in a moment.")
+    page.unroute("**/CheckSSOByDomain")
+
+
+def is_let_in_by_the_provider(traveller: Traveller, work: Work) -> None:
+    page = traveller.page
+    offer(page, "ann@acme.example")
+    page.keyboard.press("Enter")
+    sign_in_there(page, "ann")
+    expect_account(page)
+    assert page.url == f"{traveller.address}/signin"
+    assert [cookie["name"] for cookie in page.context.cookies(traveller.address)] == ["refresh"]
+    page.reload()
+    expect_account(page)
+    assert work(lambda: Session.objects.get().method) == "sso"
+    sign_out(page)
+
+
+def is_not_vouched_for(page: Page) -> None:
+    """One of whom the provider is not sure; it remembers Ann."""
+    page.context.clear_cookies()
+    offer(page, "bea@acme.example")
+    page.get_by_role("button", name="Continue to the identity provider").click()
+    sign_in_there(page, "bea")
+    expect(page.get_by_role("alert")).to_have_text("Your identity provider has not verified your e-mail address.")
+    expect(page.get_by_label("E-mail address")).to_be_visible()
+    assert violations(page) == []
+
+
+def is_let_in_by_a_code_to_what_is_her_own(page: Page, work: Work) -> None:
+    """Everybody is offered a way to a code; her organization stays her provider's to open."""
+    offer(page, "ann@acme.example")
+    page.get_by_role("button", name="Send a code").click()
+    expect(page.get_by_role("textbox", name="Code")).to_be_focused()
+    page.get_by_role("textbox", name="Code").fill(work(lambda: code_sent_to("ann@acme.example")))
+    page.get_by_role("button", name="Sign in", exact=True).click()
+    expect(page.get_by_role("status")).to_contain_text("Your organization signs in through its identity provider")
+    expect(page.get_by_role("definition")).to_have_text(["ann@acme.example", "None yet"])
+    expect(page.get_by_role("heading", name="Passkeys")).to_be_visible()
+    sign_out(page)
+
+
+def is_asked_for_a_code_at_once(traveller: Traveller) -> None:
+    """Who wants the console."""
+    page = traveller.page
+    traveller.go("/signin?next=/admin/")
+    page.get_by_label("E-mail address").fill("ann@acme.example")
+    page.get_by_role("button", name="Continue").click()
+    expect(page.get_by_role("textbox", name="Code")).to_be_focused()
+
+
 def test_by_openid_connect(traveller: Traveller, openid: OpenIdProvider, work: Work) -> None:
     page = traveller.page
     openid.know(ann=ANN, bea={**ANN, "email_verified": False})
@@ -85,59 +143,19 @@ def test_by_openid_connect(traveller: Traveller, openid: OpenIdProvider, work: W
     traveller.go("/signin")
     expect(page.get_by_label("E-mail address")).to_be_focused()
     assert violations(page) == []
-    # Too many ask from here: to wait is the answer, and not another door.
-    traveller.foresee("429")
-    page.route("**/CheckSSOByDomain", lambda route: route.fulfill(status=429))
-    page.get_by_label("E-mail address").fill("ann@acme.example")
-    page.get_by_role("button", name="Continue").click()
-    expect(page.get_by_role("alert")).to_contain_text("Try again in a moment.")
-    page.unroute("**/CheckSSOByDomain")
-    offer(page, "ann@acme.example")
-    page.keyboard.press("Enter")
-    page.get_by_label("User").fill("ann")
-    page.get_by_role("button", name="Continue").click()
-    expect_account(page)
-    assert page.url == f"{traveller.address}/signin"
-    assert [cookie["name"] for cookie in page.context.cookies(traveller.address)] == ["refresh"]
-    page.reload()
-    expect_account(page)
-    assert work(lambda: Session.objects.get().method) == "sso"
-    page.get_by_role("button", name="Sign out").click()
-    expect(page.get_by_role("status")).to_have_text("You are signed out.")
-    # Another, of whom the provider is not sure; it remembers Ann.
-    page.context.clear_cookies()
-    offer(page, "bea@acme.example")
-    page.get_by_role("button", name="Continue to the identity provider").click()
-    page.get_by_label("User").fill("bea")
-    page.get_by_role("button", name="Continue").click()
-    expect(page.get_by_role("alert")).to_have_text("Your identity provider has not verified your e-mail address.")
-    expect(page.get_by_label("E-mail address")).to_be_visible()
-    assert violations(page) == []
-    # Who wants the console is offered a code at once, and everybody a way to one.
-    offer(page, "ann@acme.example")
-    page.get_by_role("button", name="Send a code").click()
-    expect(page.get_by_role("textbox", name="Code")).to_be_focused()
-    # It opens what is her own, and her organization stays her provider's to open.
-    page.get_by_role("textbox", name="Code").fill(work(lambda: code_sent_to("ann@acme.example")))
-    page.get_by_role("button", name="Sign in", exact=True).click()
-    expect(page.get_by_role("status")).to_contain_text("Your organization signs in through its identity provider")
-    expect(page.get_by_role("definition")).to_have_text(["ann@acme.example", "None yet"])
-    expect(page.get_by_role("heading", name="Passkeys")).to_be_visible()
-    page.get_by_role("button", name="Sign out").click()
-    expect(page.get_by_role("status")).to_have_text("You are signed out.")
-    traveller.go("/signin?next=/admin/")
-    page.get_by_label("E-mail address").fill("ann@acme.example")
-    page.get_by_role("button", name="Continue").click()
-    expect(page.get_by_role("textbox", name="Code")).to_be_focused()
+    is_told_to_wait(traveller)
+    is_let_in_by_the_provider(traveller, work)
+    is_not_vouched_for(page)
+    is_let_in_by_a_code_to_what_is_her_own(page, work)
+    is_asked_for_a_code_at_once(traveller)
 
 
-def test_by_saml(
-    traveller: Traveller, saml: SamlProvider, idp: IdentityProvider, work: Work, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def saml_page(traveller: Traveller, saml: SamlProvider, idp: IdentityProvider, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The SAML provider's own page: it posts its answer from another site than ours."""
     posted = idp.take
 
     def take(request: Received) -> Behaviour:
-        """The provider's own page: it posts its answer from another site than ours."""
         if not request.path.startswith("/saml/sso"):
             return posted(request)
         # Asked by a form, it finds the same fields in the body.
@@ -150,19 +168,11 @@ def test_by_saml(
         return Answer(headers={"Content-Type": "text/html"}, body=page.encode())
 
     monkeypatch.setattr(idp, "take", take)
+
+
+def is_let_in_where_requests_are_taken_by_forms_alone(traveller: Traveller, idp: IdentityProvider, work: Work) -> None:
+    """By way of a page that sends itself; and on to the inbox."""
     page = traveller.page
-    assert (build.BUILT / "inbox.js").exists(), "run 'make inbox' first, as make test does"
-    set_up(work, saml.wanted("acme.example"))
-    traveller.go("/signin?next=/signin%3Fhere")
-    offer(page, "ann@acme.example")
-    page.keyboard.press("Enter")
-    page.get_by_role("button", name="Go on").click()
-    expect_account(page)
-    assert page.url == f"{traveller.address}/signin?here"
-    assert work(lambda: Member.objects.get(person__email="ann@acme.example").status) == "active"
-    # The same where it takes requests by forms alone, by way of a page that sends itself; and on to the inbox.
-    page.get_by_role("button", name="Sign out").click()
-    expect(page.get_by_role("status")).to_have_text("You are signed out.")
     held: list[Route] = []
     page.route("**/submit.js", lambda route: held.append(route))
     traveller.go("/signin?next=/inbox")
@@ -176,4 +186,20 @@ def test_by_saml(
     expect(page.get_by_role("heading", name="To your identity provider")).to_be_hidden()
     page.get_by_role("button", name="Go on").click()
     expect(page.get_by_role("heading", name="Inbox")).to_be_visible()
+
+
+@pytest.mark.usefixtures("saml_page")
+def test_by_saml(traveller: Traveller, saml: SamlProvider, idp: IdentityProvider, work: Work) -> None:
+    page = traveller.page
+    assert (build.BUILT / "inbox.js").exists(), "run 'make inbox' first, as make test does"
+    set_up(work, saml.wanted("acme.example"))
+    traveller.go("/signin?next=/signin%3Fhere")
+    offer(page, "ann@acme.example")
+    page.keyboard.press("Enter")
+    page.get_by_role("button", name="Go on").click()
+    expect_account(page)
+    assert page.url == f"{traveller.address}/signin?here"
+    assert work(lambda: Member.objects.get(person__email="ann@acme.example").status) == "active"
+    sign_out(page)
+    is_let_in_where_requests_are_taken_by_forms_alone(traveller, idp, work)
     assert work(lambda: Session.objects.filter(method="sso").count()) == 2

@@ -26,7 +26,14 @@ def spy(monkeypatch: pytest.MonkeyPatch) -> Spy:
     return made
 
 
-# --- Replay -----------------------------------------------------------------------------------------------------------
+# --- Heatmaps and replay ----------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def media(settings: Settings, tmp_path: Path) -> Path:
+    """Where files are kept."""
+    settings.MEDIA_ROOT = tmp_path
+    return tmp_path
 
 
 @pytest.fixture

@@ -16,7 +16,6 @@ from django.core.files.storage import default_storage
 from django.utils import timezone
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from pytest_django import Settings
 
 from campaigns.models import Consent, Recording, RecordingCampaign, RecordingChunk, ReplaySettings
 from campaigns.replay import chunks
@@ -30,13 +29,7 @@ from tests.bearers import BearerClient
 from tests.factories import NOW
 from tests.replays import Event, beginning, body, moved, ms, zipped
 
-pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture(autouse=True)
-def media(settings: Settings, tmp_path: Path) -> Path:
-    settings.MEDIA_ROOT = tmp_path
-    return tmp_path
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("media")]
 
 
 @pytest.fixture

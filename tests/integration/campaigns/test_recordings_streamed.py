@@ -11,7 +11,6 @@ import pytest
 from django.core.wsgi import get_wsgi_application
 from django.db import connection
 from django.test import RequestFactory
-from pytest_django import Settings
 
 from ops_console.organizations.models import Member
 from ops_console.organizations.rights import Right
@@ -24,8 +23,7 @@ N_CHUNKS = 24
 
 
 @pytest.fixture
-def who(committed_db: None, settings: Settings, tmp_path: Path) -> Member:
-    settings.MEDIA_ROOT = tmp_path
+def who(committed_db: None, media: Path) -> Member:
     made = tenants.member(factories.organization(), Right.CAMPAIGNS_READ)
     replays.agree(made)
     return made

@@ -30,11 +30,7 @@ from tests.factories import NOW
 from tests.replays import beginning, moved, ms, zipped
 from tests.threads import in_threads
 
-
-@pytest.fixture(autouse=True)
-def media(settings: Settings, tmp_path: Path) -> Path:
-    settings.MEDIA_ROOT = tmp_path
-    return tmp_path
+pytestmark = pytest.mark.usefixtures("media")
 
 
 @pytest.fixture

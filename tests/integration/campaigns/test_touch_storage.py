@@ -21,7 +21,7 @@ from tests import factories, heatmaps, tenants
 from tests.heatmaps import SCREEN, n_kept, touch
 from tests.threads import in_threads
 
-database = pytest.mark.django_db
+database = pytest.mark.usefixtures("no_days")
 TODAY = datetime(2026, 3, 18, tzinfo=UTC)
 LONG_AGO = TODAY - timedelta(days=10)
 
@@ -30,6 +30,15 @@ LONG_AGO = TODAY - timedelta(days=10)
 def forgetful(monkeypatch: pytest.MonkeyPatch) -> None:
     """A process that has not yet seen to any day."""
     monkeypatch.setattr(touches, "_ready", None)
+
+
+@pytest.fixture
+def no_days(db: None) -> None:
+    """No day has a partition: tests that commit leave theirs behind, though empty."""
+    with connection.cursor() as cursor:
+        for table in (storage.TOUCHES, storage.DAYS):
+            for partition in storage.partitions(table).values():
+                cursor.execute(f"DROP TABLE {partition}")
 
 
 def n_in(table: str) -> int:

@@ -36,8 +36,9 @@ def pointers(answer: Any) -> list[str]:
     return [fault["pointer"] for fault in answer.json()["errors"]]
 
 
-def test_metadata_is_read_again_and_proof_and_people_stay(idp: IdentityProvider, mine: Organization) -> None:
-    client = bearers.client(mine, Right.ORG_READ, Right.ORG_WRITE)
+def test_metadata_is_read_again_and_proof_and_people_stay(
+    idp: IdentityProvider, client: BearerClient, mine: Organization
+) -> None:
     url = idp.serve_saml(saml_metadata("https://93.184.215.14/a"))
     body = {"domain": "acme.example", "type": "saml", "metadataUrl": url}
     made = client.send("sso-providers", body).json()
@@ -62,28 +63,16 @@ def test_metadata_is_read_again_and_proof_and_people_stay(idp: IdentityProvider,
     assert elsewhere.send(path, {}).status_code == 404
 
 
-def test_a_saml_provider_from_setting_up_to_signing_in(
-    idp: IdentityProvider, name_server: NameServer, client: BearerClient, mine: Organization
-) -> None:
-    document = saml_metadata(idp.url("/saml/sso"), attributes=' validUntil="2099-01-01T00:00:00Z"')
-    body = {
-        "domain": "ACME.example",
-        "type": "saml",
-        "metadataUrl": idp.serve_saml(document),
-        "attributeMapping": {"givenName": "gn"},
-    }
-    answer = client.send("sso-providers", body)
-    assert answer.status_code == 201, answer.content
-    made, kept = answer.json(), SsoProvider.objects.get()
-    assert answer["Location"] == f"/api/v1/sso-providers/{kept.pk}"
+def as_shown(kept: SsoProvider, idp: IdentityProvider) -> dict[str, Any]:
+    """A SAML provider of acme.example just set up at ``idp``, as callers are shown it."""
     certificate = kept.metadata["certificates"][0]
-    assert made == {
+    return {
         "id": str(kept.pk),
-        "organization": str(mine.pk),
+        "organization": str(kept.organization_id),
         "domain": "acme.example",
         "type": "saml",
         "idpProviderName": "saml-acme.example",
-        "metadataUrl": body["metadataUrl"],
+        "metadataUrl": kept.metadata_url,
         "metadata": {
             "identity": "https://idp.customer.example/saml",
             "signInUrl": idp.url("/saml/sso"),
@@ -113,6 +102,21 @@ def test_a_saml_provider_from_setting_up_to_signing_in(
         "createdAt": json_time(kept.created_at),
         "updatedAt": json_time(kept.created_at),
     }
+
+
+def test_a_saml_provider_is_set_up_and_proved(
+    idp: IdentityProvider, name_server: NameServer, client: BearerClient, mine: Organization
+) -> None:
+    document = saml_metadata(idp.url("/saml/sso"), attributes=' validUntil="2099-01-01T00:00:00Z"')
+    url = idp.serve_saml(document)
+    mapping = {"givenName": "gn"}
+    body = {"domain": "ACME.example", "type": "saml", "metadataUrl": url, "attributeMapping": mapping}
+    answer = client.send("sso-providers", body)
+    assert answer.status_code == 201, answer.content
+    made, kept = answer.json(), SsoProvider.objects.get()
+    assert (kept.organization_id, kept.metadata_url) == (mine.pk, url)
+    assert answer["Location"] == f"/api/v1/sso-providers/{kept.pk}"
+    assert made == as_shown(kept, idp)
     name_server.texts[made["dnsRecord"]["name"]] = [made["dnsRecord"]["value"]]
     proved = client.send(f"sso-providers/{kept.pk}/prove").json()
     assert (proved["answer"], proved["provedAt"]) == ("found", proved["askedAt"])

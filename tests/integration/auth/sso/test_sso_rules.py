@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import timedelta
 from importlib import import_module
 from typing import Any
@@ -33,8 +34,7 @@ from ops_console.organizations.services import invitations
 from ops_console.organizations.services.joining import join, person_with
 from tests import bearers, factories, sso, tenants
 from tests.fakes.authenticator import Authenticator
-
-from .conftest import Caller
+from tests.integration.auth.conftest import Caller
 
 pytestmark = pytest.mark.django_db
 GERMANS = (("boss", FOUNDER_ROLE), ("ann", "employee"))
@@ -72,16 +72,24 @@ def trail(action: str) -> list[Any]:
 # --- Codes and passkeys --------------------------------------------------------------------------------------------
 
 
-def test_codes_and_passkeys_open_everything_but_the_providers_organization(
+def passkey_of(who: Member) -> Authenticator:
+    """From before the provider."""
+    authenticator = Authenticator()
+    assert Caller(bearers.founders_token()).add_passkey(authenticator).status_code == 201
+    authenticator.user = who.person_id.bytes
+    Passkey.objects.update(person=who.person)
+    return authenticator
+
+
+def move(caller: Caller, entered: Mapping[str, Any], to: Organization) -> Any:
+    moving = {"refresh_token": entered["refresh_token"], "organization_id": str(to.pk)}
+    return caller.call("token/refresh", moving)
+
+
+def test_codes_and_passkeys_open_what_is_the_persons_own(
     acme: Organization, provider: SsoProvider, caller: Caller
 ) -> None:
-    ann, other = member(acme, "ann@acme.example"), factories.organization("Wings Ltd")
-    own = Caller(bearers.founders_token())
-    authenticator = Authenticator()
-    # A passkey from before the provider.
-    assert own.add_passkey(authenticator).status_code == 201
-    authenticator.user = ann.person_id.bytes
-    Passkey.objects.update(person=ann.person)
+    authenticator = passkey_of(member(acme, "ann@acme.example"))
     named = {"organization_id": str(acme.pk)}
     for refused in (caller.enter("ann@acme.example", **named), caller.enter_by(authenticator, **named)):
         assert refused.status_code == 403
@@ -92,26 +100,35 @@ def test_codes_and_passkeys_open_everything_but_the_providers_organization(
         assert (body["organization"], body["member"], body["organizations"]) == (None, None, [])
         assert Caller(body["access_token"]).call("passkeys", method="GET").json()["passkeys"]
         assert bearers.BearerClient(body["access_token"]).get("/api/v1/members").status_code == 403
-        moved = caller.call("token/refresh", {"refresh_token": body["refresh_token"], **named})
-        assert moved.status_code == 403
+        assert move(caller, body, acme).status_code == 403
     # One who is invited is not let in to accept.
     member(acme, "new@acme.example", status=MemberStatus.INVITED)
     assert caller.enter("new@acme.example").json()["organization"] is None
     assert Member.objects.get(person__email="new@acme.example").status == "invited"
-    # Another organization is entered as ever, and the provider's is not on the list.
+
+
+def test_codes_and_passkeys_open_every_other_organization(
+    acme: Organization, provider: SsoProvider, caller: Caller
+) -> None:
+    ann, other = member(acme, "ann@acme.example"), factories.organization("Wings Ltd")
     member(other, "ann@acme.example")
-    for entered in (caller.enter("ann@acme.example"), caller.enter_by(authenticator)):
+    # As ever, and the provider's is not on the list.
+    for entered in (caller.enter("ann@acme.example"), caller.enter_by(passkey_of(ann))):
         body = entered.json()
         assert (body["organization"]["id"], body["organizations"]) == (str(other.pk), [body["organization"]])
-        moved = caller.call("token/refresh", {"refresh_token": body["refresh_token"], **named})
-        assert moved.status_code == 403
+        assert move(caller, body, acme).status_code == 403
         assert caller.call("token/refresh", {"refresh_token": body["refresh_token"]}).status_code == 200
-    assert caller.enter("ann@acme.example", **named).status_code == 403
+    assert caller.enter("ann@acme.example", organization_id=str(acme.pk)).status_code == 403
+
+
+def test_other_domains_and_whoever_has_the_machine_are_let_in(
+    acme: Organization, provider: SsoProvider, caller: Caller
+) -> None:
     # Addresses of other domains, those below it included, are nobody's business.
     for email in ("guest@elsewhere.example", "guest@mail.acme.example"):
         member(acme, email)
         assert caller.enter(email).json()["organization"]["id"] == str(acme.pk)
-    # Whoever has the machine may.
+    ann = member(acme, "ann@acme.example")
     issued = issuing.issue_token(
         email="ann@acme.example", organization_id=acme.pk, actor=factories.COMMAND, now=timezone.now()
     )
@@ -175,8 +192,7 @@ def test_breaking_it_by_moving_there_is_noted_too(acme: Organization, provider: 
     member(other, "boss@acme.example")
     entered = caller.enter("boss@acme.example", organization_id=str(other.pk)).json()
     assert trail("break_glass") == []
-    moving = {"refresh_token": entered["refresh_token"], "organization_id": str(acme.pk)}
-    assert caller.call("token/refresh", moving).json()["member"]["id"] == str(boss.pk)
+    assert move(caller, entered, acme).json()["member"]["id"] == str(boss.pk)
     assert trail("break_glass") == [{"member": str(boss.pk), "email": "boss@acme.example", "method": "code"}]
 
 

@@ -21,9 +21,8 @@ from ops_console.access.sso.attributes import Identity
 from ops_console.access.sso.refusals import NotLetIn
 from ops_console.access.sso.saml_assertion import Vouched
 from tests import factories, sso
+from tests.saml import query
 from tests.threads import in_threads
-
-from .visits import query
 
 pytestmark = pytest.mark.usefixtures("committed_db")
 N = 4

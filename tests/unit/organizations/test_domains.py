@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ops_console.access.sso import domains
-from ops_console.access.sso.domains import NoDomain
+from ops_console.organizations import domains
+from ops_console.organizations.domains import NoDomain
 
 
 @pytest.mark.parametrize(

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
 
 from ops_console.access.models import Session
-
-from .conftest import ORIGIN, Caller
+from tests.integration.auth.conftest import ORIGIN, Caller
+from tests.saml import query
 
 
 def begin(caller: Caller, name: str, **more: Any) -> str:
@@ -21,10 +20,6 @@ def come_back(caller: Caller, url: str) -> Any:
     return caller.get(url.removeprefix(ORIGIN))
 
 
-def query(url: str) -> dict[str, str]:
-    return {name: values[0] for name, values in parse_qs(urlsplit(url).query).items()}
-
-
 def tokens(caller: Caller, **more: Any) -> Any:
     """What the page fetches, once it is back."""
     return caller.call("token/refresh", {"cookie": True, **more})
@@ -34,5 +29,10 @@ def problem(back: Any) -> str:
     """What the person is told; nobody was let in."""
     assert back.status_code == 303
     assert "refresh" not in back.cookies
-    assert not Session.objects.filter(method="sso").exists()
+    n_let_in, _ = Session.objects.filter(method="sso").delete()
+    assert not n_let_in
+    return told(back)
+
+
+def told(back: Any) -> str:
     return query(back["Location"])["problem"]
