@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import Any, Generic, TypeVar
 
 import psycopg
-from django.db import DEFAULT_DB_ALIAS, connection, models
+from django.db import DEFAULT_DB_ALIAS, connections, models
 
 M = TypeVar("M", bound=models.Model)
 
@@ -76,29 +76,35 @@ def all_rows(statement: str, parameters: Sequence[Any]) -> list[Sequence[Any]]:
 
 def raw_cursor() -> psycopg.Cursor[Any]:
     """A cursor of the driver's own on Django's connection; its errors are the driver's."""
-    connection.ensure_connection()
-    connection.validate_no_broken_transaction()
-    return psycopg.Cursor(connection.connection)
+    return _cursor_of(connections[DEFAULT_DB_ALIAS])
+
+
+def _cursor_of(database: Any) -> psycopg.Cursor[Any]:
+    database.ensure_connection()
+    database.validate_no_broken_transaction()
+    return psycopg.Cursor(database.connection)
 
 
 def _executed(statement: str, parameters: Sequence[Any]) -> Any:
+    # Looked up once: Django's proxy does so each time it is touched.
+    database: Any = connections[DEFAULT_DB_ALIAS]
     # Django's own cursors put values into the text, which is then planned each time; and they take texts for answers,
     # which are slower to read than PostgreSQL's binary forms.
-    cursor = raw_cursor()
+    cursor = _cursor_of(database)
     cursor.format = psycopg.pq.Format.BINARY
     # For this statement alone: psycopg counts those it may prepare by their texts, and Django's hold all values.
     # Who wants to see statements is shown none of the prepared ones.
-    cursor.connection.prepare_threshold = None if connection.queries_logged else 0
+    cursor.connection.prepare_threshold = None if database.queries_logged else 0
     try:
-        with connection.wrap_database_errors:
-            _watched(cursor).execute(statement, parameters)
+        with database.wrap_database_errors:
+            _watched(database, cursor).execute(statement, parameters)
     finally:
         cursor.connection.prepare_threshold = None
     return cursor
 
 
-def _watched(cursor: Any) -> Any:
+def _watched(database: Any, cursor: Any) -> Any:
     """The cursor, for those who log statements or wrap them where there are some; without them it is quicker."""
-    if connection.queries_logged:
-        return connection.make_debug_cursor(cursor)
-    return connection.make_cursor(cursor) if connection.execute_wrappers else cursor
+    if database.queries_logged:
+        return database.make_debug_cursor(cursor)
+    return database.make_cursor(cursor) if database.execute_wrappers else cursor
