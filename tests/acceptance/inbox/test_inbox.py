@@ -83,7 +83,7 @@ def test_a_member_is_rung_reads_and_acknowledges(
     first = work(lambda: send_campaign(member, BODY))
     visitor.go("/inbox")
     enter_by_code(visitor, mailbox, work, member.person.email)
-    page.wait_for_url("**/inbox")
+    page.wait_for_url(f"{visitor.address}/inbox")
     expect(page.get_by_role("link", name="Inbox (1 unread)")).to_be_visible()
     expect(page).to_have_title("(1) Inbox")
     expect(page.get_by_role("list", name="Inbox").get_by_role("listitem")).to_contain_text(["Bring your own seed"])
@@ -273,7 +273,7 @@ def test_what_comes_between_loses_nothing_either(
 
 def test_people_share_a_browser(visitor: Visitor, mailbox: MailServer, member: Member, service: PushService) -> None:
     context, subscriber = visitor.page.context, service.subscriber()
-    visitor.foresee("401")
+    visitor.foresee("401", "net::ERR_FAILED")
     context.grant_permissions(["notifications"], origin=visitor.address)
     context.add_init_script(f"({SUBSCRIBING})({subscriber.token})")
     rights = (Right.INBOX_READ, Right.INBOX_ACT)
