@@ -37,7 +37,7 @@ from tests.acceptance.console.test_replay import INSIDE
 from tests.acceptance.inbox.visiting import BACK, touches_of
 from tests.acceptance.inbox.walking import CLICK, SUBSCRIBING, push_through
 from tests.acceptance.signin.test_signin import AUTHENTICATOR
-from tests.browsers import Visitor, Work
+from tests.browsers import PAUSE_MS, Visitor, Work
 from tests.campaigning import deadline, send
 from tests.fakes.authenticator import Authenticator
 from tests.fakes.push_service import PushService, Subscriber, point_of, push_service
@@ -155,7 +155,7 @@ def come_in(visitor: Visitor, member: Member, subscriber: Subscriber, work: Work
     with_passkey(page, member)
     visitor.go("/inbox")
     page.get_by_role("button", name="Sign in with a passkey").click()
-    page.wait_for_url("**/inbox")
+    page.wait_for_url(f"{visitor.address}/inbox")
     page.get_by_label("Where I touch the screen").check()
     page.get_by_label("Recordings of my visits").check()
     page.get_by_role("button", name="Allow what is ticked").click()
@@ -191,6 +191,8 @@ def read_and_acknowledge(visitor: Visitor, campaign: Campaign, member: Member, h
 
     def is_told() -> bool:
         page.evaluate(BACK)
+        # What the page asks goes on meanwhile.
+        page.wait_for_timeout(PAUSE_MS)
         kinds = work(lambda: [touch[1] for touch in touches_of(member) if campaign.id in touch[0]])
         recorded = work(lambda: RecordingCampaign.objects.filter(campaign=UUID(campaign.id)).exists())
         return recorded and kinds == ["action_click", "tap"]
@@ -214,7 +216,7 @@ def watch_visit(visitor: Visitor, campaign: Campaign, member: Member) -> None:
     page.get_by_role("row", name=f"{member.person.email}").get_by_role("link").click()
     page.get_by_role("button", name="Load and play").click()
     page.get_by_role("link", name=f"Message of {NAME}").click()
-    page.wait_for_function(f"{INSIDE}.body.innerText.includes('Back to the inbox')")
+    page.wait_for_function(f"() => {INSIDE}.body?.innerText.includes('Back to the inbox')")
     shown: str = page.evaluate(f"{INSIDE}.body.innerText")
     # All feeders are inspected on Monday.
     assert "*** ******* *** ********* ** *******" in shown

@@ -55,6 +55,8 @@ def test_a_superuser_signs_in_by_password_and_out(visitor: Visitor, queued: Mess
         if password == "wrong":
             expect(page.get_by_text("Please enter the correct email and password")).to_be_visible()
     expect(page.get_by_role("heading", name="Messages by region and status")).to_be_visible()
+    # Its menus are scripts'.
+    page.wait_for_load_state()
     page.get_by_role("button", name=superuser.email).press("Enter")
     page.get_by_role("button", name="Log out").press("Enter")
     expect(page.get_by_text("You have been successfully logged out")).to_be_visible()

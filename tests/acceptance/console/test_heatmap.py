@@ -84,6 +84,8 @@ def see_one_beside_the_others(visitor: Visitor, busy: Member) -> None:
     expect(page.get_by_text("The organization has no such member.")).not_to_be_visible()
     page.get_by_label("Member").fill(busy.person.email)
     page.get_by_label("Member").press("Enter")
+    # It is the next page.
+    expect(page.get_by_text("Name the user.")).to_have_count(0)
     wait_until_drawn(visitor, n_cells=1)
     # Warm: more than the others.
     red, _, blue, opacity = pixel(visitor, 0.75, 0.75)
@@ -101,8 +103,7 @@ def see_touches_of_few_in_the_dark(visitor: Visitor, work: Work, screen: Screen)
     visitor.go(f"/admin/campaigns/screen/{screen.pk}/heatmap/?mode=total&resolution=0.1")
     wait_until_drawn(visitor, n_cells=2)
     assert pixel(visitor, 0.75, 0.75)[3] > 100
-    ground = visitor.page.evaluate("getComputedStyle(document.querySelector('.heatmap-screen')).backgroundColor")
-    assert ground == "rgb(39, 39, 42)"
+    expect(visitor.page.locator(".heatmap-screen")).to_have_css("background-color", "rgb(39, 39, 42)")
 
 
 def see_the_end_of_a_long_screen(visitor: Visitor, work: Work, who: Member) -> None:

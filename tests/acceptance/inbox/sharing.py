@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from cryptography.hazmat.primitives.asymmetric import ec
 from django.utils import timezone
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from campaigns.models import Device
 from campaigns.push_keys import base64url, pem_of
@@ -27,6 +27,10 @@ KEPT = """async () => [
 ]"""
 NOTHING = [[], ["inbox.device"], 0]
 SHOW = "navigator.serviceWorker.getRegistration('/inbox').then((found) => found.showNotification('Coo'))"
+
+
+def answer_nothing(route: Route) -> None:
+    route.abort()
 
 
 @dataclass
@@ -84,6 +88,7 @@ class Sharing:
     def change_unnoticed(self, tab: Page) -> None:
         """As after a provider's word, of which the page for signing in does not know."""
         self.page.evaluate(CLOCK_STANDS)
+        self.page.route("**/*", answer_nothing)
         self.work(lambda: Session.objects.update(ended_at=timezone.now()))
         tab.reload()
         who = tab.evaluate("[localStorage['inbox.who'], delete localStorage['inbox.who']][0]")
@@ -91,6 +96,7 @@ class Sharing:
         expect(tab.get_by_role("heading", name="You are signed in")).to_be_visible()
         tab.evaluate("(who) => (localStorage['inbox.who'] = who)", who)
         self.page.bring_to_front()
+        self.page.unroute("**/*", answer_nothing)
         self.page.evaluate(TICK)
         # The page begins anew where it was.
         expect(self.page.get_by_role("button", name="Ring when a message arrives")).to_be_visible()

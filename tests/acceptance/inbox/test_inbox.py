@@ -40,7 +40,7 @@ from tests.acceptance.inbox.walking import (
 from tests.acceptance.signin.test_signin import enter_by_code
 from tests.browsers import Visitor, Work
 from tests.fakes.mail_server import MailServer
-from tests.fakes.push_service import PushService, point_of, push_service
+from tests.fakes.push_service import PushService, Subscriber, point_of, push_service
 
 BODY = """\
 # Bring your own seed
@@ -81,32 +81,55 @@ def test_a_member_is_rung_reads_and_acknowledges(
     page.add_init_script(f"({SUBSCRIBING})({subscriber.token})")
 
     first = work(lambda: send_campaign(member, BODY))
+    come_in(visitor, mailbox, member, first)
+    allow_nothing(visitor)
+    # By keyboard alone from here on.
+    have_it_ring(visitor, member, subscriber)
+    be_rung(visitor, member, service, subscriber, base64url(point_of(vapid.public_key())))
+    read_and_acknowledge_offline(visitor, first, work)
+    wear_another_theme(visitor, member, work)
+    sign_out(visitor, member, work)
+    consent = work(lambda: Consent.objects.get(member=member))
+    assert (consent.touches, consent.recording, asked) == (False, False, [])
+
+
+def come_in(visitor: Visitor, mailbox: MailServer, member: Member, sent: Campaign) -> None:
+    page = visitor.page
     visitor.go("/inbox")
-    enter_by_code(visitor, mailbox, work, member.person.email)
-    page.wait_for_url("**/inbox")
+    enter_by_code(visitor, mailbox, visitor.work, member.person.email)
+    page.wait_for_url(f"{visitor.address}/inbox")
     expect(page.get_by_role("link", name="Inbox (1 unread)")).to_be_visible()
     expect(page).to_have_title("(1) Inbox")
     expect(page.get_by_role("list", name="Inbox").get_by_role("listitem")).to_contain_text(["Bring your own seed"])
-    assert status_of(first, work) == DeliveryStatus.DELIVERED
+    assert status_of(sent, visitor.work) == DeliveryStatus.DELIVERED
+
+
+def allow_nothing(visitor: Visitor) -> None:
+    page = visitor.page
     expect(page.get_by_role("region", name="May this page tell how it is used?")).to_be_visible()
     assert_fit_for_all(page)
     press(page, "Allow nothing")
     expect(page.get_by_text("Nothing is sent.")).to_be_visible()
     expect(page.get_by_role("heading", name="Inbox")).to_be_focused()
 
-    # By keyboard alone from here on.
+
+def have_it_ring(visitor: Visitor, member: Member, subscriber: Subscriber) -> None:
+    page = visitor.page
     press(page, "Devices")
     expect(page.get_by_role("heading", name="Devices", exact=True)).to_be_focused()
     expect(page).to_have_title("(1) Devices")
     press(page, "Ring when a message arrives")
     expect(page.get_by_text("This browser rings from now on.")).to_be_visible()
-    device = work(lambda: Device.objects.get(member=member))
+    device = visitor.work(lambda: Device.objects.get(member=member))
     assert (device.platform, json.loads(device.push_token)) == ("web", subscriber.subscription)
     assert_fit_for_all(page)
 
+
+def be_rung(visitor: Visitor, member: Member, service: PushService, subscriber: Subscriber, public_key: str) -> None:
+    """What the service worker shows leads to the message."""
+    page, work = visitor.page, visitor.work
     press(page, "Inbox (1 unread)")
     second = work(lambda: send_campaign(member, AS_HTML))
-    public_key = base64url(point_of(vapid.public_key()))
     assert page.evaluate("localStorage['test.key']") == public_key
     [pushed] = service.opened(subscriber, public_key)
     assert pushed["deliveryId"] == str(work(lambda: Delivery.objects.get(campaign=second).pk))
@@ -122,12 +145,6 @@ def test_a_member_is_rung_reads_and_acknowledges(
     assert page.locator(".body [style], .body [class=x]").count() == 0
     expect(page.get_by_role("link", name="Inbox (1 unread)")).to_be_visible()
     assert_fit_for_all(page)
-
-    read_and_acknowledge_offline(visitor, first, work)
-    wear_another_theme(visitor, member, work)
-    sign_out(visitor, member, work)
-    consent = work(lambda: Consent.objects.get(member=member))
-    assert (consent.touches, consent.recording, asked) == (False, False, [])
 
 
 def read_and_acknowledge_offline(visitor: Visitor, sent: Campaign, work: Work) -> None:
@@ -273,7 +290,7 @@ def test_what_comes_between_loses_nothing_either(
 
 def test_people_share_a_browser(visitor: Visitor, mailbox: MailServer, member: Member, service: PushService) -> None:
     context, subscriber = visitor.page.context, service.subscriber()
-    visitor.foresee("401")
+    visitor.foresee("401", "net::ERR_FAILED")
     context.grant_permissions(["notifications"], origin=visitor.address)
     context.add_init_script(f"({SUBSCRIBING})({subscriber.token})")
     rights = (Right.INBOX_READ, Right.INBOX_ACT)

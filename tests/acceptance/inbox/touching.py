@@ -15,7 +15,7 @@ from PIL import Image
 from playwright.sync_api import Locator, Response, Route, expect
 
 from campaigns.models import Campaign, Screenshot
-from tests.acceptance.inbox.visiting import BODY, LOOK_AGAIN, LOOK_AWAY, Visit, touches_of
+from tests.acceptance.inbox.visiting import BODY, IS_PICTURED, LOOK_AGAIN, LOOK_AWAY, Visit, touches_of
 
 # As long, in other words.
 OTHER_BODY = BODY.replace("Feeders", "Gardens").replace("Grain", "Straw")
@@ -31,7 +31,6 @@ MIDDLE_OF_WINDOW = """() => {
             scrollWidth, scrollHeight];
 }"""
 IS_AT_END = "() => scrollY + innerHeight >= document.documentElement.scrollHeight"
-IS_PICTURED = "id => (localStorage['inbox.pictured'] ?? '').includes(id)"
 
 
 @dataclass

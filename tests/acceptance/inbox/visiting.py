@@ -50,6 +50,7 @@ IS_ALL_TOLD = """async () => {
     database.close();
     return nWaiting === 0;
 }"""
+IS_PICTURED = "screen => (localStorage['inbox.pictured'] ?? '').includes(screen)"
 CONSENTS = "**/api/v1/consents"
 TOUCHED, RECORDED = "Where I touch the screen", "Recordings of my visits"
 

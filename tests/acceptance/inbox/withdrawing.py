@@ -9,6 +9,7 @@ from playwright.sync_api import APIResponse, Route, expect
 from tests.acceptance.inbox.visiting import (
     BACK,
     CONSENTS,
+    IS_PICTURED,
     LOOK_AGAIN,
     LOOK_AWAY,
     RECORDED,
@@ -58,6 +59,7 @@ class Withdrawing(Visit):
         self.allow(TOUCHED)
 
     def find_out_by_a_picture(self) -> None:
+        self.page.wait_for_function(IS_PICTURED, arg="Settings")
         self.page.route("**/IngestTouchEvents", lambda route: route.abort())
         with self.page.expect_response(lambda answer: "UploadScreenshot" in answer.url and answer.status == 400):
             self.choose_elsewhere(touches=False)

@@ -182,6 +182,7 @@ def is_let_in_where_requests_are_taken_by_forms_alone(traveller: Traveller, idp:
     page.keyboard.press("Enter")
     expect(page.get_by_role("heading", name="To your identity provider")).to_be_visible()
     assert violations(page) == []
+    traveller.wait_until(lambda: bool(held))
     held[0].continue_()
     expect(page.get_by_role("heading", name="To your identity provider")).to_be_hidden()
     page.get_by_role("button", name="Go on").click()
