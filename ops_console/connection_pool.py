@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import select
+from functools import cached_property
 from typing import Any
 
 import psycopg
@@ -15,6 +16,13 @@ class PooledConnection(psycopg.Connection[Any]):
     A server that ends a session says so and closes the connection: either waits in the socket. An idle session of a
     living server is silent.
     """
+
+    @cached_property
+    def reader(self) -> psycopg.Cursor[Any]:
+        """One for all that goes by no cursor of Django's: it learns once how to read each type's binary form."""
+        cursor = psycopg.Cursor(self)
+        cursor.format = psycopg.pq.Format.BINARY
+        return cursor
 
     def execute(self, query: Any, *args: Any, **options: Any) -> psycopg.Cursor[Any]:
         # The empty statement is how psycopg_pool asks.

@@ -11,6 +11,8 @@ from typing import Any, Generic, TypeVar
 import psycopg
 from django.db import DEFAULT_DB_ALIAS, connections, models
 
+from ops_console.connection_pool import PooledConnection
+
 M = TypeVar("M", bound=models.Model)
 
 
@@ -26,13 +28,14 @@ class RowReader(Generic[M]):
         # In the model's order, whatever the order of the names: Django takes the values so.
         chosen = [field for field in meta.concrete_fields if not fields or field.name in fields]
         self.names = [str(field.attname) for field in chosen]
+        self._named = frozenset(self.names)
 
     def columns(self, alias: str) -> str:
         return ", ".join(f'{alias}."{name}"' for name in self.names)
 
     def read(self, row: Sequence[Any], start: int = 0) -> M:
         """The instance whose columns begin at ``start`` of the row."""
-        return self.model.from_db(DEFAULT_DB_ALIAS, self.names, row[start : start + len(self.names)])
+        return self.model.from_db(DEFAULT_DB_ALIAS, self._named, row[start : start + len(self.names)])
 
 
 class Listing(Generic[M]):
@@ -74,15 +77,12 @@ def all_rows(statement: str, parameters: Sequence[Any]) -> list[Sequence[Any]]:
     return rows
 
 
-def raw_cursor() -> psycopg.Cursor[Any]:
-    """A cursor of the driver's own on Django's connection; its errors are the driver's."""
-    return _cursor_of(connections[DEFAULT_DB_ALIAS])
-
-
-def _cursor_of(database: Any) -> psycopg.Cursor[Any]:
+def cursor_of(database: Any) -> psycopg.Cursor[Any]:
+    """The driver's own cursor beneath Django's connection; what it raises is the driver's, too."""
     database.ensure_connection()
     database.validate_no_broken_transaction()
-    return psycopg.Cursor(database.connection)
+    beneath: PooledConnection = database.connection
+    return beneath.reader
 
 
 def _executed(statement: str, parameters: Sequence[Any]) -> Any:
@@ -90,8 +90,7 @@ def _executed(statement: str, parameters: Sequence[Any]) -> Any:
     database: Any = connections[DEFAULT_DB_ALIAS]
     # Django's own cursors put values into the text, which is then planned each time; and they take texts for answers,
     # which are slower to read than PostgreSQL's binary forms.
-    cursor = _cursor_of(database)
-    cursor.format = psycopg.pq.Format.BINARY
+    cursor = cursor_of(database)
     # For this statement alone: psycopg counts those it may prepare by their texts, and Django's hold all values.
     # Who wants to see statements is shown none of the prepared ones.
     cursor.connection.prepare_threshold = None if database.queries_logged else 0

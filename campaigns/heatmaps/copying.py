@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from psycopg.errors import CheckViolation
 
 from campaigns.heatmaps import storage
-from ops_console.readers import raw_cursor
+from ops_console.readers import cursor_of
 
 # By their names in the table: one value for all rows, or one for each. Instants in microseconds since 2000.
 Columns = Mapping[str, ArrayLike]
@@ -79,5 +79,5 @@ def _rows(blank: NDArray[np.void], columns: Columns, chosen: NDArray[np.bool_]) 
 
 def _copy(data: bytes) -> None:
     savepoint = transaction.atomic() if connection.in_atomic_block else nullcontext()
-    with savepoint, connection.wrap_database_errors, raw_cursor() as cursor, cursor.copy(COPY) as copying:
+    with savepoint, connection.wrap_database_errors, cursor_of(connection).copy(COPY) as copying:
         copying.write(data)
