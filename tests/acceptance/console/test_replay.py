@@ -107,7 +107,7 @@ def play_by_keyboard(visitor: Visitor) -> None:
     wait_for_text(visitor, "Later")
     page.get_by_role("slider", name="Time").press("ArrowLeft")
     expect(time).to_have_text("0:03 of 0:20")
-    page.wait_for_function(f"!{INSIDE}.body.innerText.includes('Later')")
+    page.wait_for_function(f"{INSIDE}?.body?.innerText.includes('Later') === false")
 
 
 def watch_until_it_breaks_off(visitor: Visitor) -> None:
