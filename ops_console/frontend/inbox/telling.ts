@@ -30,9 +30,11 @@ export interface Heard {
 export async function tell(outbox: Outbox, isMeant: (row: Row) => boolean, heard: Heard): Promise<void> {
   const refused = new Set<string>();
   await alone("inbox.seen", async () => {
-    await toldAtOnce;
     await outbox.tidy();
-    for (const row of await outbox.rows()) {
+    const rows = await outbox.rows();
+    // Now that it is known what waits: what is told at once from here on is none of it.
+    await toldAtOnce;
+    for (const row of rows) {
       if (!isMeant(row) || (row.kind === "chunk" && refused.has(row.recording))) continue;
       const answer = await (row.kind === "touches" ? tellTouches(row) : tellChunk(row));
       if (row.kind === "chunk" && answer !== "taken") refused.add(row.recording);

@@ -103,6 +103,7 @@ class Touching(Visit):
     def tell_nothing_twice_at_the_same_time(self) -> None:
         """The server takes one of the same at a time; the answer to the first may not come, when the page is left."""
         held: list[Route] = []
+        self.look_away_until_all_is_told()
         self.page.route("**/IngestTouchEvents", lambda route: held.append(route), times=1)
         self.asked.clear()
         self.heading("Notice").click()
@@ -112,6 +113,12 @@ class Touching(Visit):
             self.bring_together()
         assert self.asked.count("IngestTouchEvents") == 1
         held[0].continue_()
+        self.wait_until_all_is_told()
+        self.page.evaluate(LOOK_AGAIN)
+
+    def look_away_until_all_is_told(self) -> None:
+        """What was touched before would be told beside what is touched now."""
+        self.page.evaluate(LOOK_AWAY)
         self.wait_until_all_is_told()
         self.page.evaluate(LOOK_AGAIN)
 
