@@ -69,6 +69,24 @@ def called_pages(token: str, size: int, total: int, **asked: Any) -> list[pb.Ses
             return rows
 
 
+def assert_tell_of(recording: Recording, row: dict[str, Any], shown: pb.SessionRecording) -> None:
+    """Over REST and RPC alike."""
+    assert row == {
+        "id": str(recording.pk),
+        "user": str(recording.member_id),
+        "email": recording.member.person.email,
+        "startedAt": row["startedAt"],
+        "endedAt": row["endedAt"],
+        "activityScore": row["activityScore"],
+    }
+    assert 40 <= row["activityScore"] <= 60
+    assert (shown.analytics_user_id, shown.user_email) == (row["user"], row["email"])
+    assert shown.start_time == Timestamp.from_datetime(recording.started_at)
+    assert shown.end_time == Timestamp.from_datetime(recording.ended_at)
+    assert shown.duration_seconds == 9
+    assert shown.activity_score == pytest.approx(row["activityScore"])
+
+
 def test_recordings_are_listed_the_newest_first_by_time_and_campaign(tenant: Tenant, subtests: pytest.Subtests) -> None:
     of, now = tenant.organization, timezone.now() - timedelta(minutes=1)
     campaign = campaigns.campaign(of)
@@ -80,24 +98,9 @@ def test_recordings_are_listed_the_newest_first_by_time_and_campaign(tenant: Ten
     with subtests.test("pages"):
         rows = all_pages(client, 2)
         assert [row["id"] for row in rows] == ids(made)
-        first = Recording.objects.get(pk=made[0].pk)
-        assert rows[0] == {
-            "id": str(first.pk),
-            "user": str(first.member_id),
-            "email": first.member.person.email,
-            "startedAt": rows[0]["startedAt"],
-            "endedAt": rows[0]["endedAt"],
-            "activityScore": rows[0]["activityScore"],
-        }
-        assert 40 <= rows[0]["activityScore"] <= 60
         called = called_pages(token, 2, 5)
         assert [each.id for each in called] == ids(made)
-        shown = called[0]
-        assert (shown.analytics_user_id, shown.user_email) == (rows[0]["user"], rows[0]["email"])
-        assert shown.start_time == Timestamp.from_datetime(first.started_at)
-        assert shown.end_time == Timestamp.from_datetime(first.ended_at)
-        assert shown.duration_seconds == 9
-        assert shown.activity_score == pytest.approx(rows[0]["activityScore"])
+        assert_tell_of(Recording.objects.get(pk=made[0].pk), rows[0], called[0])
     with subtests.test("of a campaign"):
         shown_in = ids([made[1], made[3]])
         assert [row["id"] for row in all_pages(client, 1, campaign=str(campaign.pk))] == shown_in
